@@ -1,0 +1,863 @@
+//! What app-init decides, and nothing else.
+//!
+//! [`Machine::step`] is told one [`Event`] and the time, and answers with [`Action`]s. It makes no system call, reads no
+//! clock and no environment and knows no pid; this folder imports only the pure part of the standard library, and a
+//! check compiles it alone to prove it.
+//!
+//! ```text
+//! Fresh ─► Deploying ⇄ Alerting ─► Serving ─► PreStop ─► Draining ─► Stopping ─┐
+//!             │   │                   └────────── the server ended ────────────┤
+//!             │   ├─► Handover (exec mode: this process becomes the server)    ▼
+//!             │   └─► Settling ─► Waiting ─► Tending (the keeper)          Leftovers ─► Closing ─► Done
+//!             └──── failed, interrupted ───────────────────────────────────────┘
+//! ```
+//!
+//! Every transition is in [`Machine::turn`]. The server and the pollers live across phases and have fields of their own.
+
+mod chain;
+#[cfg(test)]
+mod explore;
+mod news;
+mod rules;
+mod signal;
+mod stopping;
+mod time;
+
+use std::mem;
+use std::time::Duration;
+
+use chain::Chain;
+use stopping::{Budget, Interrupts, Request};
+use time::{due, earliest};
+
+pub use news::{Action, Ending, Event, Note, Outcome, Recipient, StartStep};
+pub use rules::{
+    ChildId, HookRule, Leftovers, List, Mode, OnFailure, OnStop, Rewrite, Rules, RunLimit, ServerRule, SignalTarget,
+    StopRules,
+};
+pub use signal::Signal;
+pub use time::Uptime;
+
+/// In plain use leftovers get this long, as long as [`PLAIN_GRACE`] allows.
+const PLAIN_LEFTOVERS: Duration = Duration::from_secs(3);
+/// In plain use everything ends within this time of the first forwarded stop signal: a second less than the grace that
+/// Docker gives by default.
+const PLAIN_GRACE: Duration = Duration::from_secs(9);
+/// After KILL a process is gone as soon as the kernel gets to it; one that hangs in the kernel is not waited for longer.
+const AFTER_KILL: Duration = Duration::from_secs(1);
+/// After another run-time signal than KILL, where the server has no `stop_timeout`.
+const AFTER_RUN_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Phase {
+    /// Nothing has happened yet.
+    Fresh,
+    /// A deploy hook runs; in exec mode the keeper does, with the hooks in it.
+    Deploying(Chain),
+    /// A deploy hook failed, the `on-failure` hook runs.
+    Alerting { alert: Chain, failed: Failure },
+    /// Exec mode: the next news is the failure of the exec, or a stop request that was pending.
+    Handover,
+    /// Keeper: the hooks are through, the turn is not over: is anything left to keep?
+    Settling,
+    /// Keeper: waits for the server.
+    Waiting,
+    /// Keeper: the server runs, pollers and leftovers too.
+    Tending,
+    /// The server runs.
+    Serving,
+    /// A stop was requested, `pre-stop` runs, the server serves.
+    PreStop { chain: Chain, until: Option<Uptime> },
+    /// The server serves for a while longer.
+    Draining { until: Uptime },
+    /// The server was asked to end.
+    Stopping,
+    /// The server is gone, or never was; what it left behind is ending.
+    Leftovers { until: Uptime, killed: bool },
+    /// `post-stop` runs.
+    Closing(Chain),
+    Done,
+}
+
+/// A deploy command that failed, while the alert goes out.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Failure {
+    chain: Chain,
+    ending: Ending,
+}
+
+/// The server, across phases.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Server {
+    NotStarted,
+    Running,
+    /// Its first process ended, its group is not empty yet (`signal_target = "group"`).
+    Emptying(Ending),
+    Gone,
+}
+
+impl Server {
+    fn is_up(self) -> bool {
+        matches!(self, Server::Running | Server::Emptying(_))
+    }
+}
+
+/// What an event means for the phases.
+#[derive(Clone, Copy)]
+enum News {
+    Begin,
+    StopRequest { signal: Signal, kill: bool },
+    /// A signal that is no stop request and has no server to go to.
+    OtherSignal(Signal),
+    HookEnded(Ending),
+    /// The server, its group included where that counts, is gone.
+    ServerGone(Ending),
+    KeeperReady,
+    ServerRuns,
+    TurnOver { alone: bool },
+    Deadline,
+}
+
+/// See the module's head.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Machine {
+    rules: Rules,
+    phase: Phase,
+    server: Server,
+    /// The server was stopped (^Z) and not yet continued.
+    suspended: bool,
+    /// The server was asked to end; then KILL.
+    kill_server_at: Option<Uptime>,
+    /// The server's run time is over.
+    run_until: Option<Uptime>,
+    /// The server was still there when its run time was over; the signal it was sent then.
+    timed_out: Option<Signal>,
+    pollers: Option<Chain>,
+    stop: Option<Request>,
+    interrupts: Interrupts,
+    /// In plain use: when the first TERM, INT or QUIT was handed on.
+    forwarded_at: Option<Uptime>,
+    /// The first failure that settles how app-init ends.
+    outcome: Option<Outcome>,
+}
+
+impl Machine {
+    #[must_use]
+    pub fn new(rules: Rules) -> Machine {
+        Machine {
+            rules,
+            phase: Phase::Fresh,
+            server: Server::NotStarted,
+            suspended: false,
+            kill_server_at: None,
+            run_until: None,
+            timed_out: None,
+            pollers: None,
+            stop: None,
+            interrupts: Interrupts::default(),
+            forwarded_at: None,
+            outcome: None,
+        }
+    }
+
+    /// Nothing more will come: [`Action::Exit`] was given.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.phase == Phase::Done
+    }
+
+    /// When the machine wants to be told [`Event::Deadline`]; `None`: nothing is timed.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Uptime> {
+        let phase = match &self.phase {
+            Phase::Deploying(chain) | Phase::Closing(chain) | Phase::Alerting { alert: chain, .. } => chain.deadline(),
+            Phase::PreStop { chain, until } => earliest(chain.deadline(), *until),
+            Phase::Draining { until } | Phase::Leftovers { until, .. } => Some(*until),
+            Phase::Done => return None,
+            Phase::Fresh
+            | Phase::Handover
+            | Phase::Settling
+            | Phase::Waiting
+            | Phase::Tending
+            | Phase::Serving
+            | Phase::Stopping => None,
+        };
+        let pollers = self.pollers.as_ref().and_then(Chain::deadline);
+        earliest(earliest(phase, pollers), earliest(self.kill_server_at, self.run_until))
+    }
+
+    /// Takes one event and appends what is to be done to `out`.
+    pub fn step(&mut self, now: Uptime, event: Event, out: &mut Vec<Action>) {
+        let Some(news) = self.interpret(now, event, out) else { return };
+        let phase = mem::replace(&mut self.phase, Phase::Done);
+        self.phase = self.turn(phase, news, now, out);
+    }
+
+    /// Deals with what concerns the server's and the pollers' own state, and says what is left for the phases.
+    fn interpret(&mut self, now: Uptime, event: Event, out: &mut Vec<Action>) -> Option<News> {
+        match event {
+            Event::Begin => Some(News::Begin),
+            Event::KeeperReady { .. } => Some(News::KeeperReady),
+            Event::ServerRuns => Some(News::ServerRuns),
+            Event::TurnOver { alone } => Some(News::TurnOver { alone }),
+            Event::Signal(signal) => self.sort(signal, now, out),
+            Event::Deadline => {
+                if let Some(pollers) = &mut self.pollers {
+                    pollers.act_on_deadline(now, out);
+                }
+                if due(self.kill_server_at, now) {
+                    self.kill_server(out);
+                }
+                Some(News::Deadline)
+            }
+            Event::Ended { child, ending } if self.is_server(child) => {
+                let group = self.rules.server.as_ref().is_some_and(|server| server.target == SignalTarget::Group);
+                if group && self.server == Server::Running && !matches!(ending, Ending::NotStarted { .. }) {
+                    self.server = Server::Emptying(ending);
+                    return None;
+                }
+                self.server_gone();
+                Some(News::ServerGone(ending))
+            }
+            Event::GroupEmpty { .. } => match self.server {
+                Server::Emptying(ending) => {
+                    self.server_gone();
+                    Some(News::ServerGone(ending))
+                }
+                Server::NotStarted | Server::Running | Server::Gone => None,
+            },
+            Event::Ended { child, ending } => match self.pollers.take() {
+                Some(pollers) if pollers.hook().child == child => {
+                    self.poller_ended(&pollers, ending, now, out);
+                    None
+                }
+                pollers => {
+                    self.pollers = pollers;
+                    Some(News::HookEnded(ending))
+                }
+            },
+            Event::Suspended { child } => {
+                if self.is_server(child) {
+                    self.server_suspended(child, out);
+                }
+                None
+            }
+            Event::Resumed { child } => {
+                if self.is_server(child) {
+                    self.suspended = false;
+                }
+                None
+            }
+        }
+    }
+
+    /// All transitions.
+    fn turn(&mut self, phase: Phase, news: News, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        match (phase, news) {
+            (Phase::Fresh, News::Begin) => match Chain::start(List::Deploy, &self.rules, now, out) {
+                Some(chain) => Phase::Deploying(chain),
+                None => self.deployed(now, out),
+            },
+
+            (Phase::Deploying(chain), News::HookEnded(ending)) => self.deploy_ended(chain, ending, now, out),
+            (Phase::Deploying(mut chain), News::StopRequest { signal, kill }) => {
+                self.stop_hook(&mut chain, signal, kill, now, out);
+                Phase::Deploying(chain)
+            }
+            (Phase::Deploying(mut chain), News::Deadline) => {
+                chain.act_on_deadline(now, out);
+                Phase::Deploying(chain)
+            }
+            (Phase::Deploying(_), News::KeeperReady) if self.stop.is_some() => self.interrupted(now, out),
+            (Phase::Deploying(_), News::KeeperReady) => self.deployed(now, out),
+
+            (Phase::Alerting { failed, .. }, News::HookEnded(_)) => self.decide_failure(failed, now, out),
+            (Phase::Alerting { mut alert, failed }, News::StopRequest { signal, kill }) => {
+                self.stop_hook(&mut alert, signal, kill, now, out);
+                Phase::Alerting { alert, failed }
+            }
+            (Phase::Alerting { mut alert, failed }, News::Deadline) => {
+                alert.act_on_deadline(now, out);
+                Phase::Alerting { alert, failed }
+            }
+
+            (Phase::Handover, News::StopRequest { signal, .. }) => {
+                self.note_request(signal, now, out);
+                self.interrupted(now, out)
+            }
+            (Phase::Handover, News::ServerGone(ending)) => self.wind_down(Outcome::Server(ending), now, out),
+
+            // The keeper's code is the hooks' until the server runs, and 0 from then on.
+            (Phase::Settling, News::TurnOver { alone: true }) if self.rules.post_deploy.is_empty() => {
+                self.finish(Outcome::Completed, out)
+            }
+            (Phase::Settling, News::TurnOver { .. }) => {
+                out.push(Action::LetServerStart);
+                Phase::Waiting
+            }
+            (Phase::Waiting, News::ServerRuns) => {
+                self.pollers = Chain::start(List::PostDeploy, &self.rules, now, out);
+                Phase::Tending
+            }
+            (Phase::Tending, News::TurnOver { alone: true }) if self.pollers.is_none() => {
+                self.finish(Outcome::Completed, out)
+            }
+            (Phase::Settling | Phase::Waiting | Phase::Tending, News::StopRequest { signal, .. }) => {
+                self.note_request(signal, now, out);
+                self.stop_pollers(out);
+                self.wind_down(Outcome::Completed, now, out)
+            }
+
+            (Phase::Serving, News::StopRequest { signal, .. }) => {
+                self.note_request(signal, now, out);
+                self.stop_pollers(out);
+                let until = self.budget().map(Budget::drain_end);
+                match Chain::start(List::PreStop, &self.rules, now, out) {
+                    Some(chain) => Phase::PreStop { chain, until },
+                    None => self.drain(now, out),
+                }
+            }
+            (Phase::Serving, News::Deadline) => self.check_run_time(Phase::Serving, now, out),
+
+            (Phase::PreStop { chain, until }, News::HookEnded(ending)) => {
+                if !ending.success() {
+                    out.push(Action::Note(chain.failure(ending, now)));
+                }
+                match chain.advance(&self.rules, now, out) {
+                    Some(chain) => Phase::PreStop { chain, until },
+                    None => self.drain(now, out),
+                }
+            }
+            (Phase::PreStop { mut chain, until }, News::Deadline) => {
+                if due(until, now) {
+                    chain.ask_to_end(Signal::TERM, None, out);
+                    return self.stop_server(now, out);
+                }
+                chain.act_on_deadline(now, out);
+                self.check_run_time(Phase::PreStop { chain, until }, now, out)
+            }
+            // Who asks again does not want to wait for the drain.
+            (Phase::PreStop { mut chain, .. }, News::StopRequest { signal, kill }) => {
+                chain.ask_to_end(Signal::TERM, None, out);
+                self.hurry_server(signal, kill, now, out)
+            }
+            (Phase::Draining { .. }, News::StopRequest { signal, kill }) => self.hurry_server(signal, kill, now, out),
+            (Phase::Draining { until }, News::Deadline) if until <= now => self.stop_server(now, out),
+            (Phase::Draining { until }, News::Deadline) => self.check_run_time(Phase::Draining { until }, now, out),
+
+            (Phase::Stopping, News::StopRequest { signal, kill }) => {
+                if kill {
+                    self.kill_server(out);
+                } else {
+                    self.send_stop_signal(signal, out);
+                }
+                Phase::Stopping
+            }
+            (Phase::Stopping, News::Deadline) => self.check_run_time(Phase::Stopping, now, out),
+            // A `pre-stop` hook that was cut short.
+            (Phase::Stopping, News::HookEnded(_)) => Phase::Stopping,
+
+            (
+                phase @ (Phase::Serving | Phase::PreStop { .. } | Phase::Draining { .. } | Phase::Stopping),
+                News::ServerGone(ending),
+            ) => {
+                if let Phase::PreStop { mut chain, .. } = phase {
+                    chain.ask_to_end(Signal::TERM, None, out);
+                }
+                self.stop_pollers(out);
+                out.push(Action::Note(Note::ServerEnded { ending }));
+                let outcome = match self.timed_out {
+                    Some(sent) => Outcome::TimedOut { killed: sent == Signal::KILL || was_killed(ending) },
+                    None => Outcome::Server(ending),
+                };
+                self.wind_down(outcome, now, out)
+            }
+
+            (Phase::Leftovers { .. }, News::TurnOver { alone: true }) => self.close(now, out),
+            (Phase::Leftovers { until, killed: true }, News::Deadline) if until <= now => self.close(now, out),
+            (Phase::Leftovers { until, killed: false }, News::Deadline) if until <= now => {
+                out.push(Action::Note(Note::LeftoversKilled));
+                kill_leftovers(now, out)
+            }
+            // In plain use any signal ends the wait; elsewhere a request is handed on again, and insisting kills.
+            (Phase::Leftovers { killed: false, .. }, News::StopRequest { .. } | News::OtherSignal(_))
+                if self.rules.plain =>
+            {
+                kill_leftovers(now, out)
+            }
+            (Phase::Leftovers { killed: false, .. }, News::StopRequest { kill: true, .. }) => kill_leftovers(now, out),
+            (Phase::Leftovers { until, killed: false }, News::StopRequest { .. }) => {
+                out.push(Action::SignalLeftovers(Signal::TERM));
+                Phase::Leftovers { until, killed: false }
+            }
+
+            (Phase::Closing(chain), News::HookEnded(ending)) => {
+                if !ending.success() {
+                    out.push(Action::Note(chain.failure(ending, now)));
+                }
+                if self.is_over_budget(now) {
+                    return self.exit(out);
+                }
+                let chain = chain.advance(&self.rules, now, out);
+                self.closing(chain, out)
+            }
+            (Phase::Closing(mut chain), News::StopRequest { signal, kill }) => {
+                self.stop_hook(&mut chain, signal, kill, now, out);
+                Phase::Closing(chain)
+            }
+            (Phase::Closing(mut chain), News::Deadline) => {
+                chain.act_on_deadline(now, out);
+                Phase::Closing(chain)
+            }
+
+            (phase, News::OtherSignal(signal)) => {
+                out.push(Action::Note(Note::SignalDropped { signal }));
+                phase
+            }
+
+            // A deadline that was only a poller's or the server's, or one that came early.
+            (phase, News::Deadline) => phase,
+            // The end of a turn matters only to those who wait to be alone.
+            (phase, News::TurnOver { .. }) => phase,
+            // Hooks that were cut short and end late, and the keeper, once it is nobody's concern.
+            (
+                phase @ (Phase::Handover | Phase::Settling | Phase::Waiting | Phase::Tending | Phase::Leftovers { .. }),
+                News::HookEnded(_),
+            ) => phase,
+            (phase @ Phase::Leftovers { .. }, News::StopRequest { .. } | News::KeeperReady | News::ServerRuns) => phase,
+            (phase @ Phase::Alerting { .. }, News::KeeperReady) => phase,
+
+            // Impossible: there is one beginning, and no server in these phases.
+            (
+                phase @ (Phase::Deploying(_)
+                | Phase::Alerting { .. }
+                | Phase::Handover
+                | Phase::Settling
+                | Phase::Waiting
+                | Phase::Tending
+                | Phase::Serving
+                | Phase::PreStop { .. }
+                | Phase::Draining { .. }
+                | Phase::Stopping
+                | Phase::Leftovers { .. }
+                | Phase::Closing(_)),
+                News::Begin,
+            ) => phase,
+            (
+                phase @ (Phase::Deploying(_)
+                | Phase::Alerting { .. }
+                | Phase::Settling
+                | Phase::Waiting
+                | Phase::Tending
+                | Phase::Leftovers { .. }
+                | Phase::Closing(_)),
+                News::ServerGone(_),
+            ) => phase,
+            // Impossible: no hook of the phase runs while the server serves or drains.
+            (phase @ (Phase::Serving | Phase::Draining { .. }), News::HookEnded(_)) => phase,
+            // Impossible: only exec mode has a keeper, and it is heard once.
+            (
+                phase @ (Phase::Handover
+                | Phase::Settling
+                | Phase::Waiting
+                | Phase::Tending
+                | Phase::Serving
+                | Phase::PreStop { .. }
+                | Phase::Draining { .. }
+                | Phase::Stopping
+                | Phase::Closing(_)),
+                News::KeeperReady,
+            ) => phase,
+            (
+                phase @ (Phase::Deploying(_)
+                | Phase::Alerting { .. }
+                | Phase::Handover
+                | Phase::Settling
+                | Phase::Tending
+                | Phase::Serving
+                | Phase::PreStop { .. }
+                | Phase::Draining { .. }
+                | Phase::Stopping
+                | Phase::Closing(_)),
+                News::ServerRuns,
+            ) => phase,
+            // Impossible: nothing is reported before the beginning, nothing is done after the end.
+            (
+                Phase::Fresh,
+                News::StopRequest { .. }
+                | News::HookEnded(_)
+                | News::ServerGone(_)
+                | News::KeeperReady
+                | News::ServerRuns,
+            ) => Phase::Fresh,
+            (
+                Phase::Done,
+                News::Begin
+                | News::StopRequest { .. }
+                | News::HookEnded(_)
+                | News::ServerGone(_)
+                | News::KeeperReady
+                | News::ServerRuns,
+            ) => Phase::Done,
+        }
+    }
+
+    // ---- boot
+
+    /// The deploy hooks are through.
+    fn deployed(&mut self, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        match (self.rules.mode, &self.rules.server) {
+            (Mode::Supervise, Some(server)) => {
+                out.push(Action::Spawn(server.child));
+                self.server = Server::Running;
+                self.run_until = server.run_limit.map(|limit| now.after(limit.timeout));
+                self.pollers = Chain::start(List::PostDeploy, &self.rules, now, out);
+                Phase::Serving
+            }
+            (Mode::Exec, Some(server)) => {
+                out.push(Action::Exec(server.child));
+                Phase::Handover
+            }
+            (Mode::Keeper, _) => Phase::Settling,
+            (Mode::HookOnly | Mode::Supervise | Mode::Exec, _) => self.wind_down(Outcome::Completed, now, out),
+        }
+    }
+
+    fn deploy_ended(&mut self, chain: Chain, ending: Ending, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        if self.rules.mode == Mode::Exec {
+            // The chain is the keeper, which has said and logged everything itself.
+            return match ending {
+                Ending::Exited(0) if self.stop.is_some() => self.interrupted(now, out),
+                Ending::Exited(0) => self.deployed(now, out),
+                Ending::Exited(code) => self.wind_down(Outcome::KeeperEnded(code), now, out),
+                Ending::Killed { .. } | Ending::NotStarted { .. } => {
+                    out.push(Action::Note(chain.failure(ending, now)));
+                    self.wind_down(Outcome::HookFailed { child: chain.hook().child, ending }, now, out)
+                }
+            };
+        }
+        if self.stop.is_some() {
+            if chain.hook().on_stop == OnStop::Finish {
+                // The grace was suspended while it finished.
+                self.stop = self.stop.map(|request| Request { at: now, ..request });
+            }
+            return self.interrupted(now, out);
+        }
+        if ending.success() {
+            return self.next_deploy(&chain, now, out);
+        }
+        out.push(Action::Note(chain.failure(ending, now)));
+        let failed = Failure { chain, ending };
+        match Chain::start(List::OnFailure, &self.rules, now, out) {
+            Some(alert) => Phase::Alerting { alert, failed },
+            None => self.decide_failure(failed, now, out),
+        }
+    }
+
+    /// Abort, or go on loudly (§6.7).
+    fn decide_failure(&mut self, failed: Failure, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        let Failure { chain, ending } = failed;
+        let child = chain.hook().child;
+        let outcome = Outcome::HookFailed { child, ending };
+        match chain.hook().on_failure {
+            OnFailure::Abort => self.wind_down(outcome, now, out),
+            OnFailure::Continue if self.stop.is_some() => self.interrupted(now, out),
+            OnFailure::Continue => {
+                out.push(Action::Note(Note::GoingOnWithout { child }));
+                if self.rules.mode == Mode::HookOnly {
+                    self.outcome.get_or_insert(outcome);
+                }
+                self.next_deploy(&chain, now, out)
+            }
+        }
+    }
+
+    fn next_deploy(&mut self, chain: &Chain, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        match chain.advance(&self.rules, now, out) {
+            Some(chain) => Phase::Deploying(chain),
+            None => self.deployed(now, out),
+        }
+    }
+
+    fn poller_ended(&mut self, chain: &Chain, ending: Ending, now: Uptime, out: &mut Vec<Action>) {
+        // Its code is nobody's but the log's.
+        if self.stop.is_none() && !ending.success() {
+            out.push(Action::Note(Note::PollerFailed { child: chain.hook().child, ending }));
+        }
+        if self.stop.is_none() && (self.server.is_up() || self.rules.mode == Mode::Keeper) {
+            self.pollers = chain.advance(&self.rules, now, out);
+        }
+    }
+
+    // ---- signals
+
+    /// Hands a signal on to the server, or says that it is the phases' business.
+    fn sort(&mut self, signal: Signal, now: Uptime, out: &mut Vec<Action>) -> Option<News> {
+        if self.is_stop_request(signal) {
+            let kill = signal == Signal::INT && self.interrupts.insists(now);
+            return Some(News::StopRequest { signal, kill });
+        }
+        if !self.server.is_up() {
+            return Some(News::OtherSignal(signal));
+        }
+        if self.rules.plain && asks_to_stop(signal) {
+            self.forwarded_at.get_or_insert(now);
+            self.send_stop_signal(signal, out);
+        } else if let Some(to) = self.rewritten(signal) {
+            self.signal_server(to, false, out);
+        }
+        None
+    }
+
+    fn is_stop_request(&self, signal: Signal) -> bool {
+        let inherited_stop_signal = match self.server {
+            // Images inherit nginx's or httpd's STOPSIGNAL: nobody else could want these before a server runs.
+            Server::NotStarted => signal == Signal::QUIT || (signal == Signal::WINCH && !self.rules.terminal),
+            Server::Running | Server::Emptying(_) | Server::Gone => false,
+        };
+        !self.rules.plain && (inherited_stop_signal || self.rules.stop.signals.contains(&signal))
+    }
+
+    fn rewritten(&self, signal: Signal) -> Option<Signal> {
+        let rules = self.rules.server.as_ref().map_or(&[][..], |server| &server.rewrite);
+        match rules.iter().find(|rule| rule.from == signal) {
+            Some(rule) => rule.to,
+            None => Some(signal),
+        }
+    }
+
+    /// Sends the server what `asked` means for it: its own stop signal, or what asked, or TERM.
+    fn send_stop_signal(&mut self, asked: Signal, out: &mut Vec<Action>) {
+        let Some(server) = &self.rules.server else { return };
+        let signal = match server.stop_signal {
+            Some(signal) => Some(signal),
+            None if self.rules.plain || asked == Signal::INT => self.rewritten(asked),
+            None => self.rewritten(Signal::TERM),
+        };
+        let Some(signal) = signal else { return };
+        self.signal_server(signal, true, out);
+        if self.suspended || !self.rules.plain {
+            // A stopped process acts on no signal but this one and KILL.
+            self.signal_server(Signal::CONT, false, out);
+        }
+    }
+
+    fn signal_server(&self, signal: Signal, stop: bool, out: &mut Vec<Action>) {
+        let Some(server) = &self.rules.server else { return };
+        let to = match server.target {
+            SignalTarget::Group => Recipient::Group,
+            SignalTarget::Auto if stop => Recipient::AutoStop,
+            SignalTarget::Auto | SignalTarget::Process => Recipient::Process,
+        };
+        if self.server.is_up() {
+            out.push(Action::Signal { child: server.child, signal, to });
+        }
+    }
+
+    fn kill_server(&mut self, out: &mut Vec<Action>) {
+        self.kill_server_at = None;
+        if let (Some(server), true) = (&self.rules.server, self.server.is_up()) {
+            out.push(Action::Note(Note::Slow { child: server.child }));
+            out.push(Action::Signal { child: server.child, signal: Signal::KILL, to: Recipient::Group });
+        }
+    }
+
+    fn server_suspended(&mut self, child: ChildId, out: &mut Vec<Action>) {
+        self.suspended = true;
+        if !self.rules.foreground {
+            return;
+        }
+        if self.rules.top_of_session {
+            out.push(Action::Signal { child, signal: Signal::CONT, to: Recipient::Group });
+        } else {
+            out.push(Action::SuspendSelf(child));
+        }
+    }
+
+    // ---- stopping
+
+    fn note_request(&mut self, signal: Signal, now: Uptime, out: &mut Vec<Action>) {
+        if self.stop.is_none() {
+            self.stop = Some(Request { signal, at: now });
+            out.push(Action::Note(Note::StopRequested { signal }));
+        }
+    }
+
+    /// A stop request while a hook runs.
+    fn stop_hook(&mut self, chain: &mut Chain, signal: Signal, kill: bool, now: Uptime, out: &mut Vec<Action>) {
+        let first = self.stop.is_none();
+        self.note_request(signal, now, out);
+        if first && chain.hook().on_stop == OnStop::Finish {
+            out.push(Action::Note(Note::FinishingFirst { child: chain.hook().child }));
+            return;
+        }
+        let asked = match signal {
+            _ if kill => Signal::KILL,
+            // The keeper decides for itself what a signal means.
+            signal if self.rules.mode == Mode::Exec => signal,
+            Signal::INT => Signal::INT,
+            _ => Signal::TERM,
+        };
+        let own = self.rules.stop.timeout.map(|timeout| now.after(timeout));
+        let kill_at = earliest(own, self.budget().map(Budget::end));
+        chain.ask_to_end(asked, kill_at, out);
+    }
+
+    fn interrupted(&mut self, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        let outcome = match self.stop {
+            Some(request) => Outcome::Interrupted(request.signal),
+            None => Outcome::Completed,
+        };
+        self.wind_down(outcome, now, out)
+    }
+
+    fn stop_pollers(&mut self, out: &mut Vec<Action>) {
+        if let Some(pollers) = &mut self.pollers {
+            pollers.ask_to_end(Signal::TERM, None, out);
+        }
+    }
+
+    fn drain(&mut self, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        let delay = self.rules.stop.drain;
+        if delay.is_zero() {
+            return self.stop_server(now, out);
+        }
+        out.push(Action::Note(Note::Draining { delay }));
+        let until = now.after(delay);
+        Phase::Draining { until: self.budget().map_or(until, |budget| until.min(budget.drain_end())) }
+    }
+
+    fn stop_server(&mut self, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        let asked = self.stop.map_or(Signal::TERM, |request| request.signal);
+        self.kill_server_at = self.server_deadline(now);
+        self.send_stop_signal(asked, out);
+        Phase::Stopping
+    }
+
+    fn hurry_server(&mut self, signal: Signal, kill: bool, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        self.kill_server_at = self.server_deadline(now);
+        if kill {
+            self.kill_server(out);
+        } else {
+            self.send_stop_signal(signal, out);
+        }
+        Phase::Stopping
+    }
+
+    fn server_deadline(&self, now: Uptime) -> Option<Uptime> {
+        let own = self.rules.server.as_ref().and_then(|server| server.stop_timeout).map(|timeout| now.after(timeout));
+        let leftovers = match self.rules.stop.leftovers {
+            Leftovers::Drain(limit) => limit,
+            Leftovers::Ignore | Leftovers::DrainWithinGrace => Duration::ZERO,
+        };
+        earliest(own, self.budget().map(|budget| budget.server_end(now, leftovers)))
+    }
+
+    fn budget(&self) -> Option<Budget> {
+        Some(Budget::new(self.stop?.at, self.rules.stop.budget?))
+    }
+
+    /// The run time limit (§9.6), which ends the server in whatever phase it is.
+    fn check_run_time(&mut self, phase: Phase, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        let limit = self.rules.server.as_ref().and_then(|server| Some((server.child, server.stop_timeout, server.run_limit?)));
+        let Some((child, stop_timeout, limit)) = limit.filter(|_| due(self.run_until, now)) else { return phase };
+        self.run_until = None;
+        if let Phase::PreStop { mut chain, .. } = phase {
+            chain.ask_to_end(Signal::TERM, None, out);
+        }
+        self.stop_pollers(out);
+        out.push(Action::Note(Note::RunTimeExceeded { limit: limit.timeout, signal: limit.signal }));
+        let kill = limit.signal == Signal::KILL;
+        self.timed_out = Some(limit.signal);
+        out.push(Action::Signal { child, signal: limit.signal, to: Recipient::Group });
+        if kill {
+            out.push(Action::SignalLeftovers(Signal::KILL));
+        } else {
+            out.push(Action::Signal { child, signal: Signal::CONT, to: Recipient::Group });
+            let own = now.after(stop_timeout.unwrap_or(AFTER_RUN_TIMEOUT));
+            self.kill_server_at = earliest(self.kill_server_at, Some(own));
+        }
+        Phase::Stopping
+    }
+
+    fn server_gone(&mut self) {
+        self.server = Server::Gone;
+        self.suspended = false;
+        self.kill_server_at = None;
+        self.run_until = None;
+    }
+
+    /// The server is gone or will never be: what is left in the container ends.
+    fn wind_down(&mut self, outcome: Outcome, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        self.outcome.get_or_insert(outcome);
+        if self.timed_out == Some(Signal::KILL) {
+            return kill_leftovers(now, out);
+        }
+        let limit = match self.rules.stop.leftovers {
+            Leftovers::Ignore => return self.close(now, out),
+            Leftovers::Drain(limit) => limit,
+            Leftovers::DrainWithinGrace => match self.forwarded_at {
+                Some(asked) => PLAIN_LEFTOVERS.min(asked.after(PLAIN_GRACE).since(now)),
+                None => PLAIN_LEFTOVERS,
+            },
+        };
+        if limit.is_zero() {
+            return kill_leftovers(now, out);
+        }
+        out.push(Action::SignalLeftovers(Signal::TERM));
+        let until = now.after(limit);
+        let until = self.budget().map_or(until, |budget| until.min(budget.end()));
+        Phase::Leftovers { until, killed: false }
+    }
+
+    /// Nothing is left: `post-stop`, if a server had been there.
+    fn close(&mut self, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        self.pollers = None;
+        if self.server != Server::Gone || self.rules.mode != Mode::Supervise || self.is_over_budget(now) {
+            return self.exit(out);
+        }
+        let chain = Chain::start(List::PostStop, &self.rules, now, out);
+        self.closing(chain, out)
+    }
+
+    /// `post-stop` may use what is left of a known grace, and no more.
+    fn closing(&mut self, chain: Option<Chain>, out: &mut Vec<Action>) -> Phase {
+        let Some(mut chain) = chain else { return self.exit(out) };
+        if let Some(budget) = self.budget() {
+            chain.end_by(budget.end());
+        }
+        Phase::Closing(chain)
+    }
+
+    fn is_over_budget(&self, now: Uptime) -> bool {
+        due(self.budget().map(Budget::end), now)
+    }
+
+    fn finish(&mut self, outcome: Outcome, out: &mut Vec<Action>) -> Phase {
+        self.outcome.get_or_insert(outcome);
+        self.exit(out)
+    }
+
+    fn exit(&mut self, out: &mut Vec<Action>) -> Phase {
+        out.push(Action::Exit(self.outcome.unwrap_or(Outcome::Completed)));
+        Phase::Done
+    }
+
+    fn is_server(&self, child: ChildId) -> bool {
+        self.rules.server.as_ref().is_some_and(|server| server.child == child)
+    }
+}
+
+/// In plain use: the signals that ask a program to end, for which a shell's children are looked up and the grace counts.
+fn asks_to_stop(signal: Signal) -> bool {
+    matches!(signal, Signal::TERM | Signal::INT | Signal::QUIT | Signal::HALT)
+}
+
+fn was_killed(ending: Ending) -> bool {
+    matches!(ending, Ending::Killed { signal: Signal::KILL, .. })
+}
+
+fn kill_leftovers(now: Uptime, out: &mut Vec<Action>) -> Phase {
+    out.push(Action::SignalLeftovers(Signal::KILL));
+    Phase::Leftovers { until: now.after(AFTER_KILL), killed: true }
+}

@@ -1,0 +1,339 @@
+//! The command line as it was typed. Nothing is resolved here: that is the plan's business.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, CommandFactory, Parser};
+
+use crate::config::{duration, keys};
+use crate::exit;
+use crate::machine::{Rewrite, Signal};
+
+/// The commands, with their usage and what they do. Their names are the reserved words: as the first operand they are
+/// the command, so a program of the same name is run as `app-init -- NAME`.
+pub const COMMANDS: [(&str, &str, &str); 5] = [
+    ("run", "run [OPTIONS] [--] [ARG]...", "boot: deploy hooks, then the server; the default"),
+    ("exec", "exec [OPTIONS] [--] CMD [ARG]...", "become CMD in the application's environment; no hooks"),
+    ("shell", "shell [-c COMMAND]", "an interactive shell in the same environment; also --shell"),
+    ("hook", "hook [OPTIONS] NAME", "run one hook and exit with its code"),
+    ("check", "check [OPTIONS] [ARG]...", "read the configuration, print the plan or every fault; start nothing"),
+];
+
+/// What was asked for.
+#[derive(Debug)]
+pub struct Request {
+    pub command: Command,
+    pub options: Options,
+    /// What follows the options, byte for byte.
+    pub arguments: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Command {
+    Run,
+    Exec,
+    Shell,
+    Hook,
+    Check,
+}
+
+/// Options are read until the first operand or `--`; what follows is the server's, verbatim.
+#[derive(Debug, Default, Parser)]
+#[command(
+    name = "app-init",
+    version,
+    about = "Init and entrypoint supervisor for container images",
+    override_usage = "app-init [OPTIONS] [--] [ARG]...\n       app-init COMMAND ...",
+    args_override_self = true,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+#[expect(clippy::struct_excessive_bools, reason = "these are flags as they were typed")]
+pub struct Options {
+    /// Read this file alone instead of /etc/app-init.toml and .docker/app-init.toml
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Where the hooks are
+    #[arg(long, value_name = "DIR")]
+    pub hooks_dir: Option<PathBuf>,
+
+    /// The application's working directory
+    #[arg(long, value_name = "DIR")]
+    pub workdir: Option<PathBuf>,
+
+    /// Replace app-init by the server, which becomes PID 1
+    #[arg(long, overrides_with = "supervise")]
+    pub exec: bool,
+
+    /// Stay in front of the server (the default)
+    #[arg(long, overrides_with = "exec")]
+    pub supervise: bool,
+
+    /// Send signals to the server's process group
+    #[arg(short = 'g', long, overrides_with = "signal_process")]
+    pub signal_group: bool,
+
+    /// Send signals to the server's process only
+    #[arg(long, overrides_with = "signal_group")]
+    pub signal_process: bool,
+
+    /// Hand the signal FROM on as TO; TO may be 0: drop it
+    #[arg(short, long, value_name = "FROM:TO", value_parser = keys::rewrite, action = ArgAction::Append)]
+    pub rewrite: Vec<Rewrite>,
+
+    /// The signal that asks the server to stop
+    #[arg(long, value_name = "SIG", value_parser = keys::signal)]
+    pub stop_signal: Option<Signal>,
+
+    /// How long the server may take to stop before KILL; 0: as long as the platform allows
+    #[arg(long, value_name = "DUR", value_parser = duration::parse)]
+    pub stop_timeout: Option<Duration>,
+
+    /// How long the server keeps serving after a stop request
+    #[arg(long, value_name = "DUR", value_parser = duration::parse)]
+    pub drain: Option<Duration>,
+
+    /// How long the server may run
+    #[arg(long, value_name = "DUR", value_parser = duration::parse)]
+    pub run_timeout: Option<Duration>,
+
+    /// The signal that ends the server when its time is over [default: TERM]
+    #[arg(long, value_name = "SIG", value_parser = keys::signal)]
+    pub run_timeout_signal: Option<Signal>,
+
+    /// Turn this final exit code into 0 (repeatable)
+    #[arg(long, value_name = "N", action = ArgAction::Append)]
+    pub success_code: Vec<u8>,
+
+    /// Ask the kernel for this signal when app-init's parent ends
+    #[arg(short, long, value_name = "SIG", value_parser = keys::signal)]
+    pub parent_death_signal: Option<Signal>,
+
+    /// Run no hooks
+    #[arg(long, overrides_with = "hooks")]
+    pub no_hooks: bool,
+
+    /// Run hooks also where app-init is PID 1 already
+    #[arg(long, overrides_with = "no_hooks")]
+    pub hooks: bool,
+
+    /// Say more
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Say errors only
+    #[arg(short, long, overrides_with = "verbose")]
+    pub quiet: bool,
+
+    /// The server's command, or arguments for the configured one
+    #[arg(trailing_var_arg = true, value_name = "ARG")]
+    arguments: Vec<OsString>,
+}
+
+impl Options {
+    /// Something more than signal handling was asked for, so that this is no plain use (§0).
+    #[must_use]
+    pub fn ask_for_more_than_signals(&self) -> bool {
+        let Options {
+            config,
+            hooks_dir,
+            workdir,
+            exec,
+            supervise: _,
+            signal_group: _,
+            signal_process: _,
+            rewrite: _,
+            stop_signal,
+            stop_timeout,
+            drain,
+            run_timeout,
+            run_timeout_signal,
+            success_code: _,
+            parent_death_signal: _,
+            no_hooks: _,
+            hooks: _,
+            verbose: _,
+            quiet: _,
+            arguments: _,
+        } = self;
+        let paths = config.is_some() || hooks_dir.is_some() || workdir.is_some();
+        let times = stop_timeout.is_some() || drain.is_some() || run_timeout.is_some();
+        paths || times || *exec || stop_signal.is_some() || run_timeout_signal.is_some()
+    }
+}
+
+/// An answer instead of a request: help, the version, or what is wrong.
+#[derive(Debug)]
+pub struct Answer {
+    pub text: String,
+    pub code: u8,
+}
+
+/// Reads the arguments after the program's name.
+///
+/// # Errors
+///
+/// Help and version (code 0) and everything that is wrong (code 64).
+pub fn parse(arguments: Vec<OsString>) -> Result<Request, Answer> {
+    match plain(arguments) {
+        Ok(request) => Ok(request),
+        Err(arguments) => parse_options(arguments),
+    }
+}
+
+/// The form that nearly every container uses, `[--] CMD [ARG]...`, needs no parser, and starting one costs as much as
+/// everything else before the fork. A test holds this against the parser.
+fn plain(mut arguments: Vec<OsString>) -> Result<Request, Vec<OsString>> {
+    let Some(first) = arguments.first() else { return Ok(Request::run(arguments)) };
+    if first == "--" {
+        arguments.remove(0);
+        return Ok(Request::run(arguments));
+    }
+    let option = first.as_encoded_bytes().starts_with(b"-");
+    if option || command_named(first).is_some() { Err(arguments) } else { Ok(Request::run(arguments)) }
+}
+
+impl Request {
+    fn run(arguments: Vec<OsString>) -> Request {
+        Request { command: Command::Run, options: Options::default(), arguments }
+    }
+}
+
+fn parse_options(arguments: Vec<OsString>) -> Result<Request, Answer> {
+    if arguments.first().is_some_and(|first| first == "--shell") {
+        let arguments = arguments.into_iter().skip(1).collect();
+        return Ok(Request { command: Command::Shell, options: Options::default(), arguments });
+    }
+    let mut options = read(&arguments)?;
+    let operands = std::mem::take(&mut options.arguments);
+    let place = arguments.len().saturating_sub(operands.len());
+    let after_dashes = place.checked_sub(1).and_then(|before| arguments.get(before)).is_some_and(|word| word == "--");
+    let command = operands.first().filter(|_| !after_dashes).and_then(|first| command_named(first));
+    let (command, arguments) = match command {
+        None => (Command::Run, operands),
+        // The shell's own options belong to it.
+        Some(Command::Shell) => (Command::Shell, operands.into_iter().skip(1).collect()),
+        Some(command) => {
+            // Options may stand on both sides of the command's name.
+            let without_name: Vec<OsString> =
+                arguments.into_iter().enumerate().filter(|(at, _)| *at != place).map(|(_, word)| word).collect();
+            options = read(&without_name)?;
+            (command, std::mem::take(&mut options.arguments))
+        }
+    };
+    match (command, arguments.as_slice()) {
+        (Command::Exec, []) => Err(usage("exec needs a command: app-init exec -- CMD [ARG]...")),
+        (Command::Hook, []) => Err(usage("hook needs a name: app-init hook deploy")),
+        _ => Ok(Request { command, options, arguments }),
+    }
+}
+
+fn read(arguments: &[OsString]) -> Result<Options, Answer> {
+    let program = OsStr::new("app-init").to_owned();
+    let words = std::iter::once(&program).chain(arguments);
+    Options::try_parse_from(words).map_err(|error| match error.kind() {
+        clap::error::ErrorKind::DisplayHelp => Answer { text: help(), code: 0 },
+        clap::error::ErrorKind::DisplayVersion => Answer { text: error.to_string(), code: 0 },
+        _ => {
+            let rendered = error.to_string();
+            let first = rendered.lines().next().unwrap_or_default();
+            usage(first.trim_start_matches("error: "))
+        }
+    })
+}
+
+/// A message about a wrong command line.
+#[must_use]
+pub fn usage(what: &str) -> Answer {
+    let hint = "server options? use ENTRYPOINT [\"app-init\", \"--\"]";
+    Answer { text: format!("app-init: {what}\n{hint}; see app-init --help\n"), code: exit::USAGE }
+}
+
+fn help() -> String {
+    let mut text = Options::command().render_help().to_string();
+    text.push_str("\nCommands (reserved words; a program of the same name is run as `app-init -- NAME`):\n");
+    for (_, usage, about) in COMMANDS {
+        text.push_str(&format!("  {usage:<33} {about}\n"));
+    }
+    text
+}
+
+fn command_named(word: &OsStr) -> Option<Command> {
+    match word.to_str()? {
+        "run" => Some(Command::Run),
+        "exec" => Some(Command::Exec),
+        "shell" => Some(Command::Shell),
+        "hook" => Some(Command::Hook),
+        "check" => Some(Command::Check),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').filter(|word| !word.is_empty()).map(OsString::from).collect()
+    }
+
+    fn request(line: &str) -> Request {
+        parse(words(line)).unwrap_or_else(|answer| panic!("{line}: {}", answer.text))
+    }
+
+    #[test]
+    fn the_short_way_reads_what_the_parser_reads() {
+        for line in ["", "-- ", "-- a -b", "a -b -- c", "a --config x", "-- run x", "-- -g", "./run", "a", "é --shell"] {
+            let arguments = words(line);
+            let short = plain(arguments.clone()).expect("takes the short way");
+            let long = parse_options(arguments).unwrap_or_else(|answer| panic!("{line}: {}", answer.text));
+            assert_eq!(short.arguments, long.arguments, "{line}");
+            assert_eq!(short.command, long.command, "{line}");
+            assert_eq!(format!("{:?}", short.options), format!("{:?}", long.options), "{line}");
+        }
+    }
+
+    #[test]
+    fn options_end_at_the_first_operand() {
+        let request = request("-v -r HUP:USR1 server --reload -v -- x");
+        assert_eq!(request.arguments, words("server --reload -v -- x"));
+        assert!(request.options.verbose);
+        assert_eq!(request.options.rewrite.len(), 1);
+    }
+
+    #[test]
+    fn the_first_operand_is_a_command_unless_dashes_say_otherwise() {
+        assert_eq!(request("check").command, Command::Check);
+        assert_eq!(request("-c x check --workdir y").options.workdir, Some(PathBuf::from("y")));
+        assert_eq!(request("run shell").arguments, words("shell"));
+        assert_eq!(request("-g -- shell").command, Command::Run);
+        assert_eq!(request("-- shell -c x").arguments, words("shell -c x"));
+        assert_eq!(request("shell -c ls").arguments, words("-c ls"));
+        assert_eq!(request("--shell -c ls").command, Command::Shell);
+        assert_eq!(request("exec -- run").arguments, words("run"));
+        assert_eq!(request("-v exec -q a -b").arguments, words("a -b"));
+    }
+
+    #[test]
+    fn an_unknown_option_is_a_usage_error_with_a_hint() {
+        for line in ["--reload", "-x", "--stop-timeout soon", "--rewrite 15:3junk", "exec", "hook", "-p 0"] {
+            let answer = parse(words(line)).err().unwrap_or_else(|| panic!("{line} was accepted"));
+            assert_eq!(answer.code, exit::USAGE, "{line}");
+            assert!(answer.text.contains("ENTRYPOINT [\"app-init\", \"--\"]"), "{}", answer.text);
+        }
+    }
+
+    #[test]
+    fn every_reserved_word_is_a_command() {
+        for (name, _, _) in COMMANDS {
+            assert!(command_named(OsStr::new(name)).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Options::command().debug_assert();
+    }
+}

@@ -1,0 +1,193 @@
+//! `${NAME}` in commands, arguments and values (§3): once, without a shell, without splitting.
+
+use super::keys::Word;
+
+/// Where values are looked up; `None`: not set.
+pub trait Lookup {
+    fn get(&self, name: &str) -> Option<Vec<u8>>;
+}
+
+impl<F: Fn(&str) -> Option<Vec<u8>>> Lookup for F {
+    fn get(&self, name: &str) -> Option<Vec<u8>> {
+        self(name)
+    }
+}
+
+enum Piece<'t> {
+    Literal(&'t str),
+    Variable { name: &'t str, fallback: Option<&'t str>, message: Option<&'t str> },
+}
+
+/// Expands `${NAME}`, `${NAME:-default}`, `${NAME:?message}` and `$$`. Nothing else is special: `%`, `$(…)`, backquotes,
+/// globs, a `$` before anything else are literal.
+///
+/// # Errors
+///
+/// An unset `${NAME}`, a `${NAME:?message}` that is unset or empty, and a `${` that is not closed or names no variable.
+pub fn expand(text: &str, lookup: &impl Lookup) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    for piece in pieces(text)? {
+        match piece {
+            Piece::Literal(literal) => bytes.extend_from_slice(literal.as_bytes()),
+            Piece::Variable { name, fallback, message } => {
+                let value = lookup.get(name);
+                let filled = value.as_ref().is_some_and(|value| !value.is_empty());
+                match (value, fallback, message) {
+                    (Some(value), None, None) => bytes.extend(value),
+                    (Some(value), _, _) if filled => bytes.extend(value),
+                    (_, Some(fallback), _) => bytes.extend_from_slice(fallback.as_bytes()),
+                    (_, None, Some(message)) => return Err(format!("{name}: {message}")),
+                    (None, None, None) => {
+                        return Err(format!("${{{name}}} is not set; set it, or write ${{{name}:-default}}"));
+                    }
+                }
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+/// Expands a list of words; an optional group is left out as a whole when one of its variables is unset or empty.
+///
+/// # Errors
+///
+/// Those of [`expand`], all of them.
+pub fn expand_words(words: &[Word], lookup: &impl Lookup) -> Result<Vec<Vec<u8>>, Vec<String>> {
+    let mut expanded = Vec::with_capacity(words.len());
+    let mut faults = Vec::new();
+    let mut take = |word: &str| match expand(word, lookup) {
+        Ok(bytes) => expanded.push(bytes),
+        Err(fault) => faults.push(fault),
+    };
+    for word in words {
+        match word {
+            Word::One(word) => take(word),
+            Word::Optional(group) => {
+                let complete = group.iter().all(|word| has_all_its_variables(word, lookup));
+                if complete {
+                    group.iter().for_each(|word| take(word));
+                }
+            }
+        }
+    }
+    if faults.is_empty() { Ok(expanded) } else { Err(faults) }
+}
+
+/// Words that are malformed count as complete, so that [`expand`] reports them.
+fn has_all_its_variables(text: &str, lookup: &impl Lookup) -> bool {
+    let filled = |name: &str| lookup.get(name).is_some_and(|value| !value.is_empty());
+    pieces(text).map_or(true, |pieces| {
+        pieces.iter().all(|piece| match piece {
+            Piece::Variable { name, fallback: None, message: None } => filled(name),
+            Piece::Variable { .. } | Piece::Literal(_) => true,
+        })
+    })
+}
+
+fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        pieces.push(Piece::Literal(before));
+        if let Some(after) = after.strip_prefix('$') {
+            pieces.push(Piece::Literal("$"));
+            rest = after;
+        } else if let Some(after) = after.strip_prefix('{') {
+            let (inside, after) = after
+                .split_once('}')
+                .ok_or_else(|| format!("`${{{after}` has no closing brace; write $$ for a dollar sign"))?;
+            pieces.push(variable(inside)?);
+            rest = after;
+        } else {
+            pieces.push(Piece::Literal("$"));
+            rest = after;
+        }
+    }
+    pieces.push(Piece::Literal(rest));
+    Ok(pieces)
+}
+
+fn variable(inside: &str) -> Result<Piece<'_>, String> {
+    let (name, fallback, message) = match inside.split_once(':') {
+        None => (inside, None, None),
+        Some((name, rest)) => match (rest.strip_prefix('-'), rest.strip_prefix('?')) {
+            (Some(fallback), _) => (name, Some(fallback), None),
+            (None, Some("")) => (name, None, Some("is not set")),
+            (None, message) => (name, None, message),
+        },
+    };
+    let understood = inside.len() == name.len() || fallback.is_some() || message.is_some();
+    if !understood || !is_name(name) {
+        return Err(format!(
+            "`${{{inside}}}` is not understood; write ${{NAME}}, ${{NAME:-default}} or ${{NAME:?message}}, and $$ for a dollar sign"
+        ));
+    }
+    Ok(Piece::Variable { name, fallback, message })
+}
+
+/// Whether this is a name that a variable may have (§4).
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup(name: &str) -> Option<Vec<u8>> {
+        match name {
+            "SET" => Some(b"a $HOME ${SET} b".to_vec()),
+            "EMPTY" => Some(Vec::new()),
+            "RAW" => Some(vec![0xff, b'%']),
+            _ => None,
+        }
+    }
+
+    fn expanded(text: &str) -> Result<String, String> {
+        expand(text, &lookup).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    #[test]
+    fn values_are_put_in_once_and_as_they_are() {
+        assert_eq!(expanded("<${SET}>").as_deref(), Ok("<a $HOME ${SET} b>"));
+        assert_eq!(expanded("${EMPTY}").as_deref(), Ok(""));
+        assert_eq!(expand("${RAW}", &lookup), Ok(vec![0xff, b'%']));
+        assert_eq!(expanded("${NONE:-x y}${EMPTY:-z}${SET:-no}").as_deref(), Ok("x yza $HOME ${SET} b"));
+    }
+
+    #[test]
+    fn everything_else_is_literal() {
+        let text = "100% $(date) `date` * ~ $HOME $ a$";
+        assert_eq!(expanded(text).as_deref(), Ok(text));
+        assert_eq!(expanded("$${SET} $$$$").as_deref(), Ok("${SET} $$"));
+    }
+
+    #[test]
+    fn what_cannot_be_expanded_is_a_fault_that_names_it() {
+        for (text, part) in [
+            ("${NONE}", "${NONE} is not set"),
+            ("${NONE:?give me one}", "NONE: give me one"),
+            ("${EMPTY:?}", "EMPTY: is not set"),
+            ("${SET", "no closing brace"),
+            ("${}", "not understood"),
+            ("${1A}", "not understood"),
+            ("${SET:+x}", "not understood"),
+            ("${SET%x}", "not understood"),
+        ] {
+            let fault = expanded(text).expect_err(text);
+            assert!(fault.contains(part), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn an_optional_group_needs_all_its_variables() {
+        let one = |word: &str| Word::One(word.to_owned());
+        let group = |words: [&str; 2]| Word::Optional(words.map(str::to_owned).to_vec());
+        let words = [one("a"), group(["--set", "${SET}"]), group(["--empty", "${EMPTY}"]), group(["--none", "${NONE}"]), one("")];
+        let expanded = expand_words(&words, &lookup).expect("expands");
+        assert_eq!(expanded, [&b"a"[..], b"--set", b"a $HOME ${SET} b", b""]);
+    }
+}

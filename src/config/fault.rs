@@ -1,0 +1,33 @@
+//! What is wrong with a configuration, and where.
+
+use std::fmt;
+
+/// One mistake, with what to do about it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Fault {
+    /// File and line; `None` for what came from the environment or the command line.
+    pub place: Option<(String, usize)>,
+    /// The key with its table (`server.stop_signal`), the variable or the option; empty where the file itself is wrong.
+    pub key: String,
+    pub what: String,
+}
+
+impl Fault {
+    #[must_use]
+    pub fn new(key: impl Into<String>, what: impl Into<String>) -> Fault {
+        Fault { place: None, key: key.into(), what: what.into() }
+    }
+}
+
+impl fmt::Display for Fault {
+    /// `FILE:LINE: KEY: what is wrong; what to do`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((file, line)) = &self.place {
+            write!(formatter, "{file}:{line}: ")?;
+        }
+        if !self.key.is_empty() {
+            write!(formatter, "{}: ", self.key)?;
+        }
+        formatter.write_str(&self.what)
+    }
+}

@@ -1,0 +1,106 @@
+//! The keeper of exec mode (§7.2): a second process of app-init that runs the deploy hooks before the server takes this
+//! process's place, and the pollers after. What hooks leave behind is adopted by it and never becomes a child of the
+//! server: a server that finds a foreign child's exit code 3 may shut down.
+//!
+//! Where hooks leave nothing behind and there are no pollers, the keeper's end is the news and the server has no child at
+//! all. Otherwise it says so over the [`Link`], and hears from the link's end that the server runs.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+
+use crate::machine::{ChildId, Event, Signal, StartStep};
+use crate::plan::Plan;
+use crate::supervisor::Supervisor;
+use crate::sys::children::Children;
+use crate::sys::exec::Refusal;
+use crate::sys::signals::{self, Inherited};
+use crate::sys::{descriptors, processes};
+
+/// One end of the line between the two processes.
+#[derive(Debug)]
+pub struct Link {
+    stream: UnixStream,
+    end: End,
+}
+
+#[derive(Debug)]
+enum End {
+    /// The process that will be the server, and its keeper's id.
+    Server(ChildId),
+    /// The keeper, and the pid that the server will have.
+    Keeper(i32),
+    /// Everything was said.
+    Silent,
+}
+
+impl Link {
+    fn new(stream: UnixStream, end: End) -> Link {
+        signals::announce(&stream);
+        Link { stream, end }
+    }
+
+    /// What the other end has said since the last look.
+    pub fn news(&mut self) -> Option<Event> {
+        let mut byte = [0];
+        let read = self.stream.read(&mut byte);
+        match (&self.end, read) {
+            (End::Server(child), Ok(1)) => {
+                let child = *child;
+                self.end = End::Silent;
+                Some(Event::KeeperReady { child })
+            }
+            // The other end is close-on-exec: it is gone because the server runs, or because its process ended.
+            (End::Keeper(server), Ok(0)) => {
+                let runs = nix::unistd::getppid().as_raw() == *server;
+                self.end = End::Silent;
+                Some(if runs { Event::ServerRuns } else { Event::Signal(Signal::TERM) })
+            }
+            (End::Server(_) | End::Keeper(_) | End::Silent, Ok(_)) => None,
+            (_, Err(error)) if error.kind() == ErrorKind::WouldBlock => None,
+            (_, Err(_)) => None,
+        }
+    }
+
+    /// Tells the other end that the hooks are through.
+    pub fn let_server_start(&mut self) {
+        // With nobody there to hear it, the end of the link is the next news.
+        let _ = self.stream.write(b"s");
+    }
+}
+
+/// Starts the keeper as child `id`, and leaves the line to it in `link`.
+///
+/// # Errors
+///
+/// What the system refuses before there is a process.
+pub fn start(
+    plan: &Plan,
+    id: ChildId,
+    children: &mut Children,
+    link: &mut Option<Link>,
+    inherited: Inherited,
+) -> Result<(), Refusal> {
+    let refuse = |error: std::io::Error| Refusal { step: StartStep::Fork, errno: error.raw_os_error().unwrap_or(0) };
+    let (ours, theirs) = UnixStream::pair().map_err(refuse)?;
+    let server = nix::unistd::getpid().as_raw();
+    children.fork_self(id, || {
+        // Both are copies, in this process, of what the other process uses.
+        let keep = theirs.as_raw_fd();
+        descriptors::close_inherited(&[keep]);
+        keep_for(plan, Link::new(theirs, End::Keeper(server)), inherited)
+    })?;
+    *link = Some(Link::new(ours, End::Server(id)));
+    Ok(())
+}
+
+/// The keeper's life.
+fn keep_for(plan: &Plan, link: Link, inherited: Inherited) -> u8 {
+    if let Err(error) = processes::become_subreaper() {
+        log::warn!("cannot become a child subreaper ({}): what hooks leave behind is the server's", error.desc());
+    }
+    // Where the server is not PID 1, its end would leave the keeper behind.
+    let _ = processes::ask_for_parent_death_signal(Signal::TERM);
+    let Some(rules) = plan.keeper.clone() else { return 0 };
+    Supervisor::new(plan, rules, None, Some(link), inherited).run()
+}

@@ -1,0 +1,114 @@
+//! app-init's own lines on standard error.
+//!
+//! The logger is built with the first line that is said: a plain start that has nothing to say does not pay for it.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::OnceLock;
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use crate::config::keys::LogFormat;
+use crate::sys::output::Stream;
+
+/// What the configuration says about the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    pub level: LevelFilter,
+    pub format: LogFormat,
+}
+
+struct Lazy {
+    settings: OnceLock<Settings>,
+    logger: OnceLock<env_logger::Logger>,
+}
+
+static LOGGER: Lazy = Lazy { settings: OnceLock::new(), logger: OnceLock::new() };
+
+impl Log for Lazy {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let build = || build(self.settings.get().copied());
+        self.logger.get_or_init(build).log(record);
+    }
+
+    fn flush(&self) {}
+}
+
+/// Takes the settings; to be called once, before the first line.
+pub fn start(settings: Settings) {
+    // A second call changes nothing.
+    let _ = LOGGER.settings.set(settings);
+    if log::set_logger(&LOGGER).is_ok() {
+        log::set_max_level(settings.level);
+    }
+}
+
+fn build(settings: Option<Settings>) -> env_logger::Logger {
+    let settings = settings.unwrap_or(Settings { level: LevelFilter::Warn, format: LogFormat::Text });
+    env_logger::Builder::new()
+        .filter_level(settings.level)
+        .target(env_logger::Target::Pipe(Box::new(Stream::standard_error())))
+        .format(move |out, record| {
+            let message = record.args().to_string();
+            match settings.format {
+                LogFormat::Text => writeln!(out, "app-init: {}{}", prefix(record.level()), escape(&message)),
+                LogFormat::Json => {
+                    let level = record.level().as_str().to_ascii_lowercase();
+                    writeln!(out, r#"{{"source":"app-init","level":"{level}","message":"{}"}}"#, json(&message))
+                }
+            }
+        })
+        .build()
+}
+
+fn prefix(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error: ",
+        Level::Warn => "warning: ",
+        Level::Info | Level::Debug | Level::Trace => "",
+    }
+}
+
+/// Makes control characters visible, so that a value cannot forge a line or drive a terminal.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+/// The inside of a JSON string (RFC 8259, section 7).
+fn json(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' => escaped.push_str("\\\""),
+            '\\' => escaped.push_str("\\\\"),
+            // Writing to a String does not fail.
+            character if character.is_control() => drop(write!(escaped, "\\u{:04x}", u32::from(character))),
+            character => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_shown_and_not_sent() {
+        assert_eq!(escape("a\nb\x1b[2Jé\t"), "a\\nb\\u{1b}[2Jé\\t");
+        assert_eq!(json("say \"\\\n\x1b\""), "say \\\"\\\\\\u000a\\u001b\\\"");
+    }
+}

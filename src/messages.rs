@@ -1,0 +1,146 @@
+//! What app-init says, in one place: a message names the thing and the value, and what to do next.
+
+use std::path::Path;
+
+use log::Level;
+use nix::errno::Errno;
+
+use crate::config::duration;
+use crate::machine::{ChildId, Ending, Note, Outcome, Signal, StartStep};
+use crate::plan::{self, Plan, Planned};
+
+/// A note as a line of the log.
+#[must_use]
+pub fn note(plan: &Plan, note: Note) -> (Level, String) {
+    let label = |child: ChildId| plan.get(child).map_or("the hooks", |planned| planned.label.as_str());
+    let phase = |child: ChildId| plan.get(child).map_or("deploy", |planned| planned.phase.as_str());
+    match note {
+        Note::HookFailed { child, ending, after } => {
+            let how = how_it_ended(plan, child, ending);
+            let after = match ending {
+                Ending::NotStarted { .. } => String::new(),
+                Ending::Exited(_) | Ending::Killed { .. } => format!(" after {}", duration::rounded(after)),
+            };
+            (Level::Error, format!("{} hook failed: {}: {how}{after}", phase(child), label(child)))
+        }
+        Note::HookTimedOut { child, limit } => {
+            (Level::Error, format!("{} hook {} ran longer than {}, stopping it", phase(child), label(child), duration::show(limit)))
+        }
+        Note::GoingOnWithout { child } => {
+            let what = "on_failure = \"continue\": going on although it failed";
+            (Level::Error, format!("{} hook {}: {what}", phase(child), label(child)))
+        }
+        Note::PollerFailed { child, ending } => {
+            let how = how_it_ended(plan, child, ending);
+            (Level::Warn, format!("{} {} failed: {how}; the server goes on", phase(child), label(child)))
+        }
+        Note::StopRequested { signal } => (Level::Info, format!("stop requested by {signal}")),
+        Note::FinishingFirst { child } => (Level::Info, format!("{} hook {} may finish first", phase(child), label(child))),
+        Note::Draining { delay } => (Level::Info, format!("draining for {}", duration::show(delay))),
+        // Said with the end of app-init itself.
+        Note::ServerEnded { ending } => (Level::Debug, format!("the server ended: {}", ending_in_words(ending))),
+        Note::RunTimeExceeded { limit, signal } => {
+            (Level::Info, format!("run time limit of {} reached, sending {signal}", duration::show(limit)))
+        }
+        Note::Slow { child } => (Level::Warn, format!("{} did not end in time, sending KILL", label(child))),
+        Note::LeftoversKilled => (Level::Debug, "leftover processes did not end in time, sending KILL".into()),
+        Note::SignalDropped { signal } => (Level::Debug, format!("{signal} dropped: there is no server to send it to")),
+    }
+}
+
+/// The end in one line: phase, process and reason.
+#[must_use]
+pub fn end(plan: &Plan, outcome: Outcome) -> Option<(Level, String)> {
+    let server = plan.rules.server.as_ref().and_then(|rule| plan.get(rule.child));
+    let name = server.map_or("the server", |server| server.label.as_str());
+    match outcome {
+        Outcome::Server(ending @ Ending::NotStarted { .. }) => {
+            let why = server.map_or_else(|| ending_in_words(ending), |server| why_not_started(server, ending));
+            Some((Level::Error, why))
+        }
+        Outcome::Server(ending) => Some((Level::Info, format!("running: {name} ended: {}", ending_in_words(ending)))),
+        Outcome::HookFailed { child, ending } => {
+            let (phase, label) = plan.get(child).map_or(("deploy", "the hooks"), |hook| (&hook.phase, &hook.label));
+            let how = how_it_ended(plan, child, ending);
+            let then = if plan.rules.server.is_some() { "; the server was not started" } else { "" };
+            Some((Level::Error, format!("{phase}: {label} failed: {how}{then}")))
+        }
+        Outcome::Interrupted(signal) => {
+            Some((Level::Info, format!("deploy: stopped by {signal} before the server was started")))
+        }
+        Outcome::TimedOut { killed } => {
+            let how = if killed { "killed" } else { "ended" };
+            Some((Level::Info, format!("running: {name} was {how} because its run time was over")))
+        }
+        // The keeper says it itself; one hook that was asked for needs no comment.
+        Outcome::KeeperEnded(_) | Outcome::Completed => None,
+    }
+}
+
+fn how_it_ended(plan: &Plan, child: ChildId, ending: Ending) -> String {
+    match (plan.get(child), ending) {
+        (Some(planned), Ending::NotStarted { .. }) => why_not_started(planned, ending),
+        _ => ending_in_words(ending),
+    }
+}
+
+fn ending_in_words(ending: Ending) -> String {
+    match ending {
+        Ending::Exited(code) => format!("exit {code}"),
+        Ending::Killed { signal, core: true } => format!("killed by signal {} ({signal}), core dumped", signal.number()),
+        Ending::Killed { signal: Signal::KILL, .. } => "killed by signal 9 (KILL)".into(),
+        Ending::Killed { signal, core: false } => format!("killed by signal {} ({signal})", signal.number()),
+        Ending::NotStarted { errno, .. } => format!("not started: {}", Errno::from_raw(errno).desc()),
+    }
+}
+
+/// Why a program could not be started, in words that say what to mend.
+#[must_use]
+pub fn why_not_started(planned: &Planned, ending: Ending) -> String {
+    let Ending::NotStarted { step, errno } = ending else { return ending_in_words(ending) };
+    let name = planned.program.name();
+    let errno = Errno::from_raw(errno);
+    let reason = errno.desc();
+    match step {
+        StartStep::Fork => format!("cannot start {name}: the system refused a process: {reason}; raise its limits"),
+        StartStep::Directory => {
+            let directory = planned.program.directory.as_deref().unwrap_or_else(|| Path::new("."));
+            format!("cannot start {name}: cannot enter {}: {reason}", directory.display())
+        }
+        StartStep::Stdin => format!("cannot start {name}: cannot open /dev/null: {reason}"),
+        StartStep::Exec => format!("cannot run {name}: {}", why_not_executed(planned, errno)),
+    }
+}
+
+fn why_not_executed(planned: &Planned, errno: Errno) -> String {
+    let name = planned.program.name();
+    let directory = planned.program.directory.as_deref().unwrap_or_else(|| Path::new(""));
+    let path = directory.join(name.as_ref());
+    let is_path = name.contains('/');
+    match errno {
+        Errno::ENOENT if name.is_empty() => "the name is empty".into(),
+        Errno::ENOENT if !is_path => "not found in PATH; install it, or name its full path".into(),
+        Errno::ENOENT => match plan::head(&path) {
+            Some(head) => missing_interpreter(&head),
+            None => "there is no such file".into(),
+        },
+        Errno::EACCES if is_path && path.is_dir() => "it is a directory".into(),
+        Errno::EACCES => format!("it may not be executed; run chmod +x {name}, and look at the mount options"),
+        Errno::ENOEXEC => "it is no program for this machine".into(),
+        other => other.desc().into(),
+    }
+}
+
+/// The file is there, so what is missing is what it asks for.
+fn missing_interpreter(head: &[u8]) -> String {
+    let first = head.split(|&byte| byte == b'\n').next().unwrap_or(head);
+    let Some(line) = first.strip_prefix(b"#!") else {
+        return "the file is there, but its dynamic loader is not; use a program that was built for this image".into();
+    };
+    let line = String::from_utf8_lossy(line);
+    if let Some(line) = line.strip_suffix('\r') {
+        return format!("its #! line ends in a carriage return (CRLF), so {} is looked for with one; run dos2unix on it", line.trim());
+    }
+    let interpreter = line.split_whitespace().next().unwrap_or_default();
+    format!("its interpreter {interpreter} is not there; install it, or change the #! line")
+}

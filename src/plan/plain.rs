@@ -1,0 +1,82 @@
+//! Plain use: an init and nothing else. This is on the way of every plain start, so it looks at nothing it does not need.
+
+use std::ffi::OsString;
+
+use log::LevelFilter;
+
+use super::{Plan, Planned, quiet_log};
+use crate::cli::{self, Answer, Options};
+use crate::config::keys::{HookOutput, LogFormat};
+use crate::logging;
+use crate::machine::{ChildId, Leftovers, Mode, Rules, ServerRule, SignalTarget, StopRules};
+use crate::sys::exec::{self, Environment, Program, Stdin, Stdout};
+
+/// The plan of `app-init [--] CMD`.
+///
+/// # Errors
+///
+/// A usage error where there is no command.
+pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer> {
+    if arguments.is_empty() {
+        return Err(cli::usage("nothing to run: no command was given and no server.command is configured"));
+    }
+    let label = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let program = Program {
+        argv: exec::arguments(arguments),
+        environment: Environment::Inherited,
+        extra: Vec::new(),
+        directory: None,
+        umask: None,
+        stdin: Stdin::Inherited,
+        stdout: Stdout::Inherited,
+        keeps_descriptors: true,
+        retries_busy: false,
+    };
+    let is_pid_1 = nix::unistd::getpid().as_raw() == 1;
+    let target = match (options.signal_group, options.signal_process) {
+        (true, _) => SignalTarget::Group,
+        (_, true) => SignalTarget::Process,
+        (false, false) => SignalTarget::Auto,
+    };
+    let rules = Rules {
+        mode: Mode::Supervise,
+        deploy: Vec::new(),
+        post_deploy: Vec::new(),
+        pre_stop: Vec::new(),
+        post_stop: Vec::new(),
+        on_failure: Vec::new(),
+        server: Some(ServerRule {
+            child: ChildId(0),
+            stop_signal: None,
+            stop_timeout: None,
+            target,
+            rewrite: options.rewrite.clone(),
+            run_limit: None,
+        }),
+        stop: StopRules {
+            signals: Vec::new(),
+            timeout: None,
+            drain: std::time::Duration::ZERO,
+            budget: None,
+            leftovers: if is_pid_1 { Leftovers::DrainWithinGrace } else { Leftovers::Ignore },
+        },
+        plain: true,
+        terminal: false,
+        foreground: false,
+        top_of_session: false,
+    };
+    let asked = options.verbose || options.quiet || exec::any_inherited(|string| string.starts_with(b"APP_INIT_LOG="));
+    let usual = logging::Settings { level: LevelFilter::Warn, format: LogFormat::Text };
+    Ok(Plan {
+        rules,
+        keeper: None,
+        programs: vec![Planned { program, label, phase: "server".into() }],
+        success_codes: options.success_code.clone(),
+        log: if asked { quiet_log(options) } else { usual },
+        hook_output: HookOutput::Stdout,
+        termination_file: None,
+        parent_death_signal: options.parent_death_signal,
+        warnings: Vec::new(),
+        origins: Vec::new(),
+    })
+}

@@ -1,0 +1,162 @@
+//! Each setting's value: the option's, else the `APP_INIT_*` variable's, else the file's, else the default.
+
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use super::Findings;
+use crate::cli::Options;
+use crate::config::expand::Lookup;
+use crate::config::keys::{self, Choice, HookOutput, LogFormat, Named, ServerMode, SignalName, Span};
+use crate::config::{Config, duration};
+use crate::machine::{Rewrite, Signal, SignalTarget};
+
+/// The prefix of every variable that is meant for app-init.
+pub const PREFIX: &str = "APP_INIT_";
+
+/// What was decided, with every default filled in. `None` is a value here: no limit, no signal of one's own.
+#[derive(Debug)]
+pub struct Settings {
+    pub hooks_dir: PathBuf,
+    pub umask: Option<u32>,
+    pub mode: ServerMode,
+    pub stop_signal: Option<Signal>,
+    pub stop_timeout: Option<Duration>,
+    pub signal_target: SignalTarget,
+    pub rewrite: Vec<Rewrite>,
+    pub success_codes: Vec<u8>,
+    pub run_timeout: Option<Duration>,
+    pub run_timeout_signal: Signal,
+    pub stop_signals: Vec<Signal>,
+    pub hook_stop_timeout: Option<Duration>,
+    pub drain: Duration,
+    /// `None`: 3 s as PID 1, none as subreaper.
+    pub leftovers: Option<Duration>,
+    pub budget: Option<Duration>,
+    pub skip: Vec<String>,
+    pub format: LogFormat,
+    pub hook_output: HookOutput,
+    pub termination_file: PathBuf,
+}
+
+impl Settings {
+    pub fn decide(options: &Options, config: &Config, variables: &Variables<'_>, findings: &mut Findings<'_>) -> Settings {
+        let none_if_zero = |time: Option<Duration>| time.filter(|time| !time.is_zero());
+        let span = |span: Option<Span>| span.map(|Span(span)| span);
+        let name = |name: Option<SignalName>| name.map(|SignalName(signal)| signal);
+        let server = &config.server;
+        let stop = &config.stop;
+        let option_target = match (options.signal_group, options.signal_process) {
+            (true, _) => Some(SignalTarget::Group),
+            (_, true) => Some(SignalTarget::Process),
+            (false, false) => None,
+        };
+        let option_mode = match (options.exec, options.supervise) {
+            (true, _) => Some(ServerMode::Exec),
+            (_, true) => Some(ServerMode::Supervise),
+            (false, false) => None,
+        };
+        let file_rewrite = server.rewrite.iter().flatten().map(|rule| rule.0).collect();
+        let stop_timeout = options.stop_timeout.or(variables.span("STOP_TIMEOUT", findings)).or(span(server.stop_timeout));
+        let run_timeout = options.run_timeout.or(variables.span("RUN_TIMEOUT", findings)).or(span(server.run_timeout));
+        let run_signal = variables.signal("RUN_TIMEOUT_SIGNAL", findings).or(name(server.run_timeout_signal));
+        let stop_signal = options.stop_signal.or(variables.signal("STOP_SIGNAL", findings)).or(name(server.stop_signal));
+        let drain = options.drain.or(variables.span("DRAIN", findings)).or(span(stop.drain));
+        let hooks_dir = options.hooks_dir.clone().or(variables.path("HOOKS_DIR")).or(config.top.hooks_dir.clone());
+        Settings {
+            hooks_dir: hooks_dir.unwrap_or_else(|| super::hooks::DEFAULT_DIRECTORY.into()),
+            umask: config.top.umask.map(|keys::Umask(mask)| mask),
+            mode: option_mode.or(server.mode.map(|Named(mode)| mode)).unwrap_or(ServerMode::Supervise),
+            stop_signal,
+            stop_timeout: none_if_zero(stop_timeout),
+            signal_target: option_target.or(server.signal_target.map(|Named(target)| target)).unwrap_or(SignalTarget::Auto),
+            rewrite: if options.rewrite.is_empty() { file_rewrite } else { options.rewrite.clone() },
+            success_codes: match options.success_code.as_slice() {
+                [] => server.success_codes.clone().unwrap_or_default(),
+                codes => codes.to_vec(),
+            },
+            run_timeout: none_if_zero(run_timeout),
+            run_timeout_signal: options.run_timeout_signal.or(run_signal).unwrap_or(Signal::TERM),
+            stop_signals: match &stop.signals {
+                Some(signals) => signals.iter().map(|SignalName(signal)| *signal).collect(),
+                None => vec![Signal::TERM, Signal::INT, Signal::HALT],
+            },
+            hook_stop_timeout: none_if_zero(span(stop.timeout)),
+            drain: drain.unwrap_or(Duration::ZERO),
+            leftovers: span(stop.leftovers),
+            budget: none_if_zero(variables.span("STOP_BUDGET", findings).or(span(stop.budget))),
+            skip: variables.list("SKIP"),
+            format: config.log.format.map_or(LogFormat::Text, |Named(format)| format),
+            hook_output: config.log.hook_output.map_or(HookOutput::Stdout, |Named(output)| output),
+            termination_file: config.log.termination_file.clone().unwrap_or_else(|| "/dev/termination-log".into()),
+        }
+    }
+}
+
+/// How much app-init says: `-v` and `-q`, `APP_INIT_LOG`, `log.level`, or what fits the use.
+pub fn level(
+    options: &Options,
+    configured: Option<LevelFilter>,
+    variables: &Variables<'_>,
+    default: LevelFilter,
+    findings: &mut Findings<'_>,
+) -> LevelFilter {
+    if options.verbose {
+        return LevelFilter::Debug;
+    }
+    if options.quiet {
+        return LevelFilter::Error;
+    }
+    variables.choice("LOG", findings).or(configured).unwrap_or(default)
+}
+
+/// The `APP_INIT_*` variables that app-init was given.
+pub struct Variables<'a>(pub &'a dyn Lookup);
+
+impl Variables<'_> {
+    /// The value of `APP_INIT_` and `name`, where it is set and not empty.
+    fn get(&self, name: &str) -> Option<Vec<u8>> {
+        self.0.get(&format!("{PREFIX}{name}")).filter(|value| !value.is_empty())
+    }
+
+    #[must_use]
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.get(name).map(|value| std::ffi::OsString::from_vec(value).into())
+    }
+
+    fn read<T>(&self, name: &str, read: impl Fn(&str) -> Result<T, String>, findings: &mut Findings<'_>) -> Option<T> {
+        let value = self.get(name)?;
+        match read(&String::from_utf8_lossy(&value)) {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                findings.fault(&format!("{PREFIX}{name}"), fault);
+                None
+            }
+        }
+    }
+
+    fn span(&self, name: &str, findings: &mut Findings<'_>) -> Option<Duration> {
+        self.read(name, duration::parse, findings)
+    }
+
+    fn signal(&self, name: &str, findings: &mut Findings<'_>) -> Option<Signal> {
+        self.read(name, keys::signal, findings)
+    }
+
+    fn choice<T: Choice>(&self, name: &str, findings: &mut Findings<'_>) -> Option<T> {
+        let read = |word: &str| {
+            let known = T::CHOICES.iter().find(|(known, _)| *known == word).map(|&(_, value)| value);
+            let choices: Vec<_> = T::CHOICES.iter().map(|(known, _)| *known).collect();
+            known.ok_or_else(|| format!("`{word}` is not known; write {}", choices.join(", ")))
+        };
+        self.read(name, read, findings)
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        let value = self.get(name).unwrap_or_default();
+        let words = String::from_utf8_lossy(&value);
+        words.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
+    }
+}

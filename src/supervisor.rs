@@ -1,0 +1,266 @@
+//! The loop: wait, take one signal, reap until nothing, step, act. One thread, one wait, and nothing in it can fail.
+
+use std::collections::VecDeque;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use crate::config::keys::HookOutput;
+use crate::keeper::Link;
+use crate::machine::{Action, ChildId, Ending, Event, Machine, Mode, Outcome, Rules, Signal, SignalTarget};
+use crate::plan::Plan;
+use crate::sys::children::{Change, Children};
+use crate::sys::clock::Clock;
+use crate::sys::exec::Refusal;
+use crate::sys::output::Stream;
+use crate::sys::signals::{self, Inherited, Wake};
+use crate::sys::terminal::{self, Terminal};
+use crate::sys::{descriptors, last_resort, processes};
+use crate::{exit, keeper, messages};
+
+/// How many actions one step can take without asking for memory.
+const ACTIONS: usize = 16;
+
+/// Does what `plan` says until there is nothing left to do; the exit code.
+#[must_use]
+pub fn supervise(plan: &Plan, inherited: Inherited) -> u8 {
+    let is_pid_1 = nix::unistd::getpid().as_raw() == 1;
+    // 4. PID 1, or the one that orphans are given to. In exec mode the server would inherit that, and never reap.
+    if !is_pid_1 && plan.rules.mode != Mode::Exec {
+        match processes::become_subreaper() {
+            Ok(()) => log::debug!("not PID 1: orphans below are adopted as a child subreaper"),
+            Err(error) => log::warn!("cannot become a child subreaper ({}): orphans cannot be reaped", error.desc()),
+        }
+    }
+    if let Some(signal) = plan.parent_death_signal {
+        if !processes::ask_for_parent_death_signal(signal) {
+            log::warn!("cannot ask for {signal} when the parent ends: it is gone already, or this is refused");
+        }
+    }
+    let terminal = Terminal::in_foreground();
+    let mut rules = plan.rules.clone();
+    rules.terminal = terminal.is_some();
+    rules.foreground = terminal.is_some();
+    rules.top_of_session = is_pid_1 || terminal.is_some() && terminal::top_of_session();
+    Supervisor::new(plan, rules, terminal, None, inherited).run()
+}
+
+/// The loop's state.
+pub struct Supervisor<'p> {
+    plan: &'p Plan,
+    rules: Rules,
+    machine: Machine,
+    children: Children,
+    terminal: Option<Terminal>,
+    clock: Clock,
+    inherited: Inherited,
+    /// In exec mode: the line between the process that will be the server and its keeper.
+    link: Option<Link>,
+    actions: Vec<Action>,
+    code: Option<u8>,
+}
+
+impl<'p> Supervisor<'p> {
+    pub fn new(plan: &'p Plan, rules: Rules, terminal: Option<Terminal>, link: Option<Link>, inherited: Inherited) -> Self {
+        let count = plan.programs.len().saturating_add(1);
+        let grouped = rules.server.as_ref().filter(|server| server.target == SignalTarget::Group);
+        let grouped = grouped.map(|server| server.child);
+        Supervisor {
+            plan,
+            machine: Machine::new(rules.clone()),
+            rules,
+            children: Children::new(count, grouped, inherited),
+            terminal,
+            clock: Clock::default(),
+            inherited,
+            link,
+            actions: Vec::with_capacity(ACTIONS),
+            code: None,
+        }
+    }
+
+    /// 5. From here on nothing may fail: every outcome is an event.
+    pub fn run(mut self) -> u8 {
+        last_resort::guard();
+        let mut changes = Vec::with_capacity(ACTIONS);
+        self.tell(Event::Begin);
+        loop {
+            if let Some(code) = self.code {
+                return code;
+            }
+            let limit = self.machine.deadline().map(|deadline| deadline.since(self.clock.now()));
+            let wake = signals::wait(limit);
+            self.children.reap(&mut changes);
+            self.take_turn(wake, &mut changes);
+        }
+    }
+
+    /// Tells the machine what one turn has brought: endings first, so that a signal never meets a child that is gone.
+    fn take_turn(&mut self, wake: Wake, changes: &mut Vec<Change>) {
+        let mut news = !changes.is_empty();
+        for change in changes.drain(..) {
+            self.tell(match change {
+                Change::Ended(child, ending) => Event::Ended { child, ending },
+                Change::Suspended(child) => Event::Suspended { child },
+                Change::Resumed(child) => Event::Resumed { child },
+            });
+        }
+        if let Some(child) = self.children.take_emptied_group() {
+            self.tell(Event::GroupEmpty { child });
+        }
+        if let Wake::Signal(signal) = wake {
+            news = true;
+            self.tell(Event::Signal(signal));
+        }
+        if let Some(event) = self.link.as_mut().and_then(Link::news) {
+            news = true;
+            self.tell(event);
+        }
+        if let Some(deadline) = self.machine.deadline() {
+            if deadline <= self.clock.now() {
+                news = true;
+                self.tell(Event::Deadline);
+            }
+        }
+        let alone = self.children.is_alone();
+        if news || alone {
+            self.tell(Event::TurnOver { alone });
+        }
+    }
+
+    /// Takes one event to the machine and does what it says, with what comes of that.
+    fn tell(&mut self, event: Event) {
+        let mut events = VecDeque::new();
+        let mut next = Some(event);
+        while let Some(event) = next {
+            if self.machine.is_done() {
+                return;
+            }
+            let mut actions = std::mem::take(&mut self.actions);
+            self.machine.step(self.clock.now(), event, &mut actions);
+            for action in actions.drain(..) {
+                events.extend(self.perform(action));
+            }
+            self.actions = actions;
+            next = events.pop_front();
+        }
+    }
+
+    /// Does one thing; what comes of it at once is the next event.
+    fn perform(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Announce(child) => self.announce(child),
+            Action::Spawn(child) => return self.spawn(child),
+            Action::Exec(child) => return self.exec(child),
+            Action::Signal { child, signal, to } => self.children.signal(child, signal, to),
+            Action::SignalLeftovers(signal) => self.children.signal_leftovers(signal),
+            Action::LetServerStart => {
+                if let Some(link) = &mut self.link {
+                    link.let_server_start();
+                }
+            }
+            Action::SuspendSelf(child) => self.suspend_self(child),
+            Action::Note(note) => {
+                if !self.rules.plain {
+                    let (level, text) = messages::note(self.plan, note);
+                    log::log!(level, "{text}");
+                }
+            }
+            Action::Exit(outcome) => self.exit(outcome),
+        }
+        None
+    }
+
+    fn announce(&self, child: ChildId) {
+        let Some(planned) = self.plan.get(child) else { return };
+        let line = format!(" -----> Running {}\n", planned.label);
+        let mut stream = match self.plan.hook_output {
+            HookOutput::Stdout => Stream::standard_output(),
+            HookOutput::Stderr => Stream::standard_error(),
+        };
+        // A stream never fails: what cannot be written is dropped.
+        let _ = stream.write_all(line.as_bytes());
+    }
+
+    fn spawn(&mut self, child: ChildId) -> Option<Event> {
+        let is_server = self.rules.server.as_ref().is_some_and(|server| server.child == child);
+        let started = match self.plan.get(child) {
+            Some(planned) => {
+                let terminal = self.terminal.as_ref().filter(|_| is_server);
+                self.children.spawn(child, &planned.program, terminal)
+            }
+            None => keeper::start(self.plan, child, &mut self.children, &mut self.link, self.inherited),
+        };
+        match started {
+            Ok(()) => {
+                if is_server {
+                    self.stand_back();
+                }
+                None
+            }
+            Err(refusal) => Some(not_started(child, refusal)),
+        }
+    }
+
+    /// With the server started, nothing of it is held any longer: not its directory, not the descriptors passed to it.
+    fn stand_back(&self) {
+        // Without a root directory to enter the old one stays in use, which harms nobody here.
+        let _ = nix::unistd::chdir("/");
+        let terminal = self.terminal.as_ref().and_then(Terminal::descriptor);
+        let own: Vec<_> = self.children.descriptors().chain(terminal).collect();
+        descriptors::close_inherited(&own);
+    }
+
+    /// Becomes the server, unless a stop request is waiting to be heard.
+    fn exec(&mut self, child: ChildId) -> Option<Event> {
+        let stops = |signal: &Signal| self.rules.stop.signals.contains(signal) || *signal == Signal::QUIT;
+        if let Some(signal) = signals::pending().into_iter().find(stops) {
+            return Some(Event::Signal(signal));
+        }
+        let planned = self.plan.get(child)?;
+        Some(not_started(child, planned.program.execute(self.inherited, None)))
+    }
+
+    /// ^Z below a shell: the shell gets the terminal and its prompt, and when it continues app-init the server goes on.
+    fn suspend_self(&self, child: ChildId) {
+        let Some(terminal) = &self.terminal else { return };
+        terminal.take_back();
+        // The rest of a pipeline stops as a terminal would stop it; app-init holds TSTP, so it stops itself.
+        signals::send(0, Signal::TSTP);
+        signals::send(nix::unistd::getpid().as_raw(), Signal::STOP);
+        if let (true, Some(group)) = (terminal.is_ours(), self.children.group(child)) {
+            terminal.give_to(group);
+        }
+        self.children.signal(child, Signal::CONT, crate::machine::Recipient::Group);
+    }
+
+    fn exit(&mut self, outcome: Outcome) {
+        let one_hook = self.rules.mode == Mode::HookOnly;
+        self.code = Some(exit::of_outcome(outcome, one_hook, &self.plan.success_codes));
+        if let Some(terminal) = &self.terminal {
+            terminal.take_back();
+        }
+        let Some((level, text)) = messages::end(self.plan, outcome) else { return };
+        // In plain use only a server that could not be started is app-init's own failure.
+        let own = matches!(outcome, Outcome::Server(Ending::NotStarted { .. }));
+        if !self.rules.plain || own {
+            log::log!(level, "{text}");
+        }
+        if let Some(path) = &self.plan.termination_file {
+            leave_message(path, &text);
+        }
+    }
+}
+
+fn not_started(child: ChildId, refusal: Refusal) -> Event {
+    Event::Ended { child, ending: Ending::NotStarted { step: refusal.step, errno: refusal.errno } }
+}
+
+/// Kubernetes shows what is in this file as the reason of the end. It is there or it is not: it is never made.
+fn leave_message(path: &Path, text: &str) {
+    let file = OpenOptions::new().write(true).truncate(true).custom_flags(nix::libc::O_NONBLOCK).open(path);
+    if let Ok(mut file) = file {
+        let _ = writeln!(file, "{text}");
+    }
+}

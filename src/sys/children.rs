@@ -1,0 +1,282 @@
+//! The only place that knows pids: it spawns, signals and reaps, on one thread, so that a pid that was reaped and given
+//! to somebody else cannot be signalled.
+//!
+//! A child reports a failed start on a close-on-exec pipe, and ends; the report is read when the child is reaped. So
+//! nothing waits for an exec, which a network file system may delay for long.
+
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::unistd::ForkResult;
+
+use super::exec::{Program, Refusal};
+use super::signals::{self, Inherited};
+use super::terminal::Terminal;
+use super::{descriptors, last_resort, processes};
+use crate::machine::{ChildId, Ending, Recipient, Signal, StartStep};
+
+/// What a call of [`Children::reap`] found out about one child of the plan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    Ended(ChildId, Ending),
+    Suspended(ChildId),
+    Resumed(ChildId),
+}
+
+#[derive(Debug)]
+enum Entry {
+    /// Its pid is also its group's number.
+    Alive { pid: i32, report: OwnedFd },
+    /// The first process is reaped. The kernel gives its number to nobody while the group has a member.
+    GroupOnly { group: i32 },
+}
+
+/// The children of the plan, by id.
+#[derive(Debug)]
+pub struct Children {
+    entries: Vec<Option<Entry>>,
+    inherited: Inherited,
+    own_pid: i32,
+    /// The child that is there until its whole group is.
+    grouped: Option<ChildId>,
+    /// At the last look there was no child at all, known or adopted.
+    alone: bool,
+}
+
+impl Children {
+    /// A table for ids below `count`; `grouped` is the child whose group is watched beyond its first process.
+    #[must_use]
+    pub fn new(count: usize, grouped: Option<ChildId>, inherited: Inherited) -> Children {
+        let entries = std::iter::repeat_with(|| None).take(count).collect();
+        Children { entries, inherited, own_pid: nix::unistd::getpid().as_raw(), grouped, alone: false }
+    }
+
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.alone
+    }
+
+    /// Starts `program` in a process group of its own, in the terminal's foreground where one is given.
+    ///
+    /// # Errors
+    ///
+    /// Only what the system refuses before there is a child: a pipe, a process. All else is the child's ending.
+    pub fn spawn(&mut self, id: ChildId, program: &Program, terminal: Option<&Terminal>) -> Result<(), Refusal> {
+        let refuse = |errno: Errno| Refusal { step: StartStep::Fork, errno: errno as i32 };
+        let (report, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refuse)?;
+        // SAFETY: app-init has one thread, so the child may use everything that the parent could.
+        match unsafe { nix::unistd::fork() }.map_err(refuse)? {
+            ForkResult::Child => self.become_child(program, terminal, writer),
+            ForkResult::Parent { child } => {
+                drop(writer);
+                // Also done by the child: whoever comes first, the group is there before it is signalled.
+                let _ = nix::unistd::setpgid(child, child);
+                self.alone = false;
+                self.set(id, Some(Entry::Alive { pid: child.as_raw(), report }));
+                Ok(())
+            }
+        }
+    }
+
+    fn become_child(&self, program: &Program, terminal: Option<&Terminal>, writer: OwnedFd) -> ! {
+        last_resort::forget();
+        let _ = nix::unistd::setpgid(nix::unistd::Pid::from_raw(0), nix::unistd::Pid::from_raw(0));
+        if let Some(terminal) = terminal {
+            terminal.give_to(nix::unistd::getpid().as_raw());
+        }
+        if !program.keeps_descriptors {
+            descriptors::close_inherited(&[writer.as_raw_fd()]);
+        }
+        let refusal = program.execute(self.inherited, Some(self.own_pid));
+        let mut report = [0_u8; 5];
+        report[0] = step_number(refusal.step);
+        report[1..].copy_from_slice(&refusal.errno.to_le_bytes());
+        // A report that cannot be written leaves the exit code.
+        let _ = std::fs::File::from(writer).write_all(&report);
+        leave(if refusal.errno == libc::ENOENT { 127 } else { 126 })
+    }
+
+    /// Splits off a second process that goes on with `continuation` and its own table of children: the keeper.
+    ///
+    /// # Errors
+    ///
+    /// What the system refuses before there is a child.
+    pub fn fork_self(&mut self, id: ChildId, continuation: impl FnOnce() -> u8) -> Result<(), Refusal> {
+        let refuse = |errno: Errno| Refusal { step: StartStep::Fork, errno: errno as i32 };
+        // An empty pipe: this child has no exec that could fail.
+        let (report, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refuse)?;
+        // SAFETY: as in `spawn`.
+        match unsafe { nix::unistd::fork() }.map_err(refuse)? {
+            ForkResult::Child => {
+                drop((report, writer));
+                self.entries.iter_mut().for_each(|entry| *entry = None);
+                let _ = nix::unistd::setpgid(nix::unistd::Pid::from_raw(0), nix::unistd::Pid::from_raw(0));
+                leave(continuation())
+            }
+            ForkResult::Parent { child } => {
+                let _ = nix::unistd::setpgid(child, child);
+                self.alone = false;
+                self.set(id, Some(Entry::Alive { pid: child.as_raw(), report }));
+                Ok(())
+            }
+        }
+    }
+
+    /// Signals a child; one that is gone is left in peace.
+    pub fn signal(&self, id: ChildId, signal: Signal, to: Recipient) {
+        let (target, leads) = match self.get(id) {
+            Some(Entry::Alive { pid, .. }) => (*pid, true),
+            Some(Entry::GroupOnly { group }) => (*group, false),
+            None => return,
+        };
+        match to {
+            Recipient::Group => {
+                // ESRCH while the child has not made its group yet.
+                if !signals::send(target.saturating_neg(), signal) && leads {
+                    signals::send(target, signal);
+                }
+            }
+            Recipient::Process | Recipient::AutoStop if !leads => {
+                signals::send(target.saturating_neg(), signal);
+            }
+            Recipient::AutoStop => processes::stop_server(target, signal),
+            Recipient::Process => {
+                signals::send(target, signal);
+            }
+        }
+    }
+
+    /// The group of a child that is alive.
+    #[must_use]
+    pub fn group(&self, id: ChildId) -> Option<i32> {
+        match self.get(id)? {
+            Entry::Alive { pid, .. } => Some(*pid),
+            Entry::GroupOnly { group } => Some(*group),
+        }
+    }
+
+    /// The descriptors that reports will be read from.
+    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        self.entries.iter().flatten().filter_map(|entry| match entry {
+            Entry::Alive { report, .. } => Some(report.as_raw_fd()),
+            Entry::GroupOnly { .. } => None,
+        })
+    }
+
+    /// The grouped child, once its first process is reaped and its group is empty; it is then forgotten.
+    pub fn take_emptied_group(&mut self) -> Option<ChildId> {
+        let id = self.grouped?;
+        let Some(Entry::GroupOnly { group }) = self.get(id) else { return None };
+        if signals::group_exists(*group) {
+            return None;
+        }
+        self.set(id, None);
+        Some(id)
+    }
+
+    /// Signals everything that is left: as PID 1 all processes, otherwise the descendants.
+    pub fn signal_leftovers(&self, signal: Signal) {
+        if self.alone {
+            return;
+        }
+        let send = |signal| {
+            if self.own_pid == 1 {
+                signals::send(-1, signal);
+            } else {
+                processes::signal_descendants(self.own_pid, signal);
+            }
+        };
+        send(signal);
+        if signal != Signal::KILL {
+            // A stopped process acts on nothing else.
+            send(Signal::CONT);
+        }
+    }
+
+    /// Takes the status of everyone who ended, and appends what concerns children of the plan. An unknown pid is an
+    /// adopted orphan: reaped, nothing more.
+    pub fn reap(&mut self, changes: &mut Vec<Change>) {
+        loop {
+            let mut status = 0;
+            let flags = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED | libc::__WALL;
+            // SAFETY: waitpid(2) writes one int.
+            let pid = unsafe { libc::waitpid(-1, &raw mut status, flags) };
+            if pid <= 0 {
+                if pid < 0 && Errno::last() == Errno::EINTR {
+                    continue;
+                }
+                // 0: children, but none with news. ECHILD: no child.
+                self.alone = pid < 0;
+                return;
+            }
+            let Some(id) = self.id_of(pid) else { continue };
+            if libc::WIFSTOPPED(status) {
+                changes.push(Change::Suspended(id));
+            } else if libc::WIFCONTINUED(status) {
+                changes.push(Change::Resumed(id));
+            } else if let Some(ending) = ending(status) {
+                let report = match self.take(id) {
+                    Some(Entry::Alive { report, .. }) => read_report(report),
+                    Some(Entry::GroupOnly { .. }) | None => None,
+                };
+                if report.is_none() && self.grouped == Some(id) {
+                    self.set(id, Some(Entry::GroupOnly { group: pid }));
+                }
+                changes.push(Change::Ended(id, report.unwrap_or(ending)));
+            }
+        }
+    }
+
+    fn id_of(&self, pid: i32) -> Option<ChildId> {
+        let is_it = |entry: &Option<Entry>| matches!(entry, Some(Entry::Alive { pid: own, .. }) if *own == pid);
+        let place = self.entries.iter().position(is_it)?;
+        u16::try_from(place).ok().map(ChildId)
+    }
+
+    fn get(&self, id: ChildId) -> Option<&Entry> {
+        self.entries.get(usize::from(id.0))?.as_ref()
+    }
+
+    fn take(&mut self, id: ChildId) -> Option<Entry> {
+        self.entries.get_mut(usize::from(id.0))?.take()
+    }
+
+    fn set(&mut self, id: ChildId, entry: Option<Entry>) {
+        if let Some(place) = self.entries.get_mut(usize::from(id.0)) {
+            *place = entry;
+        }
+    }
+}
+
+/// Ends a forked process without what a returning main would do.
+fn leave(code: u8) -> ! {
+    // SAFETY: _exit(2) takes a number and does not return.
+    unsafe { libc::_exit(i32::from(code)) }
+}
+
+fn ending(status: i32) -> Option<Ending> {
+    if libc::WIFEXITED(status) {
+        return Some(Ending::Exited(u8::try_from(libc::WEXITSTATUS(status)).unwrap_or(u8::MAX)));
+    }
+    let signal = Signal::new(libc::WTERMSIG(status))?;
+    Some(Ending::Killed { signal, core: libc::WCOREDUMP(status) })
+}
+
+const STEPS: [StartStep; 4] = [StartStep::Fork, StartStep::Directory, StartStep::Stdin, StartStep::Exec];
+
+fn step_number(step: StartStep) -> u8 {
+    let place = STEPS.iter().position(|known| *known == step).unwrap_or(0);
+    u8::try_from(place).unwrap_or(0)
+}
+
+/// The report of a start that failed; nothing in the pipe means that the program ran.
+fn read_report(pipe: OwnedFd) -> Option<Ending> {
+    let mut report = [0_u8; 5];
+    std::fs::File::from(pipe).read_exact(&mut report).ok()?;
+    let [step, errno @ ..] = report;
+    let step = *STEPS.get(usize::from(step))?;
+    Some(Ending::NotStarted { step, errno: i32::from_le_bytes(errno) })
+}

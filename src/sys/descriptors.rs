@@ -1,0 +1,81 @@
+//! Descriptors that are only numbers: the three standard ones at the start, the inherited ones, and closing the rest.
+
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Mutex;
+
+use nix::libc;
+
+/// Opens `/dev/null` on those of 0, 1 and 2 that are closed, so that nothing opened later is taken for one of them.
+pub fn open_standard() {
+    let mut standard = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
+    // SAFETY: poll(2) reads and writes the three entries it is told of; a closed descriptor is answered with POLLNVAL.
+    unsafe { libc::poll(standard.as_mut_ptr(), 3, 0) };
+    if standard.iter().all(|entry| entry.revents & libc::POLLNVAL == 0) {
+        return;
+    }
+    // The lowest free number is taken, so closed ones are filled from below. Without /dev the root directory serves:
+    // reading and writing it fails, as it would on a closed descriptor.
+    loop {
+        // SAFETY: open(2) on constant NUL-terminated paths; the new descriptor is closed again when it is not wanted.
+        unsafe {
+            let mut fd = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+            if fd < 0 {
+                fd = libc::open(c"/".as_ptr(), libc::O_RDONLY);
+            }
+            if fd > 2 {
+                libc::close(fd);
+            }
+            if !(0..2).contains(&fd) {
+                return;
+            }
+        }
+    }
+}
+
+/// Descriptors that live as long as the process and must not be taken for inherited ones.
+static KEPT: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
+
+/// Exempts a descriptor from [`close_inherited`].
+pub fn keep(descriptor: &impl AsRawFd) {
+    if let Ok(mut kept) = KEPT.lock() {
+        kept.push(descriptor.as_raw_fd());
+    }
+}
+
+/// Closes every descriptor from 3 on but `own` and those that are kept: the others were inherited, for the server.
+///
+/// Where the kernel or a filter does not know `close_range(2)` (before Linux 5.9), `/proc` or the limit says what to try.
+pub fn close_inherited(own: &[RawFd]) {
+    let mut spared = own.to_vec();
+    if let Ok(kept) = KEPT.lock() {
+        spared.extend_from_slice(&kept);
+    }
+    spared.retain(|&fd| fd >= 3);
+    spared.sort_unstable();
+    spared.dedup();
+    let mut first = 3;
+    let mut known = true;
+    for &fd in spared.iter().chain([&RawFd::MAX]) {
+        known = known && (fd == first || close_range(first, fd.saturating_sub(1)));
+        first = fd.saturating_add(1);
+    }
+    if !known {
+        for fd in open_ones().into_iter().filter(|fd| *fd >= 3 && !spared.contains(fd)) {
+            // SAFETY: nothing in this process owns an inherited descriptor, so none is closed twice.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
+fn close_range(first: RawFd, last: RawFd) -> bool {
+    // SAFETY: close_range(2) takes numbers; no object of this process owns a descriptor in the range.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) == 0 }
+}
+
+fn open_ones() -> Vec<RawFd> {
+    let named = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    match std::fs::read_dir("/proc/self/fd") {
+        Ok(entries) => entries.flatten().filter_map(named).collect(),
+        Err(_) => (3..1024).collect(),
+    }
+}

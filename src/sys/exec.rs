@@ -1,0 +1,288 @@
+//! Becoming another program.
+
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, OsString, c_char};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::ptr;
+
+use nix::errno::Errno;
+use nix::libc;
+
+use super::signals::{self, Inherited};
+use crate::machine::StartStep;
+
+/// Where a program's standard input comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stdin {
+    Inherited,
+    /// `/dev/null`: hooks and pollers do not read the server's input, nor keep its pipe open.
+    Null,
+}
+
+/// Where a program's standard output goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stdout {
+    Inherited,
+    /// To standard error, for images whose stdout is data.
+    Stderr,
+}
+
+/// The environment of a program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Environment {
+    /// Exactly what app-init was given.
+    Inherited,
+    /// `NAME=value` strings.
+    Computed(Vec<CString>),
+}
+
+/// A program ready to be executed: nothing in it can be wrong any more but what only the kernel knows.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The path or name as written, and its arguments.
+    pub argv: Vec<CString>,
+    pub environment: Environment,
+    /// Joined to the environment, for hooks.
+    pub extra: Vec<CString>,
+    /// `None`: where app-init was started.
+    pub directory: Option<PathBuf>,
+    pub umask: Option<u32>,
+    pub stdin: Stdin,
+    pub stdout: Stdout,
+    /// Descriptors from 3 on go to the server only.
+    pub keeps_descriptors: bool,
+    /// A hook that is still being written is tried again for a second.
+    pub retries_busy: bool,
+}
+
+/// Why a program could not be executed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    pub step: StartStep,
+    pub errno: i32,
+}
+
+unsafe extern "C" {
+    /// The C library's environment.
+    static environ: *const *const c_char;
+}
+
+const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const SHELL: &CStr = c"/bin/sh";
+
+impl Program {
+    /// The program's name for people.
+    #[must_use]
+    pub fn name(&self) -> Cow<'_, str> {
+        self.argv.first().map_or(Cow::Borrowed(""), |name| name.to_string_lossy())
+    }
+
+    /// Replaces this process by the program, with the signal mask app-init was started with. Returns only when that is
+    /// refused; the process is then to end, or to go on with all signals held again.
+    ///
+    /// `forked_from` is app-init's pid where this process is a child of it.
+    pub fn execute(&self, inherited: Inherited, forked_from: Option<i32>) -> Refusal {
+        if let Err(refusal) = self.prepare() {
+            return refusal;
+        }
+        let computed = self.computed_environment(forked_from);
+        let pointers = computed.as_ref().map(|strings| pointers(strings));
+        // SAFETY: `environ` is set by the C library before main and changed by nothing here: app-init has one thread
+        // and never calls setenv.
+        let environment = pointers.as_ref().map_or_else(|| unsafe { environ }, |pointers| pointers.as_ptr());
+        let arguments = pointers_of(&self.argv);
+        signals::restore(inherited);
+        let errno = self.try_candidates(&arguments, environment, computed.as_deref());
+        signals::hold_again();
+        Refusal { step: StartStep::Exec, errno }
+    }
+
+    /// Directory, umask and descriptors.
+    fn prepare(&self) -> Result<(), Refusal> {
+        let refuse = |step| move |errno: Errno| Refusal { step, errno: errno as i32 };
+        if let Some(directory) = &self.directory {
+            nix::unistd::chdir(directory).map_err(refuse(StartStep::Directory))?;
+        }
+        if let Some(umask) = self.umask {
+            nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(umask));
+        }
+        if self.stdin == Stdin::Null {
+            // SAFETY: open(2) on a constant path and dup2(2) over descriptor 0, which no Rust object owns.
+            unsafe {
+                let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+                if null < 0 || libc::dup2(null, 0) < 0 {
+                    return Err(refuse(StartStep::Stdin)(Errno::last()));
+                }
+            }
+        }
+        if self.stdout == Stdout::Stderr {
+            // SAFETY: dup2(2) of descriptor 2 over descriptor 1; both were opened at the start.
+            unsafe { libc::dup2(2, 1) };
+        }
+        Ok(())
+    }
+
+    /// `None`: the inherited environment fits as it is.
+    fn computed_environment(&self, forked_from: Option<i32>) -> Option<Vec<Cow<'_, CStr>>> {
+        let given: Vec<Cow<'_, CStr>> = match &self.environment {
+            // LISTEN_PID names the process that sockets were passed to (sd_listen_fds(3)): app-init hands them on.
+            Environment::Inherited if self.extra.is_empty() && std::env::var_os("LISTEN_PID").is_none() => return None,
+            Environment::Inherited => inherited_environment().into_iter().map(Cow::Owned).collect(),
+            Environment::Computed(strings) => strings.iter().map(|string| Cow::Borrowed(string.as_c_str())).collect(),
+        };
+        let own = nix::unistd::getpid().as_raw();
+        let passed_to_parent = forked_from.map(|parent| format!("LISTEN_PID={parent}"));
+        let mut strings: Vec<Cow<'_, CStr>> = Vec::with_capacity(given.len().saturating_add(self.extra.len()));
+        for string in given {
+            let bytes = string.to_bytes();
+            let name = bytes.split(|&byte| byte == b'=').next().unwrap_or(bytes);
+            if self.extra.iter().any(|extra| extra.to_bytes().split(|&byte| byte == b'=').next() == Some(name)) {
+                continue;
+            }
+            if !self.keeps_descriptors && is_about_descriptors(name) {
+                continue;
+            }
+            if passed_to_parent.as_ref().is_some_and(|passed| passed.as_bytes() == bytes) {
+                strings.extend(CString::new(format!("LISTEN_PID={own}")).ok().map(Cow::Owned));
+                continue;
+            }
+            strings.push(string);
+        }
+        strings.extend(self.extra.iter().map(|extra| Cow::Borrowed(extra.as_c_str())));
+        Some(strings)
+    }
+
+    /// Tries the program's path, or its name in each directory of PATH, as execvp(3) does: a file that may not be
+    /// executed does not hide one that may, and one without `#!` is the shell's.
+    fn try_candidates(
+        &self,
+        arguments: &[*const c_char],
+        environment: *const *const c_char,
+        computed: Option<&[Cow<'_, CStr>]>,
+    ) -> i32 {
+        let Some(name) = self.argv.first() else { return libc::ENOENT };
+        if name.to_bytes().contains(&b'/') {
+            return self.try_one(name, arguments, environment);
+        }
+        if name.is_empty() {
+            return libc::ENOENT;
+        }
+        let mut answer = libc::ENOENT;
+        for directory in search_path(computed).split(|&byte| byte == b':') {
+            let mut candidate = directory.to_vec();
+            if !directory.is_empty() {
+                candidate.push(b'/');
+            }
+            candidate.extend_from_slice(name.to_bytes());
+            let Ok(candidate) = CString::new(candidate) else { continue };
+            match self.try_one(&candidate, arguments, environment) {
+                libc::ENOENT | libc::ENOTDIR | libc::ENAMETOOLONG => {}
+                libc::EACCES => answer = libc::EACCES,
+                other => return other,
+            }
+        }
+        answer
+    }
+
+    fn try_one(&self, path: &CStr, arguments: &[*const c_char], environment: *const *const c_char) -> i32 {
+        const TRIES: u32 = 100;
+        let mut errno = execve(path, arguments, environment);
+        let mut tries = 1;
+        while errno == libc::ETXTBSY && self.retries_busy && tries < TRIES {
+            // A child that has nothing else to do waits here; app-init itself never does.
+            pause_10_ms();
+            errno = execve(path, arguments, environment);
+            tries += 1;
+        }
+        if errno == libc::ENOEXEC {
+            let mut script = vec![SHELL.as_ptr(), path.as_ptr()];
+            script.extend(arguments.iter().skip(1));
+            return execve(SHELL, &script, environment);
+        }
+        errno
+    }
+}
+
+/// The variables by which a process is told of descriptors that only the server gets.
+fn is_about_descriptors(name: &[u8]) -> bool {
+    name == b"NOTIFY_SOCKET" || name.starts_with(b"LISTEN_")
+}
+
+fn pointers<'a>(strings: &[Cow<'a, CStr>]) -> Vec<*const c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+}
+
+fn pointers_of(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+}
+
+fn execve(path: &CStr, arguments: &[*const c_char], environment: *const *const c_char) -> i32 {
+    // SAFETY: execve(2) wants a path and two arrays of pointers to NUL-terminated strings that end with a null pointer:
+    // `pointers` builds them so, and the strings outlive the call.
+    unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment) };
+    Errno::last_raw()
+}
+
+fn pause_10_ms() {
+    let time = libc::timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+    // SAFETY: nanosleep(2) reads one time; the rest is not asked for.
+    unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) };
+}
+
+/// PATH of the program's own environment.
+fn search_path(computed: Option<&[Cow<'_, CStr>]>) -> Vec<u8> {
+    let path = match computed {
+        Some(strings) => strings.iter().find_map(|string| string.to_bytes().strip_prefix(b"PATH=")).map(<[u8]>::to_vec),
+        None => std::env::var_os("PATH").map(|path| path.as_bytes().to_vec()),
+    };
+    path.unwrap_or_else(|| DEFAULT_PATH.to_vec())
+}
+
+/// The environment as app-init was given it, strings without `=` included.
+#[must_use]
+pub fn inherited_environment() -> Vec<CString> {
+    let mut strings = Vec::new();
+    // SAFETY: `environ` is an array of pointers to NUL-terminated strings that ends with a null pointer, or null itself;
+    // nothing in this one-threaded process changes it.
+    unsafe {
+        let mut place = environ;
+        while !place.is_null() && !(*place).is_null() {
+            strings.push(CStr::from_ptr(*place).to_owned());
+            place = place.add(1);
+        }
+    }
+    strings
+}
+
+/// Joins a name and a value to an environment string; `None` when there is a NUL in one of them.
+#[must_use]
+pub fn assignment(name: &str, value: &[u8]) -> Option<CString> {
+    let mut string = Vec::with_capacity(name.len().saturating_add(value.len()).saturating_add(1));
+    string.extend_from_slice(name.as_bytes());
+    string.push(b'=');
+    string.extend_from_slice(value);
+    CString::new(string).ok()
+}
+
+/// An argument vector for the kernel. Arguments come from another argument vector or a checked config: none has a NUL.
+#[must_use]
+pub fn arguments(words: impl IntoIterator<Item = OsString>) -> Vec<CString> {
+    words.into_iter().filter_map(|word| CString::new(word.as_bytes()).ok()).collect()
+}
+
+/// Whether a string of the inherited environment passes `test`; nothing is copied.
+#[must_use]
+pub fn any_inherited(mut test: impl FnMut(&[u8]) -> bool) -> bool {
+    // SAFETY: as in `inherited_environment`.
+    unsafe {
+        let mut place = environ;
+        while !place.is_null() && !(*place).is_null() {
+            if test(CStr::from_ptr(*place).to_bytes()) {
+                return true;
+            }
+            place = place.add(1);
+        }
+    }
+    false
+}

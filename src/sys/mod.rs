@@ -1,0 +1,21 @@
+//! Every system call, behind types. The rest of the program names no syscall, no errno and no raw pid.
+//!
+//! `unsafe` is forbidden but for the files marked here: what they need has no safe form in nix (kernel signal sets with
+//! all 64 signals, wait statuses of real-time signals, fork, exec with an environment of its own).
+
+#[allow(unsafe_code, reason = "the C entry point's argument vector is read once, here")]
+pub mod arguments;
+#[allow(unsafe_code, reason = "fork is unsafe by its nature; wait statuses must show real-time signals")]
+pub mod children;
+pub mod clock;
+#[allow(unsafe_code, reason = "descriptors that are only numbers: closed at start, inherited, to be closed")]
+pub mod descriptors;
+#[allow(unsafe_code, reason = "execve takes pointers, and the inherited environment is one")]
+pub mod exec;
+pub mod last_resort;
+pub mod output;
+pub mod processes;
+#[allow(unsafe_code, reason = "signal sets and wait calls that include 32 to 34, which musl hides")]
+pub mod signals;
+#[allow(unsafe_code, reason = "tcgetpgrp and tcsetpgrp on descriptor 0, which may not be open")]
+pub mod terminal;

@@ -1,0 +1,110 @@
+//! Writing to standard output and error without ever waiting for its reader.
+//!
+//! A log reader that has stopped reading must not stop PID 1, and `O_NONBLOCK` must not be set on a description that
+//! children share. So the pipe or terminal behind the descriptor is opened once more through `/proc`, non-blocking and for
+//! app-init alone; where that is refused (a socket, another user's pipe, no `/proc`) a write is tried only when `poll`
+//! says that there is room. What cannot be written is dropped and counted, and the count is told with the next line.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+
+use super::descriptors;
+
+/// A pipe with room takes this much at once (pipe(7): `PIPE_BUF`).
+const AT_ONCE: usize = 4096;
+
+/// One of the standard streams, one line a write.
+#[derive(Debug)]
+pub struct Stream {
+    shared: RawFd,
+    own: Option<File>,
+    opened: bool,
+    dropped: u64,
+}
+
+impl Stream {
+    #[must_use]
+    pub const fn standard_output() -> Stream {
+        Stream::new(1)
+    }
+
+    #[must_use]
+    pub const fn standard_error() -> Stream {
+        Stream::new(2)
+    }
+
+    const fn new(shared: RawFd) -> Stream {
+        Stream { shared, own: None, opened: false, dropped: 0 }
+    }
+
+    /// Writes what can be written now; the rest is dropped and counted.
+    fn put(&mut self, line: &[u8]) {
+        if !self.opened {
+            self.opened = true;
+            self.own = reopen(self.shared);
+            // It lives as long as the process, so it must survive the closing of inherited descriptors.
+            self.own.iter().for_each(descriptors::keep);
+        }
+        if self.dropped > 0 {
+            let note = format!("app-init: {} earlier lines could not be written\n", self.dropped);
+            if !self.write_now(note.as_bytes()) {
+                self.dropped = self.dropped.saturating_add(1);
+                return;
+            }
+            self.dropped = 0;
+        }
+        if !line.chunks(AT_ONCE).all(|chunk| self.write_now(chunk)) {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    fn write_now(&mut self, bytes: &[u8]) -> bool {
+        let written = match &mut self.own {
+            Some(own) => own.write(bytes),
+            None => with_standard(self.shared, |shared| match has_room(shared) {
+                true => nix::unistd::write(shared, bytes).map_err(io::Error::from),
+                false => Ok(0),
+            }),
+        };
+        matches!(written, Ok(count) if count == bytes.len())
+    }
+}
+
+impl Write for Stream {
+    /// Never fails: a log that cannot be written is no reason to stop.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.put(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn with_standard<T>(number: RawFd, use_it: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
+    if number == 1 { use_it(io::stdout().as_fd()) } else { use_it(io::stderr().as_fd()) }
+}
+
+fn reopen(number: RawFd) -> Option<File> {
+    let kind = with_standard(number, |shared| File::from(shared.try_clone_to_owned().ok()?).metadata().ok())?;
+    let is_null = kind.file_type().is_char_device() && kind.rdev() == nix::sys::stat::makedev(1, 3);
+    if is_null || !(kind.file_type().is_fifo() || kind.file_type().is_char_device()) {
+        return None;
+    }
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
+    OpenOptions::new().write(true).custom_flags(flags).open(format!("/proc/self/fd/{number}")).ok()
+}
+
+fn has_room(shared: BorrowedFd<'_>) -> bool {
+    let mut entries = [PollFd::new(shared, PollFlags::POLLOUT)];
+    match nix::poll::poll(&mut entries, PollTimeout::ZERO) {
+        // With its reader gone a write fails at once, which is as good as room.
+        Ok(_) => entries.iter().all(|entry| entry.revents().is_some_and(|events| !events.is_empty())),
+        Err(_) => false,
+    }
+}

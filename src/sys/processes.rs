@@ -1,0 +1,125 @@
+//! What `/proc` tells about other processes: whether the server is a shell, and who descends from whom.
+//!
+//! Everything here has an answer without `/proc` too: the process itself, or nobody.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use super::signals;
+use crate::machine::Signal;
+
+/// The shells that do not exec a command of several parts, and would die of a signal before it (§7.8).
+const SHELLS: [&str; 9] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "ksh93", "yash", "zsh"];
+
+/// Sends the server a stop signal so that it reaches the program that does the work.
+///
+/// A shell that runs a command in the foreground (`sh -c 'migrate && serve'`, a start script without `exec`) would die
+/// at once and leave the command behind, so its direct children get the signal and the shell ends with their code. A
+/// shell that has a trap for the signal gets it: the script knows best. For INT, which the terminal sends to everybody,
+/// it gets it too.
+pub fn stop_server(pid: i32, signal: Signal) {
+    let children = if is_shell(pid) { children_of(pid) } else { Vec::new() };
+    if children.is_empty() {
+        signals::send(pid, signal);
+        return;
+    }
+    let trapped = catches(pid, signal);
+    if trapped {
+        signals::send(pid, signal);
+    }
+    if !trapped || signal == Signal::INT {
+        for child in children {
+            signals::send(child, signal);
+        }
+    }
+}
+
+/// Signals every descendant of `ancestor`.
+pub fn signal_descendants(ancestor: i32, signal: Signal) {
+    let mut parents: HashMap<i32, Vec<i32>> = HashMap::new();
+    for pid in all() {
+        if let Some(parent) = parent_of(pid) {
+            parents.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut found = parents.remove(&ancestor).unwrap_or_default();
+    while let Some(pid) = found.pop() {
+        signals::send(pid, signal);
+        found.extend(parents.remove(&pid).unwrap_or_default());
+    }
+}
+
+fn is_shell(pid: i32) -> bool {
+    let Ok(program) = fs::read_link(format!("/proc/{pid}/exe")) else { return false };
+    let Some(name) = program.file_name().and_then(|name| name.to_str()) else { return false };
+    if name == "busybox" {
+        // One program with many names: the one it was called by counts.
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let called = command.split(|&byte| byte == 0).next().unwrap_or_default();
+        let called = called.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        return SHELLS.iter().any(|shell| shell.as_bytes() == called.trim_ascii_start());
+    }
+    SHELLS.contains(&name)
+}
+
+/// Whether the process has a handler for the signal.
+fn catches(pid: i32, signal: Signal) -> bool {
+    let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    caught.is_some_and(|set| set & signal.bit() != 0)
+}
+
+fn children_of(pid: i32) -> Vec<i32> {
+    // Not every kernel has this file.
+    if let Ok(children) = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
+        return children.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect();
+    }
+    all().into_iter().filter(|&other| parent_of(other) == Some(pid)).collect()
+}
+
+fn all() -> Vec<i32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+fn parent_of(pid: i32) -> Option<i32> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything, so the fields are counted from its end: state, parent.
+    let after_name = stat.rsplit(|&byte| byte == b')').next()?;
+    let mut fields = after_name.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+    std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()
+}
+
+/// Whether PID 1 of this PID namespace is this same program, and this process is not it (§1, nested use).
+#[must_use]
+pub fn is_nested() -> bool {
+    let same_file = |one: PathBuf, other: PathBuf| {
+        use std::os::unix::fs::MetadataExt;
+        let (one, other) = (fs::metadata(one).ok()?, fs::metadata(other).ok()?);
+        Some(one.dev() == other.dev() && one.ino() == other.ino())
+    };
+    nix::unistd::getpid().as_raw() != 1
+        && same_file("/proc/1/exe".into(), "/proc/self/exe".into()).unwrap_or(false)
+}
+
+/// Makes this process the one that orphans below it are given to. PID 1 is that already.
+///
+/// # Errors
+///
+/// What prctl(2) says, on kernels or in sandboxes without it.
+pub fn become_subreaper() -> nix::Result<()> {
+    nix::sys::prctl::set_child_subreaper(true)
+}
+
+/// Asks for `signal` when the parent ends; `false` where the parent is gone already.
+#[must_use]
+pub fn ask_for_parent_death_signal(signal: Signal) -> bool {
+    let parent = nix::unistd::getppid();
+    // Only named signals have a type in nix; real-time ones make no sense here.
+    let Ok(signal) = nix::sys::signal::Signal::try_from(signal.number()) else { return false };
+    let asked = nix::sys::prctl::set_pdeathsig(signal).is_ok();
+    // A parent that ended before the call sends nothing.
+    asked && nix::unistd::getppid() == parent
+}

@@ -1,0 +1,71 @@
+//! The controlling terminal's foreground, taken for the server and given back.
+//!
+//! Every failure here is harmless (ENOTTY, EBADF, ENXIO, EPERM, EIO): the terminal is a comfort, never a condition. TTOU
+//! is blocked like every signal, so that `tcsetpgrp` works from the background and stops nobody.
+
+use std::fs::OpenOptions;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
+
+use nix::libc;
+
+/// A terminal in whose foreground app-init was started.
+#[derive(Debug)]
+pub struct Terminal {
+    /// `None`: standard input is the terminal.
+    opened: Option<OwnedFd>,
+    /// The group that had the foreground: app-init's own.
+    group: i32,
+}
+
+impl Terminal {
+    /// The controlling terminal, if app-init is in its foreground: started with `&` from a shell it leaves it alone.
+    #[must_use]
+    pub fn in_foreground() -> Option<Terminal> {
+        let group = nix::unistd::getpgrp().as_raw();
+        if let Some(foreground) = foreground_of(0) {
+            return (foreground == group).then_some(Terminal { opened: None, group });
+        }
+        // Standard input is redirected; the terminal may be there all the same.
+        let opened = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOCTTY).open("/dev/tty").ok()?;
+        let opened = OwnedFd::from(opened);
+        (foreground_of(opened.as_raw_fd()) == Some(group)).then_some(Terminal { opened: Some(opened), group })
+    }
+
+    /// The descriptor to keep when others are closed.
+    #[must_use]
+    pub fn descriptor(&self) -> Option<RawFd> {
+        self.opened.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// Puts `group` in the foreground.
+    pub fn give_to(&self, group: i32) {
+        let fd = self.descriptor().unwrap_or(0);
+        // SAFETY: tcsetpgrp(3) takes two numbers; what is no terminal or no group of this session is refused.
+        unsafe { libc::tcsetpgrp(fd, group) };
+    }
+
+    /// Puts app-init's own group back.
+    pub fn take_back(&self) {
+        self.give_to(self.group);
+    }
+
+    /// Whether app-init's own group has the foreground now.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        foreground_of(self.descriptor().unwrap_or(0)) == Some(self.group)
+    }
+}
+
+fn foreground_of(fd: RawFd) -> Option<i32> {
+    // SAFETY: tcgetpgrp(3) takes a number; what is no open terminal is refused.
+    let group = unsafe { libc::tcgetpgrp(fd) };
+    (group > 0).then_some(group)
+}
+
+/// Whether nobody above could resume this process if it were suspended: PID 1, and the leader of a session.
+#[must_use]
+pub fn top_of_session() -> bool {
+    let pid = nix::unistd::getpid();
+    pid.as_raw() == 1 || nix::unistd::getsid(None) == Ok(pid)
+}

@@ -285,7 +285,8 @@ mod tests {
 
     #[test]
     fn the_short_way_reads_what_the_parser_reads() {
-        for line in ["", "-- ", "-- a -b", "a -b -- c", "a --config x", "-- run x", "-- -g", "./run", "a", "é --shell"] {
+        for line in ["", "-- ", "-- a -b", "a -b -- c", "a --config x", "-- run x", "-- -g", "./run", "a", "é --shell"]
+        {
             let arguments = words(line);
             let short = plain(arguments.clone()).expect("takes the short way");
             let long = parse_options(arguments).unwrap_or_else(|answer| panic!("{line}: {}", answer.text));

@@ -5,7 +5,7 @@
 //! Where hooks leave nothing behind and there are no pollers, the keeper's end is the news and the server has no child at
 //! all. Otherwise it says so over the [`Link`], and hears from the link's end that the server runs.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
@@ -57,7 +57,7 @@ impl Link {
                 Some(if runs { Event::ServerRuns } else { Event::Signal(Signal::TERM) })
             }
             (End::Server(_) | End::Keeper(_) | End::Silent, Ok(_)) => None,
-            (_, Err(error)) if error.kind() == ErrorKind::WouldBlock => None,
+            // Nothing was said yet; a line that is broken says nothing either, and the other's end is news by itself.
             (_, Err(_)) => None,
         }
     }

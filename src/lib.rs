@@ -66,7 +66,12 @@ fn obey(request: Request, inherited: Inherited) -> Result<u8, Answer> {
         Command::Exec => Ok(become_server(&plan, inherited)),
         // As PID 1 somebody has to reap, and an interactive shell would not hear a stop.
         Command::Shell if !is_pid_1 => Ok(become_server(&plan, inherited)),
-        Command::Run | Command::Shell | Command::Hook | Command::Check => Ok(supervisor::supervise(&plan, inherited)),
+        Command::Run | Command::Shell | Command::Hook | Command::Check => {
+            let code = supervisor::supervise(&plan, inherited);
+            // As the supervisor does with its own: the process ends now.
+            std::mem::forget(plan);
+            Ok(code)
+        }
     }
 }
 

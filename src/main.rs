@@ -7,9 +7,13 @@ use app_init::sys::{arguments, signals};
 
 /// C's `main`, so that the first thing to happen is holding the signals: Rust's own start-up comes before a Rust `main`
 /// and makes a dozen system calls, and meanwhile a PID 1 loses the signals that it is sent.
+///
+/// # Safety
+///
+/// The C library's start-up code calls it once, with `argc` pointers to strings in `argv`.
 #[unsafe(no_mangle)]
 #[allow(unsafe_code, reason = "the C entry point")]
-pub extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     let inherited = signals::hold_all();
     // SAFETY: these are what C's start-up code called `main` with.
     let arguments = unsafe { arguments::from_main(argc, argv) };

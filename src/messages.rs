@@ -6,7 +6,7 @@ use log::Level;
 use nix::errno::Errno;
 
 use crate::config::duration;
-use crate::machine::{ChildId, Ending, Note, Outcome, Signal, StartStep};
+use crate::machine::{ChildId, Ending, Note, OnFailure, Outcome, Signal, StartStep};
 use crate::plan::{self, Plan, Planned};
 
 /// A note as a line of the log.
@@ -21,21 +21,24 @@ pub fn note(plan: &Plan, note: Note) -> (Level, String) {
                 Ending::NotStarted { .. } => String::new(),
                 Ending::Exited(_) | Ending::Killed { .. } => format!(" after {}", duration::rounded(after)),
             };
-            (Level::Error, format!("{} hook failed: {}: {how}{after}", phase(child), label(child)))
+            let then = if aborts(plan, child) { "; the server is not started" } else { "" };
+            (Level::Error, format!("{} hook failed: {}: {how}{after}{then}", phase(child), label(child)))
         }
-        Note::HookTimedOut { child, limit } => {
-            (Level::Error, format!("{} hook {} ran longer than {}, stopping it", phase(child), label(child), duration::show(limit)))
-        }
+        Note::HookTimedOut { child, limit } => (
+            Level::Error,
+            format!("{} hook {} ran longer than {}, stopping it", phase(child), label(child), duration::show(limit)),
+        ),
         Note::GoingOnWithout { child } => {
-            let what = "on_failure = \"continue\": going on although it failed";
-            (Level::Error, format!("{} hook {}: {what}", phase(child), label(child)))
+            (Level::Error, format!("going on without {}, as on_failure = \"continue\" says", label(child)))
         }
         Note::PollerFailed { child, ending } => {
             let how = how_it_ended(plan, child, ending);
             (Level::Warn, format!("{} {} failed: {how}; the server goes on", phase(child), label(child)))
         }
         Note::StopRequested { signal } => (Level::Info, format!("stop requested by {signal}")),
-        Note::FinishingFirst { child } => (Level::Info, format!("{} hook {} may finish first", phase(child), label(child))),
+        Note::FinishingFirst { child } => {
+            (Level::Info, format!("{} hook {} may finish first", phase(child), label(child)))
+        }
         Note::Draining { delay } => (Level::Info, format!("draining for {}", duration::show(delay))),
         // Said with the end of app-init itself.
         Note::ServerEnded { ending } => (Level::Debug, format!("the server ended: {}", ending_in_words(ending))),
@@ -46,6 +49,13 @@ pub fn note(plan: &Plan, note: Note) -> (Level, String) {
         Note::LeftoversKilled => (Level::Debug, "leftover processes did not end in time, sending KILL".into()),
         Note::SignalDropped { signal } => (Level::Debug, format!("{signal} dropped: there is no server to send it to")),
     }
+}
+
+/// Whether this deploy command's failure ends the boot.
+fn aborts(plan: &Plan, child: ChildId) -> bool {
+    let rules = plan.keeper.as_ref().unwrap_or(&plan.rules);
+    let policy = rules.deploy.iter().find(|hook| hook.child == child).map(|hook| hook.on_failure);
+    plan.rules.server.is_some() && policy == Some(OnFailure::Abort)
 }
 
 /// The end in one line: phase, process and reason.
@@ -63,7 +73,8 @@ pub fn end(plan: &Plan, outcome: Outcome) -> Option<(Level, String)> {
             let (phase, label) = plan.get(child).map_or(("deploy", "the hooks"), |hook| (&hook.phase, &hook.label));
             let how = how_it_ended(plan, child, ending);
             let then = if plan.rules.server.is_some() { "; the server was not started" } else { "" };
-            Some((Level::Error, format!("{phase}: {label} failed: {how}{then}")))
+            // It was logged when it happened.
+            Some((Level::Debug, format!("{phase}: {label} failed: {how}{then}")))
         }
         Outcome::Interrupted(signal) => {
             Some((Level::Info, format!("deploy: stopped by {signal} before the server was started")))
@@ -87,7 +98,9 @@ fn how_it_ended(plan: &Plan, child: ChildId, ending: Ending) -> String {
 fn ending_in_words(ending: Ending) -> String {
     match ending {
         Ending::Exited(code) => format!("exit {code}"),
-        Ending::Killed { signal, core: true } => format!("killed by signal {} ({signal}), core dumped", signal.number()),
+        Ending::Killed { signal, core: true } => {
+            format!("killed by signal {} ({signal}), core dumped", signal.number())
+        }
         Ending::Killed { signal: Signal::KILL, .. } => "killed by signal 9 (KILL)".into(),
         Ending::Killed { signal, core: false } => format!("killed by signal {} ({signal})", signal.number()),
         Ending::NotStarted { errno, .. } => format!("not started: {}", Errno::from_raw(errno).desc()),
@@ -139,7 +152,10 @@ fn missing_interpreter(head: &[u8]) -> String {
     };
     let line = String::from_utf8_lossy(line);
     if let Some(line) = line.strip_suffix('\r') {
-        return format!("its #! line ends in a carriage return (CRLF), so {} is looked for with one; run dos2unix on it", line.trim());
+        return format!(
+            "its #! line ends in a carriage return (CRLF), so {} is looked for with one; run dos2unix on it",
+            line.trim()
+        );
     }
     let interpreter = line.split_whitespace().next().unwrap_or_default();
     format!("its interpreter {interpreter} is not there; install it, or change the #! line")

@@ -1,5 +1,6 @@
 //! The loop: wait, take one signal, reap until nothing, step, act. One thread, one wait, and nothing in it can fail.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -8,11 +9,13 @@ use std::path::Path;
 
 use crate::config::keys::HookOutput;
 use crate::keeper::Link;
-use crate::machine::{Action, ChildId, Ending, Event, Machine, Mode, Outcome, Rules, Signal, SignalTarget};
-use crate::plan::Plan;
+use crate::machine::{
+    Action, ChildId, Ending, Event, Machine, Mode, Note, Outcome, Rules, Signal, SignalTarget, Uptime,
+};
+use crate::plan::{self, Plan, Planned};
 use crate::sys::children::{Change, Children};
 use crate::sys::clock::Clock;
-use crate::sys::exec::Refusal;
+use crate::sys::exec::{self, Program, Refusal};
 use crate::sys::output::Stream;
 use crate::sys::signals::{self, Inherited, Wake};
 use crate::sys::terminal::{self, Terminal};
@@ -33,10 +36,10 @@ pub fn supervise(plan: &Plan, inherited: Inherited) -> u8 {
             Err(error) => log::warn!("cannot become a child subreaper ({}): orphans cannot be reaped", error.desc()),
         }
     }
-    if let Some(signal) = plan.parent_death_signal {
-        if !processes::ask_for_parent_death_signal(signal) {
-            log::warn!("cannot ask for {signal} when the parent ends: it is gone already, or this is refused");
-        }
+    if let Some(signal) = plan.parent_death_signal
+        && !processes::ask_for_parent_death_signal(signal)
+    {
+        log::warn!("cannot ask for {signal} when the parent ends: it is gone already, or this is refused");
     }
     let terminal = Terminal::in_foreground();
     let mut rules = plan.rules.clone();
@@ -47,6 +50,7 @@ pub fn supervise(plan: &Plan, inherited: Inherited) -> u8 {
 }
 
 /// The loop's state.
+#[derive(Debug)]
 pub struct Supervisor<'p> {
     plan: &'p Plan,
     rules: Rules,
@@ -54,15 +58,25 @@ pub struct Supervisor<'p> {
     children: Children,
     terminal: Option<Terminal>,
     clock: Clock,
+    /// The time of this turn: everything that one wake-up brings happens at once.
+    now: Uptime,
     inherited: Inherited,
     /// In exec mode: the line between the process that will be the server and its keeper.
     link: Option<Link>,
+    /// The last hook that failed, for the hook that tells somebody.
+    failed: Option<(ChildId, Ending)>,
     actions: Vec<Action>,
     code: Option<u8>,
 }
 
 impl<'p> Supervisor<'p> {
-    pub fn new(plan: &'p Plan, rules: Rules, terminal: Option<Terminal>, link: Option<Link>, inherited: Inherited) -> Self {
+    pub fn new(
+        plan: &'p Plan,
+        rules: Rules,
+        terminal: Option<Terminal>,
+        link: Option<Link>,
+        inherited: Inherited,
+    ) -> Self {
         let count = plan.programs.len().saturating_add(1);
         let grouped = rules.server.as_ref().filter(|server| server.target == SignalTarget::Group);
         let grouped = grouped.map(|server| server.child);
@@ -73,25 +87,32 @@ impl<'p> Supervisor<'p> {
             children: Children::new(count, grouped, inherited),
             terminal,
             clock: Clock::default(),
+            now: Uptime::default(),
             inherited,
             link,
+            failed: None,
             actions: Vec::with_capacity(ACTIONS),
             code: None,
         }
     }
 
     /// 5. From here on nothing may fail: every outcome is an event.
+    #[must_use]
     pub fn run(mut self) -> u8 {
         last_resort::guard();
         let mut changes = Vec::with_capacity(ACTIONS);
+        self.now = self.clock.now();
         self.tell(Event::Begin);
         loop {
             if let Some(code) = self.code {
+                // The process ends now: giving its memory back piece by piece would only make that later.
+                std::mem::forget(self);
                 return code;
             }
             let limit = self.machine.deadline().map(|deadline| deadline.since(self.clock.now()));
             let wake = signals::wait(limit);
             self.children.reap(&mut changes);
+            self.now = self.clock.now();
             self.take_turn(wake, &mut changes);
         }
     }
@@ -117,11 +138,11 @@ impl<'p> Supervisor<'p> {
             news = true;
             self.tell(event);
         }
-        if let Some(deadline) = self.machine.deadline() {
-            if deadline <= self.clock.now() {
-                news = true;
-                self.tell(Event::Deadline);
-            }
+        if let Some(deadline) = self.machine.deadline()
+            && deadline <= self.now
+        {
+            news = true;
+            self.tell(Event::Deadline);
         }
         let alone = self.children.is_alone();
         if news || alone {
@@ -138,7 +159,7 @@ impl<'p> Supervisor<'p> {
                 return;
             }
             let mut actions = std::mem::take(&mut self.actions);
-            self.machine.step(self.clock.now(), event, &mut actions);
+            self.machine.step(self.now, event, &mut actions);
             for action in actions.drain(..) {
                 events.extend(self.perform(action));
             }
@@ -162,6 +183,9 @@ impl<'p> Supervisor<'p> {
             }
             Action::SuspendSelf(child) => self.suspend_self(child),
             Action::Note(note) => {
+                if let Note::HookFailed { child, ending, .. } = note {
+                    self.failed = Some((child, ending));
+                }
                 if !self.rules.plain {
                     let (level, text) = messages::note(self.plan, note);
                     log::log!(level, "{text}");
@@ -188,7 +212,8 @@ impl<'p> Supervisor<'p> {
         let started = match self.plan.get(child) {
             Some(planned) => {
                 let terminal = self.terminal.as_ref().filter(|_| is_server);
-                self.children.spawn(child, &planned.program, terminal)
+                let program = self.told_of_failure(planned);
+                self.children.spawn(child, &program, terminal)
             }
             None => keeper::start(self.plan, child, &mut self.children, &mut self.link, self.inherited),
         };
@@ -201,6 +226,18 @@ impl<'p> Supervisor<'p> {
             }
             Err(refusal) => Some(not_started(child, refusal)),
         }
+    }
+
+    /// The `on-failure` hook learns which hook failed, and how (§6.7).
+    fn told_of_failure<'a>(&self, planned: &'a Planned) -> Cow<'a, Program> {
+        let failed = self.failed.filter(|_| planned.phase == plan::ON_FAILURE);
+        let Some((failed, ending)) = failed else { return Cow::Borrowed(&planned.program) };
+        let hook = self.plan.get(failed).map_or("", |planned| planned.label.as_str());
+        let code = exit::of_ending(ending).to_string();
+        let mut program = planned.program.clone();
+        program.extra.extend(exec::assignment("APP_INIT_FAILED_HOOK", hook.as_bytes()));
+        program.extra.extend(exec::assignment("APP_INIT_FAILED_CODE", code.as_bytes()));
+        Cow::Owned(program)
     }
 
     /// With the server started, nothing of it is held any longer: not its directory, not the descriptors passed to it.
@@ -241,12 +278,13 @@ impl<'p> Supervisor<'p> {
         if let Some(terminal) = &self.terminal {
             terminal.take_back();
         }
-        let Some((level, text)) = messages::end(self.plan, outcome) else { return };
-        // In plain use only a server that could not be started is app-init's own failure.
+        // In plain use only a server that could not be started is app-init's own failure, and nothing else is said.
         let own = matches!(outcome, Outcome::Server(Ending::NotStarted { .. }));
-        if !self.rules.plain || own {
-            log::log!(level, "{text}");
+        if self.rules.plain && !own {
+            return;
         }
+        let Some((level, text)) = messages::end(self.plan, outcome) else { return };
+        log::log!(level, "{text}");
         if let Some(path) = &self.plan.termination_file {
             leave_message(path, &text);
         }

@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused() {
-        for text in ["", "s", "-1", "+1", "1.5s", " 1", "1 s", "10x", "30s1m", "1s1s", "1m30", "99999999999999999999", "1µs"] {
+        for text in
+            ["", "s", "-1", "+1", "1.5s", " 1", "1 s", "10x", "30s1m", "1s1s", "1m30", "99999999999999999999", "1µs"]
+        {
             assert!(parse(text).is_err(), "{text:?}");
         }
     }

@@ -65,7 +65,9 @@ pub fn expand_words(words: &[Word], lookup: &impl Lookup) -> Result<Vec<Vec<u8>>
             Word::Optional(group) => {
                 let complete = group.iter().all(|word| has_all_its_variables(word, lookup));
                 if complete {
-                    group.iter().for_each(|word| take(word));
+                    for word in group {
+                        take(word);
+                    }
                 }
             }
         }
@@ -186,7 +188,13 @@ mod tests {
     fn an_optional_group_needs_all_its_variables() {
         let one = |word: &str| Word::One(word.to_owned());
         let group = |words: [&str; 2]| Word::Optional(words.map(str::to_owned).to_vec());
-        let words = [one("a"), group(["--set", "${SET}"]), group(["--empty", "${EMPTY}"]), group(["--none", "${NONE}"]), one("")];
+        let words = [
+            one("a"),
+            group(["--set", "${SET}"]),
+            group(["--empty", "${EMPTY}"]),
+            group(["--none", "${NONE}"]),
+            one(""),
+        ];
         let expanded = expand_words(&words, &lookup).expect("expands");
         assert_eq!(expanded, [&b"a"[..], b"--set", b"a $HOME ${SET} b", b""]);
     }

@@ -244,7 +244,8 @@ impl<'de> Deserialize<'de> for RewriteRule {
 ///
 /// What is not two signals, and a rewrite of what cannot be caught.
 pub fn rewrite(text: &str) -> Result<Rewrite, String> {
-    let (from, to) = text.split_once(':').ok_or_else(|| format!("`{text}` is not FROM:TO; write HUP:USR1, or HUP:0 to drop"))?;
+    let (from, to) =
+        text.split_once(':').ok_or_else(|| format!("`{text}` is not FROM:TO; write HUP:USR1, or HUP:0 to drop"))?;
     let from = signal(from)?;
     if [Signal::KILL, Signal::STOP, Signal::CHLD].contains(&from) {
         return Err(format!("{from} never reaches app-init as a signal to hand on; rewrite another one"));
@@ -259,7 +260,9 @@ pub struct Umask(pub u32);
 
 impl<'de> Deserialize<'de> for Umask {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let refuse = |text: &str| D::Error::custom(format!("`{text}` is not a umask; write octal digits as a string, like \"0027\""));
+        let refuse = |text: &str| {
+            D::Error::custom(format!("`{text}` is not a umask; write octal digits as a string, like \"0027\""))
+        };
         let text = String::deserialize(deserializer)?;
         let octal = !text.is_empty() && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
         match u32::from_str_radix(&text, 8) {

@@ -65,9 +65,13 @@ impl Layers {
         Fault { place, key: key.to_owned(), what: what.into() }
     }
 
-    /// Keys with file and line, in order.
+    /// Keys with file and line, in order; tables only where nothing is in them.
     pub fn origins(&self) -> impl Iterator<Item = (&str, &(String, usize))> {
-        self.origins.iter().map(|(key, origin)| (key.as_str(), origin))
+        let holds = |outer: &str, key: &str| key.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['.', '[']));
+        self.origins
+            .iter()
+            .filter(move |(key, _)| !self.origins.keys().any(|other| holds(key, other)))
+            .map(|(key, origin)| (key.as_str(), origin))
     }
 }
 
@@ -93,9 +97,13 @@ impl Reader<'_> {
             }
             let name: &str = key.get_ref();
             let path = join(prefix, name);
-            if let (DeValue::Table(inner), Some(Value::Table(existing))) = (value.get_ref(), table.get_mut(name)) {
-                self.lay_over(inner, &path, existing, origins);
-                continue;
+            if let DeValue::Table(inner) = value.get_ref() {
+                let entry = table.entry(name).or_insert_with(|| Value::Table(Table::new()));
+                if let Value::Table(existing) = entry {
+                    origins.entry(path.clone()).or_insert_with(|| (self.name.to_owned(), line));
+                    self.lay_over(inner, &path, existing, origins);
+                    continue;
+                }
             }
             // A replaced list or table takes the origins of what was in it along.
             let inside = |known: &str| known.strip_prefix(&path).is_some_and(|rest| rest.starts_with(['.', '[']));
@@ -125,7 +133,11 @@ impl Reader<'_> {
                     }
                 }
             }
-            DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_) => {}
         }
     }
 }
@@ -163,7 +175,8 @@ struct Lines {
 
 impl Lines {
     fn of(text: &str) -> Lines {
-        let after_newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(place, _)| place.saturating_add(1));
+        let after_newlines =
+            text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(place, _)| place.saturating_add(1));
         Lines { starts: std::iter::once(0).chain(after_newlines).collect() }
     }
 

@@ -49,7 +49,10 @@ pub fn interpret(layers: &Layers, faults: &mut Vec<Fault>) -> Config {
         let runs: Vec<keys::HookRun> = runs.collect();
         for (place, run) in runs.iter().enumerate() {
             if run.command.is_empty() {
-                faults.push(layers.fault(&format!("{path}.run[{place}]"), "has no command; write command = [\"program\", \"argument\"]"));
+                faults.push(layers.fault(
+                    &format!("{path}.run[{place}]"),
+                    "has no command; write command = [\"program\", \"argument\"]",
+                ));
             }
         }
         hooks.insert(name, (hook, runs));

@@ -70,7 +70,25 @@ fn explain(message: &str) -> String {
         };
     }
     match first.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {
-        Some((found, expected)) => format!("expected {expected}, found {found}; change its value"),
-        None => first.to_owned(),
+        Some((found, expected)) => {
+            format!("expected {}, found {}; change its value", in_toml_words(expected), in_toml_words(found))
+        }
+        None => in_toml_words(first),
     }
+}
+
+/// serde names Rust's types; people write TOML.
+fn in_toml_words(text: &str) -> String {
+    let words = [
+        ("a sequence", "a list"),
+        ("sequence", "a list"),
+        ("a map", "a table"),
+        ("map", "a table"),
+        ("a boolean", "true or false"),
+        ("path string", "a string"),
+        ("expected u8", "expected a number from 0 to 255"),
+        ("u8", "a number from 0 to 255"),
+    ];
+    let end = words.iter().find_map(|(theirs, ours)| text.strip_suffix(theirs).map(|start| format!("{start}{ours}")));
+    end.unwrap_or_else(|| text.to_owned())
 }

@@ -107,7 +107,10 @@ fn plans() -> Vec<(&'static str, Rules)> {
                 ..rules(Mode::Supervise)
             },
         ),
-        ("a hook finishes first", Rules { deploy: vec![HookRule { on_stop: OnStop::Finish, ..timed(DEPLOY) }], ..rules(Mode::Supervise) }),
+        (
+            "a hook finishes first",
+            Rules { deploy: vec![HookRule { on_stop: OnStop::Finish, ..timed(DEPLOY) }], ..rules(Mode::Supervise) },
+        ),
         (
             "drain, time-outs and a budget",
             with_server(
@@ -135,12 +138,11 @@ fn plans() -> Vec<(&'static str, Rules)> {
         ("run time, killed", with_server(full.clone(), |server| server.run_limit = limited(Signal::KILL))),
         (
             "run time, asked to end",
-            with_server(Rules { deploy: Vec::new(), ..full.clone() }, |server| server.run_limit = limited(Signal::TERM)),
+            with_server(Rules { deploy: Vec::new(), ..full.clone() }, |server| {
+                server.run_limit = limited(Signal::TERM)
+            }),
         ),
-        (
-            "leftovers are left alone",
-            Rules { stop: stop(|stop| stop.leftovers = Leftovers::Ignore), ..full.clone() },
-        ),
+        ("leftovers are left alone", Rules { stop: stop(|stop| stop.leftovers = Leftovers::Ignore), ..full.clone() }),
         ("exec", Rules { deploy: vec![hook(DEPLOY)], ..rules(Mode::Exec) }),
         ("exec without hooks", rules(Mode::Exec)),
         (
@@ -323,7 +325,11 @@ impl State {
                 self.world.alive.remove(&child);
             }
             Event::Suspended { .. } => self.world.suspended_once = true,
-            Event::Begin | Event::Resumed { .. } | Event::KeeperReady { .. } | Event::ServerRuns | Event::TurnOver { .. } => {}
+            Event::Begin
+            | Event::Resumed { .. }
+            | Event::KeeperReady { .. }
+            | Event::ServerRuns
+            | Event::TurnOver { .. } => {}
         }
         let mut actions = Vec::new();
         self.machine.step(self.world.now, event, &mut actions);
@@ -388,7 +394,11 @@ impl State {
                 self.check_exit(outcome)?;
                 self.world.exited = Some(outcome);
             }
-            Action::Announce(_) | Action::Exec(_) | Action::LetServerStart | Action::SuspendSelf(_) | Action::Note(_) => {}
+            Action::Announce(_)
+            | Action::Exec(_)
+            | Action::LetServerStart
+            | Action::SuspendSelf(_)
+            | Action::Note(_) => {}
         }
         Ok(())
     }

@@ -55,7 +55,10 @@ enum Phase {
     /// A deploy hook runs; in exec mode the keeper does, with the hooks in it.
     Deploying(Chain),
     /// A deploy hook failed, the `on-failure` hook runs.
-    Alerting { alert: Chain, failed: Failure },
+    Alerting {
+        alert: Chain,
+        failed: Failure,
+    },
     /// Exec mode: the next news is the failure of the exec, or a stop request that was pending.
     Handover,
     /// Keeper: the hooks are through, the turn is not over: is anything left to keep?
@@ -67,13 +70,21 @@ enum Phase {
     /// The server runs.
     Serving,
     /// A stop was requested, `pre-stop` runs, the server serves.
-    PreStop { chain: Chain, until: Option<Uptime> },
+    PreStop {
+        chain: Chain,
+        until: Option<Uptime>,
+    },
     /// The server serves for a while longer.
-    Draining { until: Uptime },
+    Draining {
+        until: Uptime,
+    },
     /// The server was asked to end.
     Stopping,
     /// The server is gone, or never was; what it left behind is ending.
-    Leftovers { until: Uptime, killed: bool },
+    Leftovers {
+        until: Uptime,
+        killed: bool,
+    },
     /// `post-stop` runs.
     Closing(Chain),
     Done,
@@ -106,7 +117,10 @@ impl Server {
 #[derive(Clone, Copy)]
 enum News {
     Begin,
-    StopRequest { signal: Signal, kill: bool },
+    StopRequest {
+        signal: Signal,
+        kill: bool,
+    },
     /// A signal that is no stop request and has no server to go to.
     OtherSignal(Signal),
     HookEnded(Ending),
@@ -114,7 +128,9 @@ enum News {
     ServerGone(Ending),
     KeeperReady,
     ServerRuns,
-    TurnOver { alone: bool },
+    TurnOver {
+        alone: bool,
+    },
     Deadline,
 }
 
@@ -252,6 +268,7 @@ impl Machine {
     }
 
     /// All transitions.
+    #[expect(clippy::too_many_lines, reason = "every pair of phase and news is here, so that none is forgotten")]
     fn turn(&mut self, phase: Phase, news: News, now: Uptime, out: &mut Vec<Action>) -> Phase {
         match (phase, news) {
             (Phase::Fresh, News::Begin) => match Chain::start(List::Deploy, &self.rules, now, out) {
@@ -759,7 +776,8 @@ impl Machine {
 
     /// The run time limit (§9.6), which ends the server in whatever phase it is.
     fn check_run_time(&mut self, phase: Phase, now: Uptime, out: &mut Vec<Action>) -> Phase {
-        let limit = self.rules.server.as_ref().and_then(|server| Some((server.child, server.stop_timeout, server.run_limit?)));
+        let limit =
+            self.rules.server.as_ref().and_then(|server| Some((server.child, server.stop_timeout, server.run_limit?)));
         let Some((child, stop_timeout, limit)) = limit.filter(|_| due(self.run_until, now)) else { return phase };
         self.run_until = None;
         if let Phase::PreStop { mut chain, .. } = phase {

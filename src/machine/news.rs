@@ -22,9 +22,15 @@ pub enum StartStep {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Ending {
     Exited(u8),
-    Killed { signal: Signal, core: bool },
+    Killed {
+        signal: Signal,
+        core: bool,
+    },
     /// It never ran. `errno` is the kernel's reason.
-    NotStarted { step: StartStep, errno: i32 },
+    NotStarted {
+        step: StartStep,
+        errno: i32,
+    },
 }
 
 impl Ending {
@@ -76,7 +82,11 @@ pub enum Action {
     Spawn(ChildId),
     /// Become the program, unless a stop request is pending.
     Exec(ChildId),
-    Signal { child: ChildId, signal: Signal, to: Recipient },
+    Signal {
+        child: ChildId,
+        signal: Signal,
+        to: Recipient,
+    },
     /// Signal everything that is left: as PID 1 all processes, otherwise all descendants.
     SignalLeftovers(Signal),
     /// To the process that waits for this keeper: start the server.

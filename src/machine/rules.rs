@@ -116,6 +116,7 @@ pub enum Leftovers {
 }
 
 /// Everything the machine is told before it starts.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about the surroundings")]
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Rules {
     pub mode: Mode,

@@ -97,7 +97,8 @@ impl Signal {
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
         let offset = |digits: &str| {
-            (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse::<u8>().ok())?
+            (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+                .then(|| digits.parse::<u8>().ok())?
         };
         if name == "RTMIN" {
             return Some(Signal(FIRST_REAL_TIME));
@@ -168,7 +169,22 @@ mod tests {
 
     #[test]
     fn what_is_not_exactly_a_signal_is_refused() {
-        for text in ["", "0", "65", "15:3", "15x", "+15", " 15", "TERM ", "SIG", "SIGSIGTERM", "RTMIN+", "RTMIN+-1", "256", "-1"] {
+        for text in [
+            "",
+            "0",
+            "65",
+            "15:3",
+            "15x",
+            "+15",
+            " 15",
+            "TERM ",
+            "SIG",
+            "SIGSIGTERM",
+            "RTMIN+",
+            "RTMIN+-1",
+            "256",
+            "-1",
+        ] {
             assert_eq!(Signal::parse(text), None, "{text:?}");
         }
     }

@@ -60,7 +60,9 @@ pub fn plan<E: Lookup>(
                 let label = words.join(" ".as_ref()).to_string_lossy().into_owned();
                 add(label, exec::arguments(words), Some(run));
             }
-            Err(faults) => faults.into_iter().for_each(|fault| findings.fault(&format!("hooks.{name}.run[{place}].command"), fault)),
+            Err(faults) => faults
+                .into_iter()
+                .for_each(|fault| findings.fault(&format!("hooks.{name}.run[{place}].command"), fault)),
         }
     }
     rules
@@ -95,7 +97,9 @@ fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Opt
     let shown = path.display();
     let metadata = fs::metadata(&full).ok()?;
     if metadata.is_dir() {
-        findings.warning(format!("hook {shown} is a directory and is skipped; put a script there, or its scripts into {shown}.d"));
+        findings.warning(format!(
+            "hook {shown} is a directory and is skipped; put a script there, or its scripts into {shown}.d"
+        ));
         return None;
     }
     if access(&full, AccessFlags::X_OK).is_err() {

@@ -31,6 +31,7 @@ use hooks::Surroundings;
 use settings::{Settings, Variables};
 
 pub use plain::plain;
+pub use settings::VARIABLES;
 pub use show::show;
 
 const DEPLOY: &str = "deploy";
@@ -38,7 +39,7 @@ const START: &str = "start";
 const POST_DEPLOY: &str = "post-deploy";
 const PRE_STOP: &str = "pre-stop";
 const POST_STOP: &str = "post-stop";
-const ON_FAILURE: &str = "on-failure";
+pub const ON_FAILURE: &str = "on-failure";
 
 /// Everything that is to be done.
 #[derive(Debug)]
@@ -196,7 +197,8 @@ pub fn make(purpose: Purpose<'_>, options: &Options, arguments: Vec<OsString>) -
 /// Whether this start is plain use (§0): then nothing of the above is needed.
 #[must_use]
 pub fn is_plain(options: &Options) -> bool {
-    let for_app_init = |string: &[u8]| string.starts_with(settings::PREFIX.as_bytes()) && !string.starts_with(b"APP_INIT_LOG=");
+    let for_app_init =
+        |string: &[u8]| string.starts_with(settings::PREFIX.as_bytes()) && !string.starts_with(b"APP_INIT_LOG=");
     let docker = Path::new(".docker");
     let files = || {
         config::is_there(Path::new("."))
@@ -237,12 +239,20 @@ fn read_layers(options: &Options, variables: &Variables<'_>, faults: &mut Vec<Fa
 }
 
 /// The directory that was asked for, absolute; `None`: the current one.
-fn workdir(options: &Options, config: &Config, variables: &Variables<'_>, findings: &mut Findings<'_>) -> Option<PathBuf> {
-    let wanted = options.workdir.clone().or_else(|| variables.path("WORKDIR")).or_else(|| config.top.workdir.clone())?;
+fn workdir(
+    options: &Options,
+    config: &Config,
+    variables: &Variables<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<PathBuf> {
+    let wanted =
+        options.workdir.clone().or_else(|| variables.path("WORKDIR")).or_else(|| config.top.workdir.clone())?;
     match std::fs::metadata(&wanted) {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => findings.fault("workdir", format!("{} is not a directory; name one", wanted.display())),
-        Err(error) => findings.fault("workdir", format!("cannot enter {}: {error}; make it, or name another", wanted.display())),
+        Err(error) => {
+            findings.fault("workdir", format!("cannot enter {}: {error}; make it, or name another", wanted.display()));
+        }
     }
     Some(std::env::current_dir().map_or_else(|_| wanted.clone(), |current| current.join(&wanted)))
 }
@@ -332,7 +342,11 @@ impl Builder<'_> {
     /// `$SHELL`, else bash, else sh. Of the arguments only a leading `-c COMMAND` counts: others are the image's CMD.
     fn shell(&self, arguments: Vec<OsString>) -> Vec<OsString> {
         use expand::Lookup;
-        let own = self.environment.get("SHELL").filter(|shell| !shell.is_empty()).map(|path| PathBuf::from(OsString::from_vec(path)));
+        let own = self
+            .environment
+            .get("SHELL")
+            .filter(|shell| !shell.is_empty())
+            .map(|path| PathBuf::from(OsString::from_vec(path)));
         let candidates = own.into_iter().chain(["/bin/bash", "/usr/bin/bash"].map(PathBuf::from));
         let shell = candidates.into_iter().find(|path| path.is_file()).unwrap_or_else(|| "/bin/sh".into());
         let mut argv = vec![shell.into_os_string()];
@@ -385,11 +399,18 @@ impl Builder<'_> {
             Purpose::Nested | Purpose::Exec | Purpose::Shell => Vec::new(),
         };
         let on_failure = if deploy.is_empty() { Vec::new() } else { hook(ON_FAILURE, OnFailure::Continue) };
-        if let Purpose::Hook(name) = purpose {
-            if deploy.is_empty() && findings.faults.is_empty() {
-                let place = settings.hooks_dir.join(name);
-                findings.fault(&format!("hooks.{name}"), format!("there is no such hook; make {} executable, or configure [[hooks.{name}.run]]", place.display()));
-            }
+        if let Purpose::Hook(name) = purpose
+            && deploy.is_empty()
+            && findings.faults.is_empty()
+        {
+            let place = settings.hooks_dir.join(name);
+            findings.fault(
+                &format!("hooks.{name}"),
+                format!(
+                    "there is no such hook; make {} executable, or configure [[hooks.{name}.run]]",
+                    place.display()
+                ),
+            );
         }
         let exec_mode = settings.mode == ServerMode::Exec && whole;
         let mode = match purpose {
@@ -490,7 +511,10 @@ impl Builder<'_> {
             ("hooks.post-stop", !post_stop.is_empty()),
         ];
         for (key, _) in used.into_iter().filter(|(_, used)| *used) {
-            findings.fault(key, "needs app-init to stay, and mode = \"exec\" does not; remove it, or use mode = \"supervise\"");
+            findings.fault(
+                key,
+                "needs app-init to stay, and mode = \"exec\" does not; remove it, or use mode = \"supervise\"",
+            );
         }
     }
 

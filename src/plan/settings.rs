@@ -16,6 +16,20 @@ use crate::machine::{Rewrite, Signal, SignalTarget};
 /// The prefix of every variable that is meant for app-init.
 pub const PREFIX: &str = "APP_INIT_";
 
+/// The variables by which a container is set up without changing its image, and what they mean.
+pub const VARIABLES: [(&str, &str); 10] = [
+    ("APP_INIT_CONFIG", "read this file alone, as --config"),
+    ("APP_INIT_LOG", "off, error, warn, info, debug or trace; the one variable that does not end plain use"),
+    ("APP_INIT_SKIP", "hooks that are not run, separated by commas"),
+    ("APP_INIT_HOOKS_DIR", "as --hooks-dir"),
+    ("APP_INIT_WORKDIR", "as --workdir"),
+    ("APP_INIT_STOP_SIGNAL", "as --stop-signal"),
+    ("APP_INIT_STOP_TIMEOUT", "as --stop-timeout"),
+    ("APP_INIT_STOP_BUDGET", "what the platform gives from its stop request to its KILL, as stop.budget"),
+    ("APP_INIT_DRAIN", "as --drain"),
+    ("APP_INIT_RUN_TIMEOUT, APP_INIT_RUN_TIMEOUT_SIGNAL", "as --run-timeout and --run-timeout-signal"),
+];
+
 /// What was decided, with every default filled in. `None` is a value here: no limit, no signal of one's own.
 #[derive(Debug)]
 pub struct Settings {
@@ -42,7 +56,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn decide(options: &Options, config: &Config, variables: &Variables<'_>, findings: &mut Findings<'_>) -> Settings {
+    pub fn decide(
+        options: &Options,
+        config: &Config,
+        variables: &Variables<'_>,
+        findings: &mut Findings<'_>,
+    ) -> Settings {
         let none_if_zero = |time: Option<Duration>| time.filter(|time| !time.is_zero());
         let span = |span: Option<Span>| span.map(|Span(span)| span);
         let name = |name: Option<SignalName>| name.map(|SignalName(signal)| signal);
@@ -59,10 +78,12 @@ impl Settings {
             (false, false) => None,
         };
         let file_rewrite = server.rewrite.iter().flatten().map(|rule| rule.0).collect();
-        let stop_timeout = options.stop_timeout.or(variables.span("STOP_TIMEOUT", findings)).or(span(server.stop_timeout));
+        let stop_timeout =
+            options.stop_timeout.or(variables.span("STOP_TIMEOUT", findings)).or(span(server.stop_timeout));
         let run_timeout = options.run_timeout.or(variables.span("RUN_TIMEOUT", findings)).or(span(server.run_timeout));
         let run_signal = variables.signal("RUN_TIMEOUT_SIGNAL", findings).or(name(server.run_timeout_signal));
-        let stop_signal = options.stop_signal.or(variables.signal("STOP_SIGNAL", findings)).or(name(server.stop_signal));
+        let stop_signal =
+            options.stop_signal.or(variables.signal("STOP_SIGNAL", findings)).or(name(server.stop_signal));
         let drain = options.drain.or(variables.span("DRAIN", findings)).or(span(stop.drain));
         let hooks_dir = options.hooks_dir.clone().or(variables.path("HOOKS_DIR")).or(config.top.hooks_dir.clone());
         Settings {
@@ -71,7 +92,9 @@ impl Settings {
             mode: option_mode.or(server.mode.map(|Named(mode)| mode)).unwrap_or(ServerMode::Supervise),
             stop_signal,
             stop_timeout: none_if_zero(stop_timeout),
-            signal_target: option_target.or(server.signal_target.map(|Named(target)| target)).unwrap_or(SignalTarget::Auto),
+            signal_target: option_target
+                .or(server.signal_target.map(|Named(target)| target))
+                .unwrap_or(SignalTarget::Auto),
             rewrite: if options.rewrite.is_empty() { file_rewrite } else { options.rewrite.clone() },
             success_codes: match options.success_code.as_slice() {
                 [] => server.success_codes.clone().unwrap_or_default(),

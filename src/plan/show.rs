@@ -24,12 +24,16 @@ pub fn look_up_programs(programs: &[Planned], findings: &mut Findings<'_>) {
         let found = if is_path {
             runs(&directory.join(name))
         } else {
-            search_path(&program.environment).split(|&byte| byte == b':').any(|entry| {
-                runs(&directory.join(Path::new(std::ffi::OsStr::from_bytes(entry)).join(name)))
-            })
+            search_path(&program.environment)
+                .split(|&byte| byte == b':')
+                .any(|entry| runs(&directory.join(Path::new(std::ffi::OsStr::from_bytes(entry)).join(name))))
         };
         if !found {
-            let key = if planned.phase == "server" { "server.command".to_owned() } else { format!("hooks.{}", planned.phase) };
+            let key = if planned.phase == "server" {
+                "server.command".to_owned()
+            } else {
+                format!("hooks.{}", planned.phase)
+            };
             let place = if is_path { "it is not there, or not executable" } else { "not found in PATH" };
             findings.fault(&key, format!("cannot run {}: {place}; install it, or name another", name.display()));
         }
@@ -90,7 +94,8 @@ fn hooks(text: &mut String, plan: &Plan, title: &str, rules: &[HookRule]) {
         if rule.on_stop == OnStop::Finish {
             details.push("on_stop finish".into());
         }
-        line(text, &format!("{}  ({})", label(plan, rule.child), details.join(", ")));
+        let label = label(plan, rule.child);
+        line(text, &if details.is_empty() { label.to_owned() } else { format!("{label}  ({})", details.join(", ")) });
     }
 }
 
@@ -126,9 +131,13 @@ fn stop(text: &mut String, plan: &Plan) {
     text.push_str("\nstop\n");
     let signals: Vec<String> = stop.signals.iter().map(ToString::to_string).collect();
     line(text, &format!("on {}", signals.join(", ")));
-    line(text, &format!("drain {}", duration::show(stop.drain)));
+    if !stop.drain.is_zero() {
+        line(text, &format!("drain {}", duration::show(stop.drain)));
+    }
     let own = rule.stop_signal.map_or("TERM, or INT if that asked".to_owned(), |signal| signal.to_string());
-    let limit = rule.stop_timeout.map_or("no KILL: the platform's grace decides".to_owned(), |limit| format!("KILL after {}", duration::show(limit)));
+    let limit = rule.stop_timeout.map_or("no KILL: the platform's grace decides".to_owned(), |limit| {
+        format!("KILL after {}", duration::show(limit))
+    });
     line(text, &format!("server: {own}; {limit}"));
     let leftovers = match stop.leftovers {
         Leftovers::Drain(limit) => duration::show(limit),

@@ -90,7 +90,7 @@ impl Program {
         let pointers = computed.as_ref().map(|strings| pointers(strings));
         // SAFETY: `environ` is set by the C library before main and changed by nothing here: app-init has one thread
         // and never calls setenv.
-        let environment = pointers.as_ref().map_or_else(|| unsafe { environ }, |pointers| pointers.as_ptr());
+        let environment = pointers.as_ref().map_or_else(|| unsafe { environ }, Vec::as_ptr);
         let arguments = pointers_of(&self.argv);
         signals::restore(inherited);
         let errno = self.try_candidates(&arguments, environment, computed.as_deref());
@@ -209,7 +209,7 @@ fn is_about_descriptors(name: &[u8]) -> bool {
     name == b"NOTIFY_SOCKET" || name.starts_with(b"LISTEN_")
 }
 
-fn pointers<'a>(strings: &[Cow<'a, CStr>]) -> Vec<*const c_char> {
+fn pointers(strings: &[Cow<'_, CStr>]) -> Vec<*const c_char> {
     strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
 }
 

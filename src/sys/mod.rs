@@ -7,13 +7,20 @@
 pub mod arguments;
 #[allow(unsafe_code, reason = "fork is unsafe by its nature; wait statuses must show real-time signals")]
 pub mod children;
+#[allow(
+    unsafe_code,
+    reason = "the system call itself: the C library's way through the vDSO costs more for a few calls"
+)]
 pub mod clock;
 #[allow(unsafe_code, reason = "descriptors that are only numbers: closed at start, inherited, to be closed")]
 pub mod descriptors;
+#[allow(unsafe_code, reason = "the first instructions of the program, before there is a C library")]
+mod entry;
 #[allow(unsafe_code, reason = "execve takes pointers, and the inherited environment is one")]
 pub mod exec;
 pub mod last_resort;
 pub mod output;
+#[allow(unsafe_code, reason = "readlink into a buffer on the stack: the way of a stop asks for no memory")]
 pub mod processes;
 #[allow(unsafe_code, reason = "signal sets and wait calls that include 32 to 34, which musl hides")]
 pub mod signals;

@@ -65,9 +65,8 @@ impl Stream {
     fn write_now(&mut self, bytes: &[u8]) -> bool {
         let written = match &mut self.own {
             Some(own) => own.write(bytes),
-            None => with_standard(self.shared, |shared| match has_room(shared) {
-                true => nix::unistd::write(shared, bytes).map_err(io::Error::from),
-                false => Ok(0),
+            None => with_standard(self.shared, |shared| {
+                if has_room(shared) { nix::unistd::write(shared, bytes).map_err(io::Error::from) } else { Ok(0) }
             }),
         };
         matches!(written, Ok(count) if count == bytes.len())

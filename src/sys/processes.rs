@@ -3,8 +3,12 @@
 //! Everything here has an answer without `/proc` too: the process itself, or nobody.
 
 use std::collections::HashMap;
+use std::ffi::CStr;
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
+
+use nix::libc;
 
 use super::signals;
 use crate::machine::Signal;
@@ -50,17 +54,36 @@ pub fn signal_descendants(ancestor: i32, signal: Signal) {
     }
 }
 
+/// Asked at every stop request, so it asks for no memory.
 fn is_shell(pid: i32) -> bool {
-    let Ok(program) = fs::read_link(format!("/proc/{pid}/exe")) else { return false };
-    let Some(name) = program.file_name().and_then(|name| name.to_str()) else { return false };
-    if name == "busybox" {
+    let mut target = [0_u8; 256];
+    let Some(program) = program_of(pid, &mut target) else { return false };
+    let name = base_name(program);
+    if name == b"busybox" {
         // One program with many names: the one it was called by counts.
         let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let called = command.split(|&byte| byte == 0).next().unwrap_or_default();
-        let called = called.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-        return SHELLS.iter().any(|shell| shell.as_bytes() == called.trim_ascii_start());
+        return is_shell_name(base_name(command.split(|&byte| byte == 0).next().unwrap_or_default()));
     }
-    SHELLS.contains(&name)
+    is_shell_name(name)
+}
+
+fn is_shell_name(name: &[u8]) -> bool {
+    SHELLS.iter().any(|shell| shell.as_bytes() == name)
+}
+
+fn base_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
+}
+
+/// The path of the file that a process executes; one that does not fit into `buffer` is no shell's.
+fn program_of(pid: i32, buffer: &mut [u8; 256]) -> Option<&[u8]> {
+    let mut path = [0_u8; 32];
+    // The array was zeroed, so the string ends where the writing ends.
+    write!(path.as_mut_slice(), "/proc/{pid}/exe").ok()?;
+    let path = CStr::from_bytes_until_nul(&path).ok()?;
+    // SAFETY: readlink(2) reads a NUL-terminated path and writes at most as many bytes as the buffer has.
+    let length = unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    buffer.get(..usize::try_from(length).ok()?)
 }
 
 /// Whether the process has a handler for the signal.
@@ -100,8 +123,7 @@ pub fn is_nested() -> bool {
         let (one, other) = (fs::metadata(one).ok()?, fs::metadata(other).ok()?);
         Some(one.dev() == other.dev() && one.ino() == other.ino())
     };
-    nix::unistd::getpid().as_raw() != 1
-        && same_file("/proc/1/exe".into(), "/proc/self/exe".into()).unwrap_or(false)
+    nix::unistd::getpid().as_raw() != 1 && same_file("/proc/1/exe".into(), "/proc/self/exe".into()).unwrap_or(false)
 }
 
 /// Makes this process the one that orphans below it are given to. PID 1 is that already.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::libc;
 
+use super::entry;
 use crate::machine::Signal;
 
 /// The size that the kernel wants to hear for its signal sets.
@@ -26,11 +27,14 @@ pub struct Inherited {
 /// Other ignored signals need no note: app-init changes no disposition, and `execve` hands them on.
 #[must_use]
 pub fn hold_all() -> Inherited {
-    let all = u64::MAX;
-    let mut mask = 0_u64;
-    // SAFETY: rt_sigprocmask(2) reads one set and writes another, both of the size it is told. It fails only for bad
-    // addresses or sizes.
-    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const all, &raw mut mask, SET_SIZE) };
+    let mask = entry::inherited_mask().unwrap_or_else(|| {
+        let all = u64::MAX;
+        let mut mask = 0_u64;
+        // SAFETY: rt_sigprocmask(2) reads one set and writes another, both of the size it is told. It fails only for
+        // bad addresses or sizes.
+        unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const all, &raw mut mask, SET_SIZE) };
+        mask
+    });
     // SAFETY: a zeroed sigaction is SIG_DFL with no flags and an empty mask; no handler is installed.
     unsafe {
         let default: libc::sigaction = std::mem::zeroed();

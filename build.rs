@@ -1,0 +1,11 @@
+//! Names the program's entry point where the program is static: there nothing runs before it, so that the very first
+//! instructions can hold the signals (see `src/sys/entry.rs`).
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    let env = std::env::var("CARGO_CFG_TARGET_ENV").unwrap_or_default();
+    let arch = std::env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    if env == "musl" && ["x86_64", "aarch64"].contains(&arch.as_str()) {
+        println!("cargo:rustc-link-arg-bins=-Wl,-e,app_init_entry");
+    }
+}

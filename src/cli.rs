@@ -16,7 +16,7 @@ pub const COMMANDS: [(&str, &str, &str); 5] = [
     ("run", "run [OPTIONS] [--] [ARG]...", "boot: deploy hooks, then the server; the default"),
     ("exec", "exec [OPTIONS] [--] CMD [ARG]...", "become CMD in the application's environment; no hooks"),
     ("shell", "shell [-c COMMAND]", "an interactive shell in the same environment; also --shell"),
-    ("hook", "hook [OPTIONS] NAME", "run one hook and exit with its code"),
+    ("hook", "hook [OPTIONS] NAME [ARG]...", "run one hook and exit with its code"),
     ("check", "check [OPTIONS] [ARG]...", "read the configuration, print the plan or every fault; start nothing"),
 ];
 

@@ -58,6 +58,9 @@ fn obey(request: Request, inherited: Inherited) -> Result<u8, Answer> {
         return Ok(say(&Answer { text: plan::show(&plan), code: 0 }));
     }
     logging::start(plan.log);
+    if plan.nested {
+        log::debug!("app-init is PID 1 here already: no hooks; --hooks runs them all the same");
+    }
     for warning in &plan.warnings {
         log::warn!("{warning}");
     }
@@ -85,7 +88,7 @@ fn make_plan(command: Command, options: &Options, arguments: Vec<OsString>) -> R
         Command::Check => plan::make(Purpose::Check, options, arguments),
         Command::Hook => {
             let name = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            plan::make(Purpose::Hook(&name), options, arguments)
+            plan::make(Purpose::Hook(&name, arguments.get(1..).unwrap_or_default()), options, Vec::new())
         }
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::{CString, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
@@ -26,9 +27,11 @@ pub struct Surroundings<'a, E: Lookup> {
     pub workdir: &'a Path,
     pub directory: &'a Path,
     pub environment: &'a E,
-    pub strings: &'a [CString],
+    pub strings: &'a Rc<[CString]>,
     pub umask: Option<u32>,
     pub output: HookOutput,
+    /// Handed to the hook's files: what follows the name in `app-init hook NAME`.
+    pub arguments: &'a [OsString],
     /// What a failed command means where nothing is configured.
     pub on_failure: OnFailure,
 }
@@ -51,7 +54,8 @@ pub fn plan<E: Lookup>(
     };
     for file in files(name, around, findings) {
         let label = file.display().to_string();
-        add(label, exec::arguments([invocable(file)]), None);
+        let words = [invocable(file)].into_iter().chain(around.arguments.iter().cloned());
+        add(label, exec::arguments(words), None);
     }
     for (place, run) in configured.iter().flat_map(|(_, runs)| runs).enumerate() {
         match expand::expand_words(&run.command, around.environment) {
@@ -127,7 +131,7 @@ fn program<E: Lookup>(name: &str, label: &str, argv: Vec<CString>, around: &Surr
     let extra = [("APP_INIT_PHASE", name), ("APP_INIT_HOOK", label)];
     Program {
         argv,
-        environment: Environment::Computed(around.strings.to_vec()),
+        environment: Environment::Computed(Rc::clone(around.strings)),
         extra: extra.iter().filter_map(|(name, value)| exec::assignment(name, value.as_bytes())).collect(),
         directory: Some(around.workdir.to_owned()),
         umask: around.umask,

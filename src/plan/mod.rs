@@ -11,6 +11,7 @@ use std::ffi::{CString, OsString};
 use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -55,6 +56,8 @@ pub struct Plan {
     /// Where the reason of the end is written, if the file is there.
     pub termination_file: Option<PathBuf>,
     pub parent_death_signal: Option<Signal>,
+    /// Below another app-init.
+    pub nested: bool,
     pub warnings: Vec<String>,
     /// What `check` shows about the files.
     pub origins: Vec<(String, String)>,
@@ -112,7 +115,8 @@ pub enum Purpose<'a> {
     Run,
     /// `run` below an app-init that is PID 1: an init in the application's environment, nothing more.
     Nested,
-    Hook(&'a str),
+    /// One hook, with arguments for its files.
+    Hook(&'a str, &'a [OsString]),
     /// `exec` and `shell`: the environment alone.
     Exec,
     Shell,
@@ -146,7 +150,7 @@ pub fn make(purpose: Purpose<'_>, options: &Options, arguments: Vec<OsString>) -
     }
     let builder = Builder {
         environment: &environment,
-        strings: environment.clone().into_strings(),
+        strings: environment.clone().into_strings().into(),
         settings: &settings,
         workdir: workdir.as_deref(),
     };
@@ -162,7 +166,7 @@ pub fn make(purpose: Purpose<'_>, options: &Options, arguments: Vec<OsString>) -
         show::look_up_programs(&programs, &mut findings);
     }
     let default = match purpose {
-        Purpose::Run | Purpose::Hook(_) | Purpose::Check => LevelFilter::Info,
+        Purpose::Run | Purpose::Hook(..) | Purpose::Check => LevelFilter::Info,
         Purpose::Nested | Purpose::Exec | Purpose::Shell => LevelFilter::Warn,
     };
     let configured = config.log.level.map(|level| level.0);
@@ -179,7 +183,7 @@ pub fn make(purpose: Purpose<'_>, options: &Options, arguments: Vec<OsString>) -
             warnings.push("the configuration is wrong; this shell has what could be made of it".into());
         }
     }
-    let resident = matches!(purpose, Purpose::Run | Purpose::Hook(_) | Purpose::Check);
+    let resident = matches!(purpose, Purpose::Run | Purpose::Hook(..) | Purpose::Check);
     Ok(Plan {
         rules,
         keeper,
@@ -189,6 +193,7 @@ pub fn make(purpose: Purpose<'_>, options: &Options, arguments: Vec<OsString>) -
         hook_output: settings.hook_output,
         termination_file: resident.then_some(settings.termination_file),
         parent_death_signal: options.parent_death_signal,
+        nested: purpose == Purpose::Nested,
         warnings,
         origins: layers.origins().map(|(key, (file, line))| (key.to_owned(), format!("{file}:{line}"))).collect(),
     })
@@ -272,7 +277,7 @@ pub fn head(path: &Path) -> Option<Vec<u8>> {
 /// Puts programs and rules together from what was decided.
 struct Builder<'a> {
     environment: &'a Environment,
-    strings: Vec<CString>,
+    strings: Rc<[CString]>,
     settings: &'a Settings,
     workdir: Option<&'a Path>,
 }
@@ -288,7 +293,7 @@ impl Builder<'_> {
         findings: &mut Findings<'_>,
     ) -> Result<Option<ChildId>, Answer> {
         let argv = match purpose {
-            Purpose::Hook(_) => return Ok(None),
+            Purpose::Hook(..) => return Ok(None),
             Purpose::Exec | Purpose::Nested => arguments,
             Purpose::Shell => self.shell(arguments),
             Purpose::Run | Purpose::Check => self.command(config, arguments, findings),
@@ -300,7 +305,7 @@ impl Builder<'_> {
         let label = argv.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let program = Program {
             argv: exec::arguments(argv),
-            environment: ProgramEnvironment::Computed(self.strings.clone()),
+            environment: ProgramEnvironment::Computed(Rc::clone(&self.strings)),
             extra: Vec::new(),
             directory: self.workdir.map(Path::to_owned),
             umask: self.settings.umask,
@@ -315,7 +320,8 @@ impl Builder<'_> {
 
     /// `server.command` and `server.args` with the arguments appended, or the `start` hook with them, or they alone.
     fn command(&self, config: &mut Config, arguments: Vec<OsString>, findings: &mut Findings<'_>) -> Vec<OsString> {
-        let start = hooks::file(START, &self.hooks(OnFailure::Abort), findings);
+        let skipped = self.settings.skip.iter().any(|name| name == START);
+        let start = if skipped { None } else { hooks::file(START, &self.hooks(OnFailure::Abort), findings) };
         let mut argv: Vec<OsString> = match (start, config.server.command.take()) {
             (Some(start), _) => vec![start.into()],
             (None, Some(command)) => {
@@ -362,6 +368,7 @@ impl Builder<'_> {
             directory: &self.settings.hooks_dir,
             environment: self.environment,
             strings: &self.strings,
+            arguments: &[],
             umask: self.settings.umask,
             output: self.settings.hook_output,
             on_failure,
@@ -381,25 +388,25 @@ impl Builder<'_> {
         // Hooks run when app-init has left for the root directory, so their directory is a full path.
         let current = std::env::current_dir().ok();
         let base = self.workdir.or(current.as_deref()).unwrap_or_else(|| Path::new("/"));
-        let mut hook = |name: &str, default: OnFailure| {
+        let mut hook = |name: &str, default: OnFailure, arguments: &[OsString]| {
             if options.no_hooks || settings.skip.iter().any(|skipped| skipped == name) {
                 return Vec::new();
             }
-            let around = Surroundings { workdir: base, ..self.hooks(default) };
+            let around = Surroundings { workdir: base, arguments, ..self.hooks(default) };
             hooks::plan(name, config.hooks.get(name), &around, programs, findings)
         };
         let whole = matches!(purpose, Purpose::Run | Purpose::Check);
-        let mut list = |name: &str, default| if whole { hook(name, default) } else { Vec::new() };
+        let mut list = |name: &str, default| if whole { hook(name, default, &[]) } else { Vec::new() };
         let post_deploy = list(POST_DEPLOY, OnFailure::Continue);
         let pre_stop = list(PRE_STOP, OnFailure::Continue);
         let post_stop = list(POST_STOP, OnFailure::Continue);
         let deploy = match purpose {
-            Purpose::Hook(name) => hook(name, OnFailure::Abort),
-            Purpose::Run | Purpose::Check => hook(DEPLOY, OnFailure::Abort),
+            Purpose::Hook(name, arguments) => hook(name, OnFailure::Abort, arguments),
+            Purpose::Run | Purpose::Check => hook(DEPLOY, OnFailure::Abort, &[]),
             Purpose::Nested | Purpose::Exec | Purpose::Shell => Vec::new(),
         };
-        let on_failure = if deploy.is_empty() { Vec::new() } else { hook(ON_FAILURE, OnFailure::Continue) };
-        if let Purpose::Hook(name) = purpose
+        let on_failure = if deploy.is_empty() { Vec::new() } else { hook(ON_FAILURE, OnFailure::Continue, &[]) };
+        if let Purpose::Hook(name, _) = purpose
             && deploy.is_empty()
             && findings.faults.is_empty()
         {
@@ -414,7 +421,7 @@ impl Builder<'_> {
         }
         let exec_mode = settings.mode == ServerMode::Exec && whole;
         let mode = match purpose {
-            Purpose::Hook(_) => Mode::HookOnly,
+            Purpose::Hook(..) => Mode::HookOnly,
             _ if exec_mode => Mode::Exec,
             _ => Mode::Supervise,
         };

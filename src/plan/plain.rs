@@ -76,6 +76,7 @@ pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer
         hook_output: HookOutput::Stdout,
         termination_file: None,
         parent_death_signal: options.parent_death_signal,
+        nested: false,
         warnings: Vec::new(),
         origins: Vec::new(),
     })

@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString, OsString, c_char};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr;
+use std::rc::Rc;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -34,7 +35,7 @@ pub enum Environment {
     /// Exactly what app-init was given.
     Inherited,
     /// `NAME=value` strings.
-    Computed(Vec<CString>),
+    Computed(Rc<[CString]>),
 }
 
 /// A program ready to be executed: nothing in it can be wrong any more but what only the kernel knows.

@@ -1,0 +1,38 @@
+# The commands of the project. `make help` lists them.
+SHELL := bash
+.DEFAULT_GOAL := help
+
+BINARY := target/static/app-init
+export APP_INIT_BIN ?= $(CURDIR)/$(BINARY)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1 \2/' | column -t -l 3
+
+static: ## build the one static file, target/static/app-init
+	@docker/static.sh
+
+demo: ## build it and run a small real application with it
+	@docker/demo.sh
+
+test: ## unit, machine, black-box and Docker tests; installs what they need
+	@tests/run.sh
+
+bench: ## measure against tini, dumb-init and catatonit, and write the table
+	@tests/setup/packages.sh bench
+	@docker/static.sh
+	cargo bench --bench peers -- --write
+
+mutants: ## break the machine on purpose and see its test fail
+	@tests/mutants/run.py
+
+lint: ## format, clippy, purity, man page
+	@tests/lint.sh
+
+man: ## write docs/app-init.8 anew
+	cargo run --quiet --example man > docs/app-init.8
+
+clean-docker: ## remove the images that the tests built
+	@docker images --filter label=app-init-test --quiet | sort -u | xargs -r docker rmi -f >/dev/null
+	@docker images --format '{{.Repository}}:{{.Tag}}' | grep '^app-init-test/' | xargs -r docker rmi -f >/dev/null
+
+.PHONY: help static demo test bench mutants lint man clean-docker

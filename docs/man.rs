@@ -1,0 +1,73 @@
+//! Writes the man page from the command line's definition: `make man`.
+
+use std::io::{self, Write};
+
+use app_init::cli::{COMMANDS, Options};
+use app_init::exit;
+use clap::CommandFactory;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+fn main() -> io::Result<()> {
+    let command = Options::command();
+    // No date: the page is compared with the one that is checked in.
+    let man = Man::new(command).section("8").manual("app-init").date("");
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+
+    let mut commands = Roff::new();
+    commands.control("SH", ["COMMANDS"]);
+    commands.text([roman(
+        "The first operand that equals a command's name is that command; a program of the same name is run as app-init -- NAME. \
+         Options are read until the first operand or --; what follows is handed on as it is.",
+    )]);
+    for (_, usage, about) in COMMANDS {
+        commands.control("TP", []);
+        commands.text([bold(format!("app-init {usage}"))]);
+        commands.text([roman(about)]);
+    }
+    commands.to_writer(&mut page)?;
+
+    man.render_options_section(&mut page)?;
+
+    let mut rest = Roff::new();
+    rest.control("SH", ["EXIT STATUS"]);
+    rest.text([roman(
+        "The server's own; 128 + n when signal n ended it, or when a stop request by signal n came before the server ran. \
+         137 when a run time limit came to KILL. app-init's own codes:",
+    )]);
+    for (code, meaning) in exit::TABLE {
+        rest.control("TP", []);
+        rest.text([bold(code.to_string())]);
+        rest.text([roman(meaning)]);
+    }
+    rest.control("SH", ["ENVIRONMENT"]);
+    for (name, meaning) in app_init::plan::VARIABLES {
+        rest.control("TP", []);
+        rest.text([bold(name)]);
+        rest.text([roman(meaning)]);
+    }
+    rest.control("SH", ["FILES"]);
+    for (name, meaning) in [
+        (app_init::config::BASE_FILE, "the base image's configuration"),
+        (
+            app_init::config::APPLICATION_FILE,
+            "the application's configuration, below the working directory, laid over it",
+        ),
+        (
+            ".docker/action_hooks/",
+            "the application's hooks: deploy, start, post-deploy, pre-stop, post-stop, on-failure",
+        ),
+        ("/dev/termination-log", "takes the reason of the end, where it exists"),
+    ] {
+        rest.control("TP", []);
+        rest.text([bold(name)]);
+        rest.text([roman(meaning)]);
+    }
+    rest.to_writer(&mut page)?;
+    man.render_version_section(&mut page)?;
+    io::stdout().write_all(&page)
+}

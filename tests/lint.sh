@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# `make lint`: the checks that need no running program.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fail() { printf 'lint: %s\n' "$*" >&2; exit 1; }
+
+cargo fmt --check || fail "the sources are not formatted; run cargo fmt"
+cargo clippy --locked --all-targets -- -D warnings
+
+# The machine compiles alone, from its folder and the standard library; and of that it uses only what is pure.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+rustc --edition 2024 --crate-type lib --crate-name machine --out-dir "$scratch" src/machine/mod.rs ||
+    fail "src/machine needs more than the standard library; it decides, and asks nobody"
+impure='std::(env|fs|io|net|os|process|sync|thread)|time::(Instant|SystemTime)|unsafe'
+if grep -nE "$impure" src/machine/*.rs; then
+    fail "src/machine must stay pure: no syscall, clock, environment, thread"
+fi
+# No panics in the machine: the lints of the compiler, for this folder alone.
+if grep -nE '\.unwrap\(\)|\.expect\(|panic!|unreachable!|todo!' src/machine/*.rs | grep -vE 'explore.rs|expect\("1 to 64'; then
+    fail "src/machine must not panic"
+fi
+
+# unsafe stays in the files that src/sys/mod.rs names, and the entry point.
+allowed='^src/(main|sys/(arguments|children|clock|descriptors|entry|exec|processes|signals|terminal))\.rs:'
+if grep -rnE '\bunsafe\b' src --include='*.rs' | grep -vE "$allowed|^src/sys/mod.rs:|^[^:]+:[0-9]+: *(//|#!\[deny)"; then
+    fail "unsafe outside of the files that may use it"
+fi
+
+cargo run --quiet --locked --example man | diff -u docs/app-init.8 - ||
+    fail "docs/app-init.8 is not what the command line's definition says; run make man"

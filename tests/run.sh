@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# `make test`: installs what the tests need and runs all of them: unit, machine, black box, Docker; then holds the list of
+# promises (tests/correctness.toml) against the tests that ran. Without Docker its tests are left out, in one clear line;
+# with CI=true that is a failure.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+log=target/test.log
+mkdir -p target
+: >"$log"
+
+tests/setup/packages.sh test
+docker/static.sh
+export APP_INIT_BIN=${APP_INIT_BIN:-$PWD/target/static/app-init}
+
+suites=(--lib --bins --examples --test blackbox)
+if tests/setup/docker.sh; then
+    tests/setup/packages.sh docker
+    tests/setup/images.sh
+    suites+=(--test docker)
+elif [[ ${CI:-} = true ]]; then
+    echo "test: the Docker tests cannot run and CI=true: failed" >&2
+    exit 1
+else
+    echo "test: no Docker engine answers: the Docker tests are SKIPPED" | tee -a "$log"
+fi
+
+# Everything is compiled first, so that the tests do not share the processors with the compiler.
+cargo test --locked --no-run "${suites[@]}"
+run() { cargo test --locked "$@" 2>&1 | tee -a "$log"; }
+status=0
+run --lib --bins --examples || status=1
+for suite in blackbox docker; do
+    [[ " ${suites[*]} " == *" $suite "* ]] || continue
+    echo "suite: $suite" >>"$log"
+    run --test "$suite" || status=1
+done
+((status == 0)) || exit "$status"
+APP_INIT_TEST_LOG=$PWD/$log cargo test --locked --test correctness

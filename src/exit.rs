@@ -17,7 +17,7 @@ pub const TABLE: [(u8, &str); 7] = [
     (HOOK_FAILED, "a hook failed and the server was not started"),
     (SYSTEM, "the system refused a process or memory, or app-init itself failed"),
     (CONFIG, "the configuration is wrong"),
-    (TIMED_OUT, "the run time limit was reached"),
+    (TIMED_OUT, "a time limit was reached: the server's run time, or that of the one hook that was asked for"),
     (CANNOT_EXECUTE, "the program cannot be executed"),
     (NOT_FOUND, "the program was not found"),
 ];
@@ -40,6 +40,7 @@ pub fn of_ending(ending: Ending) -> u8 {
 pub fn of_outcome(outcome: Outcome, one_hook: bool, success_codes: &[u8]) -> u8 {
     let code = match outcome {
         Outcome::Server(ending @ Ending::NotStarted { .. }) => return of_ending(ending),
+        Outcome::HookFailed { timed_out: true, .. } if one_hook => return TIMED_OUT,
         Outcome::HookFailed { ending, .. } if one_hook => return of_ending(ending),
         Outcome::HookFailed { ending: ending @ Ending::NotStarted { step: StartStep::Fork, .. }, .. } => {
             return of_ending(ending);
@@ -69,7 +70,7 @@ mod tests {
     #[test]
     fn success_codes_never_hide_a_failed_start_or_hook() {
         let exec = |errno| Ending::NotStarted { step: StartStep::Exec, errno };
-        let failed = Outcome::HookFailed { child: ChildId(1), ending: Ending::Exited(3) };
+        let failed = Outcome::HookFailed { child: ChildId(1), ending: Ending::Exited(3), timed_out: false };
         assert_eq!(of_outcome(Outcome::Server(exec(2)), false, &[127]), 127);
         assert_eq!(of_outcome(Outcome::Server(exec(13)), false, &[126]), 126);
         assert_eq!(of_outcome(failed, false, &[70]), 70);

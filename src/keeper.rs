@@ -62,6 +62,11 @@ impl Link {
         }
     }
 
+    /// Nothing is announced any longer: the program that takes this process's place knows nothing of the link.
+    pub fn hush(&self) {
+        signals::stop_announcing(&self.stream);
+    }
+
     /// Tells the other end that the hooks are through.
     pub fn let_server_start(&mut self) {
         // With nobody there to hear it, the end of the link is the next news.
@@ -84,13 +89,15 @@ pub fn start(
     let refuse = |error: std::io::Error| Refusal { step: StartStep::Fork, errno: error.raw_os_error().unwrap_or(0) };
     let (ours, theirs) = UnixStream::pair().map_err(refuse)?;
     let server = nix::unistd::getpid().as_raw();
+    // Before there is anybody to say something, so that nothing is said unheard.
+    let ours = Link::new(ours, End::Server(id));
     children.fork_self(id, || {
         // Both are copies, in this process, of what the other process uses.
         let keep = theirs.as_raw_fd();
         descriptors::close_inherited(&[keep]);
         keep_for(plan, Link::new(theirs, End::Keeper(server)), inherited)
     })?;
-    *link = Some(Link::new(ours, End::Server(id)));
+    *link = Some(ours);
     Ok(())
 }
 

@@ -69,9 +69,9 @@ pub fn end(plan: &Plan, outcome: Outcome) -> Option<(Level, String)> {
             Some((Level::Error, why))
         }
         Outcome::Server(ending) => Some((Level::Info, format!("running: {name} ended: {}", ending_in_words(ending)))),
-        Outcome::HookFailed { child, ending } => {
+        Outcome::HookFailed { child, ending, timed_out } => {
             let (phase, label) = plan.get(child).map_or(("deploy", "the hooks"), |hook| (&hook.phase, &hook.label));
-            let how = how_it_ended(plan, child, ending);
+            let how = if timed_out { "it ran too long".to_owned() } else { how_it_ended(plan, child, ending) };
             let then = if plan.rules.server.is_some() { "; the server was not started" } else { "" };
             // It was logged when it happened.
             Some((Level::Debug, format!("{phase}: {label} failed: {how}{then}")))

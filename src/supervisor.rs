@@ -103,6 +103,11 @@ impl<'p> Supervisor<'p> {
         let mut changes = Vec::with_capacity(ACTIONS);
         self.now = self.clock.now();
         self.tell(Event::Begin);
+        self.tell(Event::TurnOver { alone: false });
+        // What was said before its news could be announced.
+        if let Some(event) = self.link.as_mut().and_then(Link::news) {
+            self.tell(event);
+        }
         loop {
             if let Some(code) = self.code {
                 // The process ends now: giving its memory back piece by piece would only make that later.
@@ -247,6 +252,14 @@ impl<'p> Supervisor<'p> {
         let terminal = self.terminal.as_ref().and_then(Terminal::descriptor);
         let own: Vec<_> = self.children.descriptors().chain(terminal).collect();
         descriptors::close_inherited(&own);
+        // Hooks that are still to run inherit these from here.
+        let later = [&self.rules.post_deploy, &self.rules.pre_stop, &self.rules.post_stop];
+        if later.iter().all(|hooks| hooks.is_empty()) {
+            if !self.terminal.as_ref().is_some_and(Terminal::is_standard_input) {
+                descriptors::let_go(0);
+            }
+            descriptors::let_go(1);
+        }
     }
 
     /// Becomes the server, unless a stop request is waiting to be heard.
@@ -256,6 +269,11 @@ impl<'p> Supervisor<'p> {
             return Some(Event::Signal(signal));
         }
         let planned = self.plan.get(child)?;
+        // What app-init caused itself must not meet the server, whom it would end.
+        if let Some(link) = &self.link {
+            link.hush();
+        }
+        signals::drop_own_pending();
         Some(not_started(child, planned.program.execute(self.inherited, None)))
     }
 

@@ -19,6 +19,8 @@ pub struct Chain {
     time_out_at: Option<Uptime>,
     /// It was asked to end; then KILL.
     kill_at: Option<Uptime>,
+    /// Its time was over: it has failed, however it ends.
+    timed_out: bool,
 }
 
 impl Chain {
@@ -37,7 +39,15 @@ impl Chain {
         out.push(Action::Announce(hook.child));
         out.push(Action::Spawn(hook.child));
         let time_out_at = hook.timeout.map(|limit| now.after(limit));
-        Some(Chain { list, next: place.saturating_add(1), hook, started: now, time_out_at, kill_at: None })
+        Some(Chain {
+            list,
+            next: place.saturating_add(1),
+            hook,
+            started: now,
+            time_out_at,
+            kill_at: None,
+            timed_out: false,
+        })
     }
 
     /// The rules of the command that runs.
@@ -69,6 +79,7 @@ impl Chain {
             self.signal(Signal::KILL, out);
         }
         if due(self.time_out_at, now) {
+            self.timed_out = true;
             let limit = self.hook.timeout.unwrap_or_default();
             out.push(Action::Note(Note::HookTimedOut { child: self.hook.child, limit }));
             let kill_at = now.after(self.hook.stop_timeout);
@@ -78,6 +89,15 @@ impl Chain {
 
     pub fn deadline(&self) -> Option<Uptime> {
         earliest(self.time_out_at, self.kill_at)
+    }
+
+    pub fn timed_out(&self) -> bool {
+        self.timed_out
+    }
+
+    /// Whether the command did what it should.
+    pub fn succeeded(&self, ending: Ending) -> bool {
+        ending.success() && !self.timed_out
     }
 
     /// What to log of a command that failed.

@@ -249,7 +249,8 @@ impl Machine {
                 }
                 pollers => {
                     self.pollers = pollers;
-                    Some(News::HookEnded(ending))
+                    // Others were cut short earlier, and end when nobody waits for them any more.
+                    self.awaited_hook().is_some_and(|awaited| awaited == child).then_some(News::HookEnded(ending))
                 }
             },
             Event::Suspended { child } => {
@@ -264,6 +265,26 @@ impl Machine {
                 }
                 None
             }
+        }
+    }
+
+    /// The hook that the phase waits for.
+    fn awaited_hook(&self) -> Option<ChildId> {
+        match &self.phase {
+            Phase::Deploying(chain)
+            | Phase::Closing(chain)
+            | Phase::Alerting { alert: chain, .. }
+            | Phase::PreStop { chain, .. } => Some(chain.hook().child),
+            Phase::Fresh
+            | Phase::Handover
+            | Phase::Settling
+            | Phase::Waiting
+            | Phase::Tending
+            | Phase::Serving
+            | Phase::Draining { .. }
+            | Phase::Stopping
+            | Phase::Leftovers { .. }
+            | Phase::Done => None,
         }
     }
 
@@ -337,7 +358,7 @@ impl Machine {
             (Phase::Serving, News::Deadline) => self.check_run_time(Phase::Serving, now, out),
 
             (Phase::PreStop { chain, until }, News::HookEnded(ending)) => {
-                if !ending.success() {
+                if !chain.succeeded(ending) {
                     out.push(Action::Note(chain.failure(ending, now)));
                 }
                 match chain.advance(&self.rules, now, out) {
@@ -371,8 +392,6 @@ impl Machine {
                 Phase::Stopping
             }
             (Phase::Stopping, News::Deadline) => self.check_run_time(Phase::Stopping, now, out),
-            // A `pre-stop` hook that was cut short.
-            (Phase::Stopping, News::HookEnded(_)) => Phase::Stopping,
 
             (
                 phase @ (Phase::Serving | Phase::PreStop { .. } | Phase::Draining { .. } | Phase::Stopping),
@@ -402,14 +421,18 @@ impl Machine {
             {
                 kill_leftovers(now, out)
             }
-            (Phase::Leftovers { killed: false, .. }, News::StopRequest { kill: true, .. }) => kill_leftovers(now, out),
-            (Phase::Leftovers { until, killed: false }, News::StopRequest { .. }) => {
+            (Phase::Leftovers { killed: false, .. }, News::StopRequest { signal, kill: true }) => {
+                self.note_request(signal, now, out);
+                kill_leftovers(now, out)
+            }
+            (Phase::Leftovers { until, killed: false }, News::StopRequest { signal, .. }) => {
+                self.note_request(signal, now, out);
                 out.push(Action::SignalLeftovers(Signal::TERM));
-                Phase::Leftovers { until, killed: false }
+                Phase::Leftovers { until: self.within_budget(until), killed: false }
             }
 
             (Phase::Closing(chain), News::HookEnded(ending)) => {
-                if !ending.success() {
+                if !chain.succeeded(ending) {
                     out.push(Action::Note(chain.failure(ending, now)));
                 }
                 if self.is_over_budget(now) {
@@ -436,12 +459,12 @@ impl Machine {
             (phase, News::Deadline) => phase,
             // The end of a turn matters only to those who wait to be alone.
             (phase, News::TurnOver { .. }) => phase,
-            // Hooks that were cut short and end late, and the keeper, once it is nobody's concern.
-            (
-                phase @ (Phase::Handover | Phase::Settling | Phase::Waiting | Phase::Tending | Phase::Leftovers { .. }),
-                News::HookEnded(_),
-            ) => phase,
-            (phase @ Phase::Leftovers { .. }, News::StopRequest { .. } | News::KeeperReady | News::ServerRuns) => phase,
+            // What comes too late to change anything.
+            (phase @ Phase::Leftovers { killed: true, .. }, News::StopRequest { signal, .. }) => {
+                self.note_request(signal, now, out);
+                phase
+            }
+            (phase @ Phase::Leftovers { .. }, News::KeeperReady | News::ServerRuns) => phase,
             (phase @ Phase::Alerting { .. }, News::KeeperReady) => phase,
 
             // Impossible: there is one beginning, and no server in these phases.
@@ -470,8 +493,18 @@ impl Machine {
                 | Phase::Closing(_)),
                 News::ServerGone(_),
             ) => phase,
-            // Impossible: no hook of the phase runs while the server serves or drains.
-            (phase @ (Phase::Serving | Phase::Draining { .. }), News::HookEnded(_)) => phase,
+            // Impossible: only the phases above wait for a hook.
+            (
+                phase @ (Phase::Handover
+                | Phase::Settling
+                | Phase::Waiting
+                | Phase::Tending
+                | Phase::Serving
+                | Phase::Draining { .. }
+                | Phase::Stopping
+                | Phase::Leftovers { .. }),
+                News::HookEnded(_),
+            ) => phase,
             // Impossible: only exec mode has a keeper, and it is heard once.
             (
                 phase @ (Phase::Handover
@@ -549,7 +582,11 @@ impl Machine {
                 Ending::Exited(code) => self.wind_down(Outcome::KeeperEnded(code), now, out),
                 Ending::Killed { .. } | Ending::NotStarted { .. } => {
                     out.push(Action::Note(chain.failure(ending, now)));
-                    self.wind_down(Outcome::HookFailed { child: chain.hook().child, ending }, now, out)
+                    self.wind_down(
+                        Outcome::HookFailed { child: chain.hook().child, ending, timed_out: false },
+                        now,
+                        out,
+                    )
                 }
             };
         }
@@ -560,7 +597,7 @@ impl Machine {
             }
             return self.interrupted(now, out);
         }
-        if ending.success() {
+        if chain.succeeded(ending) {
             return self.next_deploy(&chain, now, out);
         }
         out.push(Action::Note(chain.failure(ending, now)));
@@ -575,7 +612,7 @@ impl Machine {
     fn decide_failure(&mut self, failed: Failure, now: Uptime, out: &mut Vec<Action>) -> Phase {
         let Failure { chain, ending } = failed;
         let child = chain.hook().child;
-        let outcome = Outcome::HookFailed { child, ending };
+        let outcome = Outcome::HookFailed { child, ending, timed_out: chain.timed_out() };
         match chain.hook().on_failure {
             OnFailure::Abort => self.wind_down(outcome, now, out),
             OnFailure::Continue if self.stop.is_some() => self.interrupted(now, out),
@@ -770,6 +807,10 @@ impl Machine {
         earliest(own, self.budget().map(|budget| budget.server_end(now, leftovers)))
     }
 
+    fn within_budget(&self, until: Uptime) -> Uptime {
+        self.budget().map_or(until, |budget| until.min(budget.end()))
+    }
+
     fn budget(&self) -> Option<Budget> {
         Some(Budget::new(self.stop?.at, self.rules.stop.budget?))
     }
@@ -823,9 +864,7 @@ impl Machine {
             return kill_leftovers(now, out);
         }
         out.push(Action::SignalLeftovers(Signal::TERM));
-        let until = now.after(limit);
-        let until = self.budget().map_or(until, |budget| until.min(budget.end()));
-        Phase::Leftovers { until, killed: false }
+        Phase::Leftovers { until: self.within_budget(now.after(limit)), killed: false }
     }
 
     /// Nothing is left: `post-stop`, if a server had been there.

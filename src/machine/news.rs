@@ -121,7 +121,7 @@ pub enum Outcome {
     /// The server ended, or could not be started.
     Server(Ending),
     /// A hook failed and the boot was given up; or the one hook that was asked for failed.
-    HookFailed { child: ChildId, ending: Ending },
+    HookFailed { child: ChildId, ending: Ending, timed_out: bool },
     /// The keeper said everything there was to say and this is its code.
     KeeperEnded(u8),
     /// A stop request came before the server ran.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::unistd::{AccessFlags, access};
 
 use super::{Findings, Planned};
+use crate::config::Layers;
 use crate::config::expand::{self, Lookup};
 use crate::config::keys::{Hook, HookOutput, HookRun, Named, Span};
 use crate::machine::{ChildId, HookRule, OnFailure, OnStop};
@@ -84,6 +85,18 @@ pub fn any_in(directory: &Path) -> bool {
     entries.flatten().any(|entry| access(&entry.path(), AccessFlags::X_OK).is_ok())
 }
 
+/// What is to be said of files in the default directory that look like hooks and will not run: in plain use too, because
+/// a forgotten `chmod` is the commonest mistake with hooks.
+#[must_use]
+pub fn skipped_in_plain_use() -> Vec<String> {
+    let layers = Layers::default();
+    let mut findings = Findings { layers: &layers, strict: false, faults: Vec::new(), warnings: Vec::new() };
+    for name in super::PHASES {
+        executable(Path::new(DEFAULT_DIRECTORY).join(name), Path::new(""), &mut findings);
+    }
+    findings.warnings
+}
+
 fn files<E: Lookup>(name: &str, around: &Surroundings<'_, E>, findings: &mut Findings<'_>) -> Vec<PathBuf> {
     let mut found = Vec::from_iter(executable(around.directory.join(name), around.workdir, findings));
     let drop_in = around.directory.join(format!("{name}.d"));
@@ -99,7 +112,15 @@ fn files<E: Lookup>(name: &str, around: &Surroundings<'_, E>, findings: &mut Fin
 fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Option<PathBuf> {
     let full = workdir.join(&path);
     let shown = path.display();
-    let metadata = fs::metadata(&full).ok()?;
+    let metadata = match fs::metadata(&full) {
+        Ok(metadata) => metadata,
+        Err(error) if full.is_symlink() => {
+            findings
+                .warning(format!("hook {shown} is a link that leads nowhere and is skipped: {error}; mend the link"));
+            return None;
+        }
+        Err(_) => return None,
+    };
     if metadata.is_dir() {
         findings.warning(format!(
             "hook {shown} is a directory and is skipped; put a script there, or its scripts into {shown}.d"

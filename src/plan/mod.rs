@@ -41,6 +41,8 @@ const POST_DEPLOY: &str = "post-deploy";
 const PRE_STOP: &str = "pre-stop";
 const POST_STOP: &str = "post-stop";
 pub const ON_FAILURE: &str = "on-failure";
+/// The hooks that `run` knows.
+const PHASES: [&str; 6] = [DEPLOY, START, POST_DEPLOY, PRE_STOP, POST_STOP, ON_FAILURE];
 
 /// Everything that is to be done.
 #[derive(Debug)]
@@ -254,9 +256,13 @@ fn workdir(
         options.workdir.clone().or_else(|| variables.path("WORKDIR")).or_else(|| config.top.workdir.clone())?;
     match std::fs::metadata(&wanted) {
         Ok(metadata) if metadata.is_dir() => {}
-        Ok(_) => findings.fault("workdir", format!("{} is not a directory; name one", wanted.display())),
+        Ok(_) => {
+            findings.fault("workdir", format!("{} is not a directory; name one", wanted.display()));
+            return None;
+        }
         Err(error) => {
             findings.fault("workdir", format!("cannot enter {}: {error}; make it, or name another", wanted.display()));
+            return None;
         }
     }
     Some(std::env::current_dir().map_or_else(|_| wanted.clone(), |current| current.join(&wanted)))

@@ -1,10 +1,11 @@
 //! Plain use: an init and nothing else. This is on the way of every plain start, so it looks at nothing it does not need.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use log::LevelFilter;
 
-use super::{Plan, Planned, quiet_log};
+use super::{Plan, Planned, hooks, quiet_log};
 use crate::cli::{self, Answer, Options};
 use crate::config::keys::{HookOutput, LogFormat};
 use crate::logging;
@@ -77,7 +78,7 @@ pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer
         termination_file: None,
         parent_death_signal: options.parent_death_signal,
         nested: false,
-        warnings: Vec::new(),
+        warnings: if Path::new(".docker").exists() { hooks::skipped_in_plain_use() } else { Vec::new() },
         origins: Vec::new(),
     })
 }

@@ -67,6 +67,20 @@ pub fn close_inherited(own: &[RawFd]) {
     }
 }
 
+/// Lets go of standard input or output by putting `/dev/null` there, so that the other end of a pipe sees that the last
+/// real user is gone.
+pub fn let_go(standard: RawFd) {
+    // SAFETY: open(2) on a constant path, dup2(2) over a standard descriptor, which no object of this program owns, and
+    // the closing of what was just opened. Without /dev/null things stay as they are, which is only less helpful.
+    unsafe {
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+        if null >= 0 {
+            libc::dup2(null, standard);
+            libc::close(null);
+        }
+    }
+}
+
 fn close_range(first: RawFd, last: RawFd) -> bool {
     // SAFETY: close_range(2) takes numbers; no object of this process owns a descriptor in the range.
     unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) == 0 }

@@ -73,9 +73,13 @@ pub enum Wake {
 /// hand-over carry the own pid, and what the kernel raises for descriptors (SIGIO) has a positive code.
 #[must_use]
 pub fn wait(limit: Option<Duration>) -> Wake {
-    let all = u64::MAX;
+    take(u64::MAX, limit)
+}
+
+/// Takes one signal of `set`.
+fn take(set: u64, limit: Option<Duration>) -> Wake {
     let limit = limit.map(|limit| libc::timespec {
-        tv_sec: libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_sec: limit.as_secs().try_into().unwrap_or(i64::MAX),
         tv_nsec: limit.subsec_nanos().into(),
     });
     let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
@@ -83,7 +87,7 @@ pub fn wait(limit: Option<Duration>) -> Wake {
     // a zeroed value is valid for.
     let (number, info) = unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
-        let number = libc::syscall(libc::SYS_rt_sigtimedwait, &raw const all, &raw mut info, limit, SET_SIZE);
+        let number = libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set, &raw mut info, limit, SET_SIZE);
         (number, info)
     };
     // EAGAIN: the time is over. EINTR: stopped and continued, or traced. Either way the caller looks around.
@@ -126,6 +130,26 @@ pub fn announce(descriptor: &impl std::os::fd::AsRawFd) {
         libc::fcntl(descriptor, libc::F_SETOWN, own_pid());
         let flags = libc::fcntl(descriptor, libc::F_GETFL);
         libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_ASYNC | libc::O_NONBLOCK);
+    }
+}
+
+/// Ends [`announce`].
+pub fn stop_announcing(descriptor: &impl std::os::fd::AsRawFd) {
+    let descriptor = descriptor.as_raw_fd();
+    // SAFETY: as in `announce`.
+    unsafe {
+        let flags = libc::fcntl(descriptor, libc::F_GETFL);
+        libc::fcntl(descriptor, libc::F_SETFL, flags & !libc::O_ASYNC);
+    }
+}
+
+/// Takes the signals that app-init caused itself out of what is pending, before another program takes its place: SIGIO of
+/// a descriptor, SIGPIPE of a log line. One that somebody else sent stays.
+pub fn drop_own_pending() {
+    for signal in [libc::SIGIO, libc::SIGPIPE].into_iter().filter_map(Signal::new) {
+        if pending().contains(&signal) && take(signal.bit(), Some(Duration::ZERO)) == Wake::Signal(signal) {
+            send(own_pid(), signal);
+        }
     }
 }
 

@@ -32,6 +32,12 @@ impl Terminal {
         (foreground_of(opened.as_raw_fd()) == Some(group)).then_some(Terminal { opened: Some(opened), group })
     }
 
+    /// Standard input is the terminal, and the way to it.
+    #[must_use]
+    pub fn is_standard_input(&self) -> bool {
+        self.opened.is_none()
+    }
+
     /// The descriptor to keep when others are closed.
     #[must_use]
     pub fn descriptor(&self) -> Option<RawFd> {

@@ -103,7 +103,11 @@ impl<'p> Supervisor<'p> {
         let mut changes = Vec::with_capacity(ACTIONS);
         self.now = self.clock.now();
         self.tell(Event::Begin);
-        self.tell(Event::TurnOver { alone: false });
+        if self.children.has_started_none() {
+            // Nothing runs and nothing will wake the loop: whether orphans were there from the start decides what is next.
+            self.children.reap(&mut changes);
+        }
+        self.tell(Event::TurnOver { alone: self.children.is_alone() });
         // What was said before its news could be announced.
         if let Some(event) = self.link.as_mut().and_then(Link::news) {
             self.tell(event);

@@ -733,7 +733,10 @@ impl Machine {
     fn note_request(&mut self, signal: Signal, now: Uptime, out: &mut Vec<Action>) {
         if self.stop.is_none() {
             self.stop = Some(Request { signal, at: now });
-            out.push(Action::Note(Note::StopRequested { signal }));
+            if self.rules.mode != Mode::Exec {
+                // There the keeper, which the request is handed on to, says it.
+                out.push(Action::Note(Note::StopRequested { signal }));
+            }
         }
     }
 

@@ -491,7 +491,8 @@ impl Builder<'_> {
             child,
             // An interactive shell ignores TERM; HUP is what it gets from a terminal that goes away.
             stop_signal: if is_shell { Some(Signal::HUP) } else { settings.stop_signal },
-            stop_timeout: settings.stop_timeout,
+            // One that is only just starting may miss the HUP, and what was typed into a shell is lost in any case.
+            stop_timeout: if is_shell { Some(SHELL_STOP_TIMEOUT) } else { settings.stop_timeout },
             target: if is_shell { SignalTarget::Process } else { settings.signal_target },
             rewrite: settings.rewrite.clone(),
             run_limit: settings.run_timeout.map(limit),
@@ -548,6 +549,9 @@ impl Builder<'_> {
         }
     }
 }
+
+/// How long a shell has after HUP.
+const SHELL_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long leftovers may take where PID 1 asks them to end.
 const DEFAULT_LEFTOVERS: Duration = Duration::from_secs(3);

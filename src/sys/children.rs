@@ -54,6 +54,12 @@ impl Children {
         Children { entries, inherited, own_pid: nix::unistd::getpid().as_raw(), grouped, alone: false }
     }
 
+    /// No child of the plan is there.
+    #[must_use]
+    pub fn has_started_none(&self) -> bool {
+        self.entries.iter().all(Option::is_none)
+    }
+
     #[must_use]
     pub fn is_alone(&self) -> bool {
         self.alone

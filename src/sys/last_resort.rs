@@ -17,6 +17,9 @@ static GUARDED: AtomicI32 = AtomicI32::new(0);
 /// How long processes have between TERM and KILL.
 const GRACE: Duration = Duration::from_secs(9);
 
+/// After KILL a process is gone as soon as the kernel gets to it.
+const AFTER_KILL: Duration = Duration::from_secs(1);
+
 /// Guards this process from here on.
 pub fn guard() {
     GUARDED.store(nix::unistd::getpid().as_raw(), Ordering::Relaxed);
@@ -45,6 +48,7 @@ fn stop_everybody(panic: &PanicHookInfo<'_>) {
         signal_all(Signal::CONT);
         wait_for_everybody(GRACE);
         signal_all(Signal::KILL);
+        wait_for_everybody(AFTER_KILL);
     }
     std::process::exit(i32::from(exit::SYSTEM));
 }

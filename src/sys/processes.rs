@@ -2,7 +2,7 @@
 //!
 //! Everything here has an answer without `/proc` too: the process itself, or nobody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::fs;
 use std::io::Write;
@@ -39,19 +39,37 @@ pub fn stop_server(pid: i32, signal: Signal) {
     }
 }
 
-/// Signals every descendant of `ancestor`.
+/// Signals every descendant of `ancestor`, each once.
+///
+/// A process may fork while the list is read. What asks to end is sent to those that are found; KILL, after which nobody
+/// may be left, is repeated until a look finds nobody new.
 pub fn signal_descendants(ancestor: i32, signal: Signal) {
-    let mut parents: HashMap<i32, Vec<i32>> = HashMap::new();
-    for pid in all() {
-        if let Some(parent) = parent_of(pid) {
-            parents.entry(parent).or_default().push(pid);
+    let mut signalled = HashSet::new();
+    loop {
+        let new: Vec<i32> = descendants(ancestor).into_iter().filter(|pid| signalled.insert(*pid)).collect();
+        for &pid in &new {
+            signals::send(pid, signal);
+        }
+        if new.is_empty() || signal != Signal::KILL {
+            return;
         }
     }
-    let mut found = parents.remove(&ancestor).unwrap_or_default();
-    while let Some(pid) = found.pop() {
-        signals::send(pid, signal);
-        found.extend(parents.remove(&pid).unwrap_or_default());
+}
+
+fn descendants(ancestor: i32) -> Vec<i32> {
+    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+    for pid in all() {
+        if let Some(parent) = parent_of(pid) {
+            children.entry(parent).or_default().push(pid);
+        }
     }
+    let mut found = vec![ancestor];
+    let mut looked_at = 0;
+    while let Some(pid) = found.get(looked_at) {
+        found.extend(children.remove(pid).unwrap_or_default());
+        looked_at += 1;
+    }
+    found.split_off(1)
 }
 
 /// Asked at every stop request, so it asks for no memory.

@@ -60,7 +60,7 @@ fn every_line_is_covered_by_a_test_that_ran() {
     for Line { number, title, tests, later } in &lines {
         match later {
             Some(part) if !LATER.contains(&part.as_str()) => {
-                faults.push(format!("{number} {title}: {part} is no part to come"))
+                faults.push(format!("{number} {title}: {part} is no part to come"));
             }
             None if tests.is_empty() => faults.push(format!("{number} {title}: neither a test nor a part to come")),
             Some(_) | None => {}

@@ -1,0 +1,194 @@
+//! §1: the command line.
+
+use crate::harness::*;
+
+/// Neither a command nor a `start` hook.
+#[test]
+fn nothing_to_run_is_64_with_a_hint() {
+    each_cell(|cell| {
+        for args in [&[][..], &["--"], &["run"], &["run", "--"]] {
+            let end = Setup::new(cell, args).start().end().exited(64).nothing_left();
+            let text = if cell.terminal { &end.out } else { &end.err };
+            assert!(text.lines().count() >= 2, "{}", end.story());
+        }
+    });
+}
+
+/// An unknown option may be the server's: the hint says where those go.
+#[test]
+fn an_unknown_option_is_64_with_a_hint() {
+    each_cell(|cell| {
+        for option in ["--no-such-option", "-Z", "--reload=x"] {
+            let end = Setup::new(cell, [option, "--", PROBE, "do", "print=ran"])
+                .start()
+                .end()
+                .exited(64)
+                .nothing_left()
+                .complains(&[option.split('=').next().unwrap_or(option), "ENTRYPOINT [\"app-init\", \"--\"]"]);
+            assert!(!end.lines().contains(&"ran"), "{}", end.story());
+        }
+    });
+}
+
+/// Values that cannot be right, each an error that names it, before anything starts.
+#[test]
+fn a_wrong_value_is_64_and_named() {
+    for (option, value) in [
+        ("--stop-signal", "SIGNOPE"),
+        ("--stop-signal", "0"),
+        ("--stop-signal", "65"),
+        ("--stop-timeout", "ten"),
+        ("--stop-timeout", "1s2"),
+        ("--drain", "5 parsecs"),
+        ("--run-timeout", ""),
+        ("--run-timeout-signal", "TERMINATE"),
+        ("--success-code", "256"),
+        ("--success-code", "x"),
+        ("-p", "SIGNOPE"),
+    ] {
+        let end = Setup::new(Cell::PID1, [option, value, "--", PROBE, "do", "print=ran"]).start().end().exited(64);
+        assert!(!end.out.contains("ran") && end.err.contains(option.trim_start_matches('-')), "{}", end.story());
+    }
+}
+
+/// Durations and signals as people write them.
+#[test]
+fn usual_ways_to_write_values_are_understood() {
+    for (option, values) in [
+        ("--stop-timeout", &["500ms", "10s", "10", "1m30s", "2h"][..]),
+        ("--stop-signal", &["TERM", "SIGTERM", "15", "term", "RTMIN+3", "SIGRTMIN+3", "SIGRTMAX-1", "37"]),
+        ("--run-timeout", &["0", "1h"]),
+        ("--success-code", &["0", "255"]),
+    ] {
+        for value in values {
+            let end = Setup::new(Cell::PID1, [option, value, "--", PROBE, "do", "exit=3"]).start().end();
+            assert_eq!(end.how, Ended::Exited(3), "{option} {value}: {}", end.story());
+            let joined = format!("{option}={value}");
+            if option.starts_with("--") {
+                Setup::new(Cell::PID1, [&joined, "--", PROBE, "do", "exit=3"]).start().end().exited(3);
+            }
+        }
+    }
+}
+
+/// `run` may be left out; options come before the first operand only.
+#[test]
+fn run_is_the_default() {
+    each_cell(|cell| {
+        for args in [&["run", "--"][..], &["run"], &["--"], &[]] {
+            Setup::new(cell, args).args([PROBE, "do", "exit=3"]).start().end().exited(3).silent();
+        }
+        let end = Setup::new(cell, ["run", PROBE, "argv", "-g", "run", "--exec"]).start().end().exited(0);
+        assert!(end.out.contains("arg 2 <2d67>") && end.out.contains("arg 4 <2d2d65786563>"), "{}", end.story());
+    });
+}
+
+/// A command's name is reserved as the first operand only: after `--` every word is the program's.
+#[test]
+fn after_two_dashes_no_word_is_reserved() {
+    each_cell(|cell| {
+        for name in
+            ["run", "exec", "shell", "hook", "check", "env", "health", "status", "wait", "build", "ctl", "timeline"]
+        {
+            let end = Setup::new(cell, ["--", name, "check"])
+                .env("PATH", "/mnt/app/tools:/usr/bin:/bin")
+                .file(&format!("tools/{name}"), "#!/bin/sh\necho \"own $1\"\nexit 33\n", 0o755)
+                .start()
+                .end()
+                .exited(33)
+                .nothing_left();
+            assert!(end.out.contains("own check"), "{name}: {}", end.story());
+        }
+    });
+}
+
+/// The arguments extend the command of the config, whatever they look like.
+#[test]
+fn arguments_are_appended_to_the_configured_command() {
+    each_cell(|cell| {
+        let config = format!("[server]\ncommand = [\"{PROBE}\", \"argv\"]\n");
+        for extra in [&["--", "--reload"][..], &["--", "check", "-v"], &["--"], &["wsgi.py"]] {
+            let end = Setup::new(cell, extra).config(&config).start().end().exited(0).nothing_left();
+            let given: Vec<&str> = extra.iter().copied().filter(|word| *word != "--").collect();
+            let bare = Setup::bare(cell, [PROBE, "argv"]).args(given).start().end();
+            assert_eq!(end.lines(), bare.lines(), "{extra:?}");
+        }
+    });
+}
+
+/// `exec` replaces app-init by the command, in the application's environment; no hooks.
+#[test]
+fn exec_replaces_app_init() {
+    each_cell(|cell| {
+        let config = "workdir = \"/usr\"\numask = \"0027\"\n[env.set]\nGREETING = \"hello\"\n";
+        let script = "echo \"$GREETING $(pwd) $(umask) $$\"; exit 7";
+        for args in [&["exec", "--", "sh", "-c", script][..], &["exec", "sh", "-c", script]] {
+            let end = Setup::new(cell, args)
+                .config(config)
+                .hook("deploy", "echo hook")
+                .start()
+                .end()
+                .exited(7)
+                .nothing_left();
+            let pid = if cell.pid1 { 1 } else { 2 };
+            assert!(
+                end.out.contains(&format!("hello /usr 0027 {pid}")) && !end.out.contains("hook"),
+                "{}",
+                end.story()
+            );
+        }
+        Setup::new(cell, ["exec", "no-such-program"]).start().end().exited(127).complains(&["no-such-program"]);
+        Setup::new(cell, ["exec", "/mnt/app"]).start().end().exited(126).complains(&["/mnt/app"]);
+        Setup::new(cell, ["exec"]).start().end().exited(64);
+    });
+}
+
+/// Help and version are asked for, so they are stdout's and a success.
+#[test]
+fn help_and_version_are_not_errors() {
+    each_place(|cell| {
+        let help = Setup::new(cell, ["--help"]).start().end().exited(0);
+        for option in ["--config", "--hooks-dir", "--signal-group", "--rewrite", "--stop-timeout", "--run-timeout"] {
+            assert!(help.out.contains(option), "no {option}: {}", help.story());
+        }
+        let version = Setup::new(cell, ["--version"]).start().end().exited(0);
+        assert!(version.out.contains("app-init") && version.err.is_empty(), "{}", version.story());
+    });
+}
+
+/// Where one option contradicts another.
+#[test]
+fn contradicting_options_are_refused() {
+    for args in [["--exec", "--supervise"], ["--signal-group", "--signal-process"]] {
+        let end = Setup::new(Cell::PID1, args).args(["--", PROBE, "do", "print=ran"]).start().end();
+        // Either the later one wins or it is a usage error; it is never both.
+        assert!(end.how == Ended::Exited(64) || (end.how == Ended::Exited(0) && end.out == "ran\n"), "{}", end.story());
+    }
+}
+
+/// `check` starts nothing, and says what would be.
+#[test]
+fn check_tells_the_plan_and_starts_nothing() {
+    each_cell(|cell| {
+        let config = format!("workdir = \"/mnt/app\"\n[server]\ncommand = [\"{PROBE}\", \"do\", \"print=ran\"]\n");
+        let end = Setup::new(cell, ["check"])
+            .config(&config)
+            .hook("deploy", "echo hook-ran")
+            .start()
+            .end()
+            .exited(0)
+            .nothing_left();
+        assert!(end.out.contains(PROBE) && end.out.contains("deploy"), "{}", end.story());
+        assert!(!end.lines().contains(&"hook-ran") && !end.lines().contains(&"ran"), "{}", end.story());
+    });
+}
+
+/// `check` resolves programs.
+#[test]
+fn check_finds_what_is_missing() {
+    each_place(|cell| {
+        let end = Setup::new(cell, ["check"]).config("[server]\ncommand = [\"no-such-server\"]\n").start().end();
+        assert!(end.how == Ended::Exited(78) || end.how == Ended::Exited(127), "{}", end.story());
+        assert!(end.err.contains("no-such-server") || end.out.contains("no-such-server"), "{}", end.story());
+    });
+}

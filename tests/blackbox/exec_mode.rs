@@ -1,0 +1,114 @@
+//! §7.2: app-init is replaced by the server.
+
+use crate::harness::*;
+
+/// §7.2, C69. The server has app-init's own number, and otherwise what a bare exec would give it.
+#[test]
+fn the_server_takes_app_inits_place() {
+    each_cell(|cell| {
+        let mix = |setup: Setup| {
+            let null = std::fs::File::open("/dev/null").expect("it is there").into();
+            setup.descriptor(5, null).blocking(10).blocking(34).ignoring(1).ignoring(13).ignoring(33)
+        };
+        let bare = mix(Setup::bare(cell, [PROBE, "state"])).start().end().exited(0);
+        let end = mix(Setup::new(cell, ["--exec", "--", PROBE, "state"])).start().end().exited(0).nothing_left();
+        // Only the kernel knows whether it is the foreground already: its group's number says that.
+        let lines = differences(&bare.out, &end.out, &["pdeathsig "]);
+        assert_eq!(lines, Vec::<String>::new(), "in {cell}");
+    });
+}
+
+/// §7.2.
+#[test]
+fn the_servers_code_or_signal_is_the_end() {
+    Setup::new(Cell::PID1, ["--exec", "--", PROBE, "do", "exit=3"]).start().end().exited(3).silent();
+    let end = Setup::new(Cell::SUBREAPER, ["--exec", "--", PROBE, "do", "die=10"]).start().end();
+    assert_eq!(end.how, Ended::Signaled(10), "{}", end.story());
+    let end =
+        Setup::new(Cell::SUBREAPER, ["--", PROBE, "do", "exit=3"]).config("[server]\nmode = \"exec\"\n").start().end();
+    end.exited(3);
+}
+
+/// C17.
+#[test]
+fn a_program_that_cannot_be_run_has_the_usual_codes() {
+    each_place(|cell| {
+        Setup::new(cell, ["--exec", "--", "no-such-program"]).start().end().exited(127).complains(&["no-such-program"]);
+        Setup::new(cell, ["--exec", "--", "/mnt/app"]).start().end().exited(126).complains(&["/mnt/app"]);
+    });
+}
+
+/// §7.2. Hooks first; a failed one means no server.
+#[test]
+fn hooks_run_before_the_exec() {
+    each_cell(|cell| {
+        let end =
+            Setup::new(cell, ["--exec", "--", PROBE, "state"]).hook("deploy", "echo deploying").start().end().exited(0);
+        assert!(end.out.find("deploying") < end.out.find("SigBlk"), "{}", end.story());
+        assert_eq!(said(&end.out, "pid"), if cell.pid1 { "1" } else { "2" }, "{}", end.story());
+        let end = Setup::new(cell, ["--exec", "--", PROBE, "state"]).hook("deploy", "exit 3").start().end().exited(70);
+        assert!(!end.out.contains("SigBlk"), "{}", end.story());
+    });
+}
+
+/// §7.2.
+#[test]
+fn a_stop_request_during_a_hook_means_no_server() {
+    each_cell(|cell| {
+        let hook = format!("exec {PROBE} do trap=15:100:0 print=hook pause");
+        let run = Setup::new(cell, ["--exec", "--", PROBE, "do", "print=server"]).hook("deploy", &hook).start();
+        run.line("Running");
+        run.line("hook");
+        run.signal(signal::TERM);
+        let end = run.end().exited(143).nothing_left();
+        assert!(!end.lines().contains(&"server"), "{}", end.story());
+    });
+}
+
+/// §7.2. What only a resident app-init can do is a fault that names the key.
+#[test]
+fn what_needs_a_resident_app_init_is_a_fault() {
+    for (key, config) in [
+        ("stop", "[stop]\ndrain = \"5s\"\n"),
+        ("rewrite", "[server]\nrewrite = [\"HUP:USR1\"]\n"),
+        ("success_codes", "[server]\nsuccess_codes = [143]\n"),
+        ("run_timeout", "[server]\nrun_timeout = \"5s\"\n"),
+    ] {
+        let end = Setup::new(Cell::PID1, ["--exec", "--", PROBE, "do", "print=server"])
+            .config(config)
+            .start()
+            .end()
+            .exited(78)
+            .complains(&[key, "exec"]);
+        assert!(!end.out.contains("server"), "{}", end.story());
+    }
+    for hook in ["pre-stop", "post-stop"] {
+        let setup = Setup::new(Cell::PID1, ["--exec", "--", PROBE, "do", "print=server"]).hook(hook, "exit 0");
+        setup.start().end().exited(78).complains(&[hook, "exec"]);
+    }
+}
+
+/// C68, §7.2. The helper takes its children's ends upon itself: the server is never told a code but 0.
+#[test]
+fn the_server_never_sees_the_code_of_post_deploy() {
+    each_cell(|cell| {
+        let hook = format!("{PROBE} do [ [ sleep=50 exit=9 ] ]; echo announced; exit 3");
+        let steps = ["--exec", "--", PROBE, "do", "print=server", "wait", "exit=4"];
+        let end = Setup::new(cell, steps).hook("post-deploy", &hook).start().end().exited(4);
+        assert!(end.out.contains("announced"), "{}", end.story());
+        let ends: Vec<&str> = end.out.lines().filter(|line| line.starts_with("child ")).collect();
+        assert!(ends.len() <= 1 && ends.iter().all(|line| line.trim_end().ends_with("exited 0")), "{}", end.story());
+    });
+}
+
+/// C68: what the hook leaves behind is the helper's too.
+#[test]
+fn orphans_of_post_deploy_are_reaped() {
+    each_place(|cell| {
+        let hook = format!("exec {PROBE} do orphans=30 [ [ exit=3 ] ] exit=3");
+        let steps = ["--exec", "--", PROBE, "do", "print=server", "wait", "reaped", "exit=4"];
+        let run = Setup::new(cell, steps).hook("post-deploy", &hook).start();
+        run.line("strangers 0");
+        run.end().exited(4);
+    });
+}

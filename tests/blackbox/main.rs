@@ -1,0 +1,32 @@
+//! Black-box tests: the binary as users start it, in the matrix of places in which it must behave the same.
+//!
+//! The binary is `APP_INIT_BIN`, or `target/static/app-init`. Each test needs root, for namespaces of its own. One file
+//! is one promise; `C27` is a line of the correctness list, `§9.3` a paragraph of the specification.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the rules are the product's; a test starts programs and has a deadline"
+)]
+
+mod harness;
+
+mod bad_hooks;
+mod cli;
+mod config;
+mod exec_mode;
+mod forwarding;
+mod hook_examples;
+mod hooks;
+mod last_resort;
+mod log;
+mod matrix;
+mod plain;
+mod reaping;
+mod resources;
+mod server_target;
+mod shell;
+mod spawn;
+mod startup;
+mod stop_rules;
+mod stopping;
+mod terminal;

@@ -1,0 +1,111 @@
+//! §7.8: whom a stop signal is for, where the server is a shell that waits for somebody else.
+
+use crate::harness::*;
+
+const CHILD: &str = "/mnt/bin/probe do trap=15:100:9 print=server pause";
+
+/// Stops it when the server is up, and expects the child's time and code.
+fn stops_with_the_childs_code(setup: Setup) {
+    let run = setup.start();
+    run.line("server");
+    run.signal(signal::TERM);
+    let end = run.end().exited(9).nothing_left();
+    assert!(end.out.contains("finished 15"), "{}", end.story());
+}
+
+/// The shell form of CMD, in plain use and otherwise.
+#[test]
+fn the_child_of_a_shell_is_stopped_and_not_the_shell() {
+    each_cell(|cell| {
+        let script = format!("{CHILD}; exit $?");
+        stops_with_the_childs_code(Setup::new(cell, ["--", "sh", "-c", &script]));
+        stops_with_the_childs_code(Setup::new(cell, ["--", "sh", "-c", &script]).config("[log]\n"));
+    });
+}
+
+/// After a first command in the same line.
+#[test]
+fn a_migration_before_the_server_makes_no_difference() {
+    each_place(|cell| {
+        for shell in ["sh", "bash"] {
+            let script = format!("echo migrating && {CHILD}; exit $?");
+            stops_with_the_childs_code(Setup::new(cell, ["--", shell, "-c", &script]));
+        }
+    });
+}
+
+/// A start script that forgot `exec`.
+#[test]
+fn a_script_that_forgot_exec_is_like_a_shell() {
+    each_place(|cell| {
+        for interpreter in ["#!/bin/sh\n", "#!/bin/bash -e\n", "#!/usr/bin/env bash\n", ""] {
+            let script = format!("{interpreter}echo starting\n{CHILD}\n");
+            stops_with_the_childs_code(Setup::new(cell, ["--", "./start"]).file("start", &script, 0o755));
+        }
+    });
+}
+
+/// A shell that has exec'ed is the server itself.
+#[test]
+fn a_shell_that_has_execed_is_no_shell_any_more() {
+    each_place(|cell| {
+        let script = format!("exec {CHILD}");
+        stops_with_the_childs_code(Setup::new(cell, ["--", "sh", "-c", &script]));
+    });
+}
+
+/// A shell without children is stopped itself.
+#[test]
+fn a_shell_without_children_is_stopped_itself() {
+    each_place(|cell| {
+        let run = Setup::new(cell, ["--", "sh", "-c", "echo server; read line; exit 3"]).typed().start();
+        run.line("server");
+        run.signal(signal::TERM);
+        let end = run.end();
+        assert_eq!(end.how, Ended::Exited(143), "{}", end.story());
+    });
+}
+
+/// Without `/proc` nothing is known of children: the process is meant.
+#[test]
+fn without_proc_the_process_is_meant() {
+    each_place(|cell| {
+        let script = format!("{CHILD}; exit $?");
+        let run = Setup::new(cell, ["--", "sh", "-c", &script]).placed(["--no-proc"]).start();
+        run.line("server");
+        run.signal(signal::TERM);
+        run.end().exited(143);
+    });
+}
+
+/// `process` means the shell, whatever it waits for.
+#[test]
+fn the_process_can_be_demanded() {
+    each_place(|cell| {
+        let script = format!("{CHILD}; exit $?");
+        let run = Setup::new(cell, ["--signal-process", "--", "sh", "-c", &script]).start();
+        run.line("server");
+        run.signal(signal::TERM);
+        run.end().exited(143);
+    });
+}
+
+/// With `group` the server has ended when its group is empty, and the code is the first process's.
+#[test]
+fn a_group_has_ended_when_it_is_empty() {
+    each_place(|cell| {
+        for (options, config) in [(&["-g"][..], None), (&[], Some("[server]\nsignal_target = \"group\"\n"))] {
+            let steps =
+                ["do", "[", "trap=15:400:7", "print=worker", "pause", "]", "trap=15:0:5", "print=server", "pause"];
+            let mut setup = Setup::new(cell, options).args(["--", PROBE]).args(steps);
+            if let Some(config) = config {
+                setup = setup.config(config);
+            }
+            let run = setup.start();
+            run.lines(&["worker", "server"]);
+            run.signal(signal::TERM);
+            let end = run.end().exited(5).nothing_left();
+            assert_eq!(end.out.matches("finished 15").count(), 2, "{}", end.story());
+        }
+    });
+}

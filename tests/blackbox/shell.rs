@@ -1,0 +1,143 @@
+//! §11: a shell in the application's place, that always opens.
+
+use crate::harness::*;
+
+/// An interactive shell, its prompt and greeting away.
+fn open(cell: Cell, prepare: impl Fn(Setup) -> Setup) -> Running {
+    let setup = Setup::new(cell, ["shell"]).env("HOME", "/mnt/app").env("SHELL", "/bin/bash");
+    let mut run = prepare(setup).start();
+    run.write("PS1=''; echo be''gin\n");
+    run.line("begin");
+    run
+}
+
+/// §11, C65: job control, in the application's directory and environment.
+#[test]
+fn a_shell_has_job_control_and_the_environment() {
+    each_cell(|cell| {
+        if !cell.terminal {
+            return;
+        }
+        let config = "workdir = \"/usr\"\n[env.set]\nGREETING = \"hello\"\n";
+        let mut run = open(cell, |setup| setup.config(config).hook("deploy", "echo hook-ran"));
+        run.write("echo \"$GREETING-$(pwd)-$TERM\"\n");
+        run.line("hello-/usr-xterm");
+        run.write("jobs; set -o | grep monitor\n");
+        let monitor = run.line("monitor ");
+        assert!(monitor.contains("on"), "{monitor}");
+        run.write(&format!("{PROBE} do print=star''ted pause\n"));
+        run.line("started");
+        run.write("\x03");
+        run.write("echo co''de $?\n");
+        run.line("code 130");
+        run.write(&format!("{PROBE} do print=star''ted stop exit=6\n"));
+        run.line("Stopped");
+        run.write("fg\n");
+        run.line("resumed");
+        run.write("exit 7\n");
+        let end = run.end().exited(7).nothing_left();
+        assert!(!end.out.contains("hook-ran") && !end.out.contains("no job control"), "{}", end.story());
+    });
+}
+
+/// §11. An interactive shell ignores TERM: app-init ends it with HUP, at once.
+#[test]
+fn a_term_ends_an_interactive_shell_at_once() {
+    each_terminal_place(|cell| {
+        let mut run = open(cell, |setup| setup);
+        // Bash looks at its signals before it waits for a key: it is asked when it waits.
+        run.write("PS1='re''ady> '\n");
+        run.text("ready> ");
+        run.eventually("the shell waits", |run| {
+            run.processes().iter().any(|process| process.name == "bash" && process.state == 'S')
+        });
+        run.signal(if cell.pid1 { signal::TERM } else { signal::HUP });
+        let end = run.end().nothing_left();
+        if cell.pid1 {
+            assert!(matches!(end.how, Ended::Exited(129 | 143)), "{}", end.story());
+        }
+    });
+}
+
+/// §11. PID 1 stays behind the shell and reaps; another process becomes it.
+#[test]
+fn only_pid_1_stays_behind_the_shell() {
+    each_terminal_place(|cell| {
+        let mut run = open(cell, |setup| setup);
+        run.write("echo pi''d $$\n");
+        let line = run.line("pid ");
+        assert!(line.ends_with("pid 2"), "{line}");
+        if cell.pid1 {
+            run.write(&format!("{PROBE} do orphans=20 reaped\n"));
+            run.line("strangers 0");
+        }
+        run.write("exit 3\n");
+        run.end().exited(3).nothing_left();
+    });
+}
+
+/// §11: `-c` as the first argument runs a command.
+#[test]
+fn a_shell_runs_a_command() {
+    each_cell(|cell| {
+        for name in ["shell", "--shell"] {
+            let end = Setup::new(cell, [name, "-c", "echo \"$GREETING $0\"; exit 4"])
+                .config("[env.set]\nGREETING = \"hello\"\n")
+                .start()
+                .end()
+                .exited(4)
+                .nothing_left();
+            assert!(end.out.contains("hello "), "{}", end.story());
+        }
+    });
+}
+
+/// §11: `$SHELL`, else bash, else sh; a SHELL that is not there is no reason to stay outside.
+#[test]
+fn the_shell_is_the_images_own() {
+    each_place(|cell| {
+        let out = |shell: Option<&str>| {
+            let mut setup = Setup::new(cell, ["shell", "-c", "readlink /proc/$$/exe; true"]);
+            if let Some(shell) = shell {
+                setup = setup.env("SHELL", shell);
+            }
+            setup.start().end().exited(0).out
+        };
+        assert!(out(Some("/bin/sh")).contains("dash"), "{}", out(Some("/bin/sh")));
+        assert!(out(None).contains("bash"));
+        assert!(out(Some("/no/such/shell")).contains("sh"));
+    });
+}
+
+/// §11. It is needed most when the boot fails.
+#[test]
+fn a_shell_opens_with_a_broken_config() {
+    each_cell(|cell| {
+        for config in ["colour = \"red\"\n[env.set]\nGREETING = \"hello\"\n", "not toml at all [[[\n"] {
+            let end = Setup::new(cell, ["shell", "-c", "echo \"opened $GREETING\""]).config(config).start().end();
+            let end = end.exited(0).complains(&["app-init.toml:1"]);
+            assert!(end.out.contains("opened"), "{}", end.story());
+        }
+    });
+}
+
+/// §11. Nor does a missing working directory keep it shut.
+#[test]
+fn a_shell_opens_without_its_working_directory() {
+    each_place(|cell| {
+        let setup = Setup::new(cell, ["shell", "-c", "echo opened"]).config("workdir = \"/no/such/dir\"\n");
+        let end = setup.start().end().exited(0).complains(&["/no/such/dir"]);
+        assert!(end.out.contains("opened"), "{}", end.story());
+    });
+}
+
+/// §11: without a terminal nothing of a terminal happens.
+#[test]
+fn a_shell_without_a_terminal_reads_its_stdin() {
+    each_place(|cell| {
+        let mut run = Setup::new(cell, ["shell"]).typed().start();
+        run.write("echo he''re; exit 6\n");
+        run.line("here");
+        run.end().exited(6).nothing_left();
+    });
+}

@@ -118,6 +118,7 @@ impl Children {
         match unsafe { nix::unistd::fork() }.map_err(refuse)? {
             ForkResult::Child => {
                 drop((report, writer));
+                signals::forget_own_pid();
                 self.entries.iter_mut().for_each(|entry| *entry = None);
                 let _ = nix::unistd::setpgid(nix::unistd::Pid::from_raw(0), nix::unistd::Pid::from_raw(0));
                 leave(continuation())

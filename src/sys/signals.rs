@@ -5,6 +5,7 @@
 //! whole life: nothing is ever interrupted, and `rt_sigtimedwait` is the loop's only wait.
 
 use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use nix::libc;
@@ -153,6 +154,21 @@ pub fn drop_own_pending() {
     }
 }
 
+/// This process's pid, asked for once: every signal is compared with it.
+static OWN_PID: AtomicI32 = AtomicI32::new(0);
+
 fn own_pid() -> i32 {
-    nix::unistd::getpid().as_raw()
+    match OWN_PID.load(Ordering::Relaxed) {
+        0 => {
+            let pid = nix::unistd::getpid().as_raw();
+            OWN_PID.store(pid, Ordering::Relaxed);
+            pid
+        }
+        pid => pid,
+    }
+}
+
+/// To be called in a forked process that goes on with this program.
+pub fn forget_own_pid() {
+    OWN_PID.store(0, Ordering::Relaxed);
 }

@@ -25,18 +25,25 @@ const SHELLS: [&str; 9] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "ksh93", 
 pub fn stop_server(pid: i32, signal: Signal) {
     let children = if is_shell(pid) { children_of(pid) } else { Vec::new() };
     if children.is_empty() {
-        signals::send(pid, signal);
+        send_so_that_it_stops(pid, signal);
         return;
     }
-    let trapped = catches(pid, signal);
+    let trapped = catches(pid, signal) == Some(true);
     if trapped {
         signals::send(pid, signal);
     }
     if !trapped || signal == Signal::INT {
         for child in children {
-            signals::send(child, signal);
+            send_so_that_it_stops(child, signal);
         }
     }
+}
+
+/// A server that stops on WINCH (Apache) is started by programs that ignore it by default, and so does the server until
+/// it has its handler: a stop request would be lost. Until then TERM asks.
+fn send_so_that_it_stops(pid: i32, signal: Signal) {
+    let is_lost = signal == Signal::WINCH && catches(pid, signal) == Some(false);
+    signals::send(pid, if is_lost { Signal::TERM } else { signal });
 }
 
 /// Signals every descendant of `ancestor`, each once.
@@ -104,12 +111,11 @@ fn program_of(pid: i32, buffer: &mut [u8; 256]) -> Option<&[u8]> {
     buffer.get(..usize::try_from(length).ok()?)
 }
 
-/// Whether the process has a handler for the signal.
-fn catches(pid: i32, signal: Signal) -> bool {
-    let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { return false };
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-    let caught = caught.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
-    caught.is_some_and(|set| set & signal.bit() != 0)
+/// Whether the process has a handler for the signal; `None` without `/proc`.
+fn catches(pid: i32, signal: Signal) -> Option<bool> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+    Some(u64::from_str_radix(caught.trim(), 16).ok()? & signal.bit() != 0)
 }
 
 fn children_of(pid: i32) -> Vec<i32> {

@@ -109,3 +109,22 @@ fn a_group_has_ended_when_it_is_empty() {
         }
     });
 }
+
+/// §7.1, §9.3. A server that has no handler for WINCH yet would ignore it, and the stop request would be lost.
+#[test]
+fn a_stop_signal_that_would_be_ignored_is_replaced_by_term() {
+    each_place(|cell| {
+        let stops = |command: &[&str], said: &str| {
+            let config = "[server]\nstop_signal = \"WINCH\"\n";
+            let run = Setup::new(cell, ["--"]).args(command).config(config).start();
+            run.line("up");
+            run.signal(signal::TERM);
+            let end = run.end().exited(0);
+            assert!(end.out.contains(said), "{}", end.story());
+        };
+        stops(&[PROBE, "do", "trap=15:0:0", "print=up", "pause"], "trapped 15");
+        let script =
+            "trap 'echo heard WINCH; exit 0' WINCH; trap 'echo heard TERM; exit 3' TERM; echo up; sleep 100 & wait";
+        stops(&["bash", "-c", script], "heard WINCH");
+    });
+}

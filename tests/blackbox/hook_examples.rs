@@ -139,9 +139,14 @@ fn announces(hook: &str, name: &str) {
     each_place(|cell| {
         let web = Web::start();
         let setup = Setup::new(cell, WAITING_SERVER).hook(hook, &example(name));
+        // As a subreaper it would not wait for a last curl of the background.
+        let setup = setup.config("[stop]\nleftovers = \"3s\"\n");
         let run = setup.env("HEALTH_URL", web.url("/health")).env("ANNOUNCE_URL", web.url("/announce")).start();
-        web.request("GET /health");
         run.line("server");
+        for _ in 0..2 {
+            let line = web.next().map(|(line, _)| line).unwrap_or_default();
+            assert!(line.starts_with("GET /health "), "the server is not healthy, and somebody asked `{line}`");
+        }
         web.healthy.store(true, Ordering::Relaxed);
         let host = nix::unistd::gethostname().expect("a machine has a name").into_string().expect("a plain name");
         assert_eq!(web.request("POST /announce"), format!("host={host}"));
@@ -295,11 +300,16 @@ impl Web {
         format!("http://{}{path}", self.address)
     }
 
+    /// Waits for the next request: its first line and its body.
+    fn next(&self) -> Option<(String, String)> {
+        self.requests.recv_timeout(DEADLINE).ok()
+    }
+
     /// Waits for a request that begins with these words; its body.
     #[track_caller]
     fn request(&self, words: &str) -> String {
         let mut others = Vec::new();
-        while let Ok((line, body)) = self.requests.recv_timeout(DEADLINE) {
+        while let Some((line, body)) = self.next() {
             if line.starts_with(words) {
                 return body;
             }

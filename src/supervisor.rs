@@ -282,7 +282,7 @@ impl<'p> Supervisor<'p> {
     }
 
     /// ^Z below a shell: the shell gets the terminal and its prompt, and when it continues app-init the server goes on.
-    fn suspend_self(&self, child: ChildId) {
+    fn suspend_self(&mut self, child: ChildId) {
         let Some(terminal) = &self.terminal else { return };
         terminal.take_back();
         // The rest of a pipeline stops as a terminal would stop it; app-init holds TSTP, so it stops itself.

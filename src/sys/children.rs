@@ -28,8 +28,10 @@ pub enum Change {
 
 #[derive(Debug)]
 enum Entry {
-    /// Its pid is also its group's number.
-    Alive { pid: i32, report: OwnedFd },
+    /// Its pid is also its group's number. `heirs`: what a shell left to wait for, should it end of a stop signal.
+    Alive { pid: i32, report: OwnedFd, heirs: Vec<i32> },
+    /// A shell that was told to stop is reaped; the programs that it ran, children of app-init now, are not.
+    Heirs { pids: Vec<i32> },
     /// The first process is reaped. The kernel gives its number to nobody while the group has a member.
     GroupOnly { group: i32 },
 }
@@ -81,7 +83,7 @@ impl Children {
                 // Also done by the child: whoever comes first, the group is there before it is signalled.
                 let _ = nix::unistd::setpgid(child, child);
                 self.alone = false;
-                self.set(id, Some(Entry::Alive { pid: child.as_raw(), report }));
+                self.set(id, Some(Entry::Alive { pid: child.as_raw(), report, heirs: Vec::new() }));
                 Ok(())
             }
         }
@@ -126,32 +128,37 @@ impl Children {
             ForkResult::Parent { child } => {
                 let _ = nix::unistd::setpgid(child, child);
                 self.alone = false;
-                self.set(id, Some(Entry::Alive { pid: child.as_raw(), report }));
+                self.set(id, Some(Entry::Alive { pid: child.as_raw(), report, heirs: Vec::new() }));
                 Ok(())
             }
         }
     }
 
     /// Signals a child; one that is gone is left in peace.
-    pub fn signal(&self, id: ChildId, signal: Signal, to: Recipient) {
-        let (target, leads) = match self.get(id) {
-            Some(Entry::Alive { pid, .. }) => (*pid, true),
-            Some(Entry::GroupOnly { group }) => (*group, false),
-            None => return,
-        };
-        match to {
-            Recipient::Group => {
+    pub fn signal(&mut self, id: ChildId, signal: Signal, to: Recipient) {
+        match (self.entries.get_mut(usize::from(id.0)).and_then(Option::as_mut), to) {
+            (None, _) => {}
+            (Some(Entry::Alive { pid, .. }), Recipient::Process) => {
+                signals::send(*pid, signal);
+            }
+            (Some(Entry::Alive { pid, heirs, .. }), Recipient::AutoStop) => {
+                let found = processes::stop_server(*pid, signal);
+                heirs.extend(found);
+            }
+            (Some(Entry::Alive { pid, .. }), Recipient::Group) => {
                 // ESRCH while the child has not made its group yet.
-                if !signals::send(target.saturating_neg(), signal) && leads {
-                    signals::send(target, signal);
+                if !signals::send(pid.saturating_neg(), signal) {
+                    signals::send(*pid, signal);
                 }
             }
-            Recipient::Process | Recipient::AutoStop if !leads => {
-                signals::send(target.saturating_neg(), signal);
+            // Not their group: it may be another one by now.
+            (Some(Entry::Heirs { pids }), _) => {
+                for &pid in &*pids {
+                    signals::send(pid, signal);
+                }
             }
-            Recipient::AutoStop => processes::stop_server(target, signal),
-            Recipient::Process => {
-                signals::send(target, signal);
+            (Some(Entry::GroupOnly { group }), _) => {
+                signals::send(group.saturating_neg(), signal);
             }
         }
     }
@@ -162,6 +169,7 @@ impl Children {
         match self.get(id)? {
             Entry::Alive { pid, .. } => Some(*pid),
             Entry::GroupOnly { group } => Some(*group),
+            Entry::Heirs { .. } => None,
         }
     }
 
@@ -169,7 +177,7 @@ impl Children {
     pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
         self.entries.iter().flatten().filter_map(|entry| match entry {
             Entry::Alive { report, .. } => Some(report.as_raw_fd()),
-            Entry::GroupOnly { .. } => None,
+            Entry::Heirs { .. } | Entry::GroupOnly { .. } => None,
         })
     }
 
@@ -224,21 +232,50 @@ impl Children {
                 changes.push(Change::Suspended(id));
             } else if libc::WIFCONTINUED(status) {
                 changes.push(Change::Resumed(id));
-            } else if let Some(ending) = ending(status) {
-                let report = match self.take(id) {
-                    Some(Entry::Alive { report, .. }) => read_report(report),
-                    Some(Entry::GroupOnly { .. }) | None => None,
-                };
-                if report.is_none() && self.grouped == Some(id) {
-                    self.set(id, Some(Entry::GroupOnly { group: pid }));
-                }
-                changes.push(Change::Ended(id, report.unwrap_or(ending)));
+            } else if let Some(ending) = ending(status).and_then(|ending| self.note_end(id, pid, ending)) {
+                changes.push(Change::Ended(id, ending));
             }
         }
     }
 
+    /// Takes note of the end of a process of child `id`; the child's ending, if that was the end of the child.
+    fn note_end(&mut self, id: ChildId, pid: i32, ending: Ending) -> Option<Ending> {
+        match self.take(id)? {
+            Entry::Alive { report, mut heirs, .. } => {
+                if let Some(not_started) = read_report(report) {
+                    return Some(not_started);
+                }
+                // Those that the shell has reaped itself are nobody's any more.
+                heirs.retain(|&heir| is_child(heir));
+                heirs.sort_unstable();
+                heirs.dedup();
+                if matches!(ending, Ending::Killed { .. }) && !heirs.is_empty() {
+                    self.set(id, Some(Entry::Heirs { pids: heirs }));
+                    return None;
+                }
+                if self.grouped == Some(id) {
+                    self.set(id, Some(Entry::GroupOnly { group: pid }));
+                }
+                Some(ending)
+            }
+            Entry::Heirs { mut pids } => {
+                pids.retain(|&heir| heir != pid);
+                if pids.is_empty() {
+                    return Some(ending);
+                }
+                self.set(id, Some(Entry::Heirs { pids }));
+                None
+            }
+            Entry::GroupOnly { .. } => None,
+        }
+    }
+
     fn id_of(&self, pid: i32) -> Option<ChildId> {
-        let is_it = |entry: &Option<Entry>| matches!(entry, Some(Entry::Alive { pid: own, .. }) if *own == pid);
+        let is_it = |entry: &Option<Entry>| match entry {
+            Some(Entry::Alive { pid: own, .. }) => *own == pid,
+            Some(Entry::Heirs { pids }) => pids.contains(&pid),
+            Some(Entry::GroupOnly { .. }) | None => false,
+        };
         let place = self.entries.iter().position(is_it)?;
         u16::try_from(place).ok().map(ChildId)
     }
@@ -255,6 +292,16 @@ impl Children {
         if let Some(place) = self.entries.get_mut(usize::from(id.0)) {
             *place = entry;
         }
+    }
+}
+
+/// Whether `pid` is a child of this process that was not reaped yet.
+fn is_child(pid: i32) -> bool {
+    let Ok(id) = libc::id_t::try_from(pid) else { return false };
+    // SAFETY: waitid(2) writes the zeroed siginfo; with WNOWAIT nothing is taken.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        libc::waitid(libc::P_PID, id, &raw mut info, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT) == 0
     }
 }
 

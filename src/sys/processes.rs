@@ -16,27 +16,30 @@ use crate::machine::Signal;
 /// The shells that do not exec a command of several parts, and would die of a signal before it (§7.8).
 const SHELLS: [&str; 9] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "ksh93", "yash", "zsh"];
 
-/// Sends the server a stop signal so that it reaches the program that does the work.
+/// Sends the server a stop signal so that it reaches the program that does the work, and returns that program's
+/// processes where the server is only a shell around it: its heirs.
 ///
-/// A shell that runs a command in the foreground (`sh -c 'migrate && serve'`, a start script without `exec`) would die
-/// at once and leave the command behind, so its direct children get the signal and the shell ends with their code. A
-/// shell that has a trap for the signal gets it: the script knows best. For INT, which the terminal sends to everybody,
-/// it gets it too.
-pub fn stop_server(pid: i32, signal: Signal) {
+/// A shell that runs a command (`sh -c 'migrate; serve'`, a start script without `exec`) ends at once and would take the
+/// command's time away; and if it lived it would go on with its next command. So both get the signal, and whoever reaps
+/// waits for the heirs, which the shell's end makes app-init's children, as for the server itself.
+///
+/// A shell that has a trap for the signal gets it alone: the script knows best. INT, which a terminal sends to everybody,
+/// its children get too.
+pub fn stop_server(pid: i32, signal: Signal) -> Vec<i32> {
     let children = if is_shell(pid) { children_of(pid) } else { Vec::new() };
     if children.is_empty() {
         send_so_that_it_stops(pid, signal);
-        return;
+        return children;
     }
     let trapped = catches(pid, signal) == Some(true);
-    if trapped {
-        signals::send(pid, signal);
+    signals::send(pid, signal);
+    if trapped && signal != Signal::INT {
+        return Vec::new();
     }
-    if !trapped || signal == Signal::INT {
-        for child in children {
-            send_so_that_it_stops(child, signal);
-        }
+    for &child in &children {
+        send_so_that_it_stops(child, signal);
     }
+    children
 }
 
 /// A server that stops on WINCH (Apache) is started by programs that ignore it by default, and so does the server until

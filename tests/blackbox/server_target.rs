@@ -34,6 +34,21 @@ fn a_migration_before_the_server_makes_no_difference() {
     });
 }
 
+/// A shell that lived would go on with its next command, which nobody stops.
+#[test]
+fn a_stopped_shell_does_not_go_on_with_its_next_command() {
+    each_place(|cell| {
+        for shell in ["sh", "bash"] {
+            let script = format!("{CHILD}; echo next; sleep 1000");
+            let run = Setup::new(cell, ["--", shell, "-c", &script]).start();
+            run.line("server");
+            run.signal(signal::TERM);
+            let end = run.end().exited(9);
+            assert!(end.out.contains("finished 15") && !end.out.contains("next"), "{}", end.story());
+        }
+    });
+}
+
 /// A start script that forgot `exec`.
 #[test]
 fn a_script_that_forgot_exec_is_like_a_shell() {

@@ -1,0 +1,71 @@
+//! Nothing is demanded of the platform: no root, no capability, no writable file, no second free process.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::harness::apps::KLEIN;
+use crate::harness::container::Recipe;
+use crate::harness::images;
+
+const HARDENED: [&str; 7] =
+    ["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only", "--user", "12345"];
+
+/// Orphans are adopted and reaped, output and code arrive, for a uid that nobody has heard of.
+#[test]
+fn plain_use() {
+    let script = "(sleep 0.1; echo orphan) & echo out; echo err >&2; id -u; exit 7";
+    for options in [&[][..], &["--init"], &["--tty"]] {
+        let recipe = Recipe::of(&images::plain()).options(&HARDENED).options(options);
+        let done = recipe.args(&["--", "sh", "-c", script]).run();
+        assert_eq!(done.code, 7, "{options:?}: {done:?}");
+        assert!(done.stdout.contains("out") && done.stdout.contains("12345"), "{options:?}: {done:?}");
+        assert!(options == ["--tty"] || done.stderr == "err\n", "{options:?}: {done:?}");
+    }
+}
+
+/// A real server with hooks, under the same conditions: boot, serve, stop.
+#[test]
+fn an_application() {
+    // docker cp does not write into a read-only container; a mount does not have to.
+    let hooks = tempfile::tempdir().expect("a temporary directory");
+    let hook = hooks.path().join("deploy");
+    fs::set_permissions(hooks.path(), fs::Permissions::from_mode(0o755)).expect("readable for every uid");
+    fs::write(&hook, "#!/bin/sh\necho hook as $(id -u)\n").expect("a hook");
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("executable");
+    let mount = format!("{}:/app/.docker/action_hooks:ro", hooks.path().display());
+    let container = KLEIN.serving(&KLEIN.recipe().options(&HARDENED).options(&["--volume", &mount]));
+    container.wait_for("hook as 12345");
+    assert_eq!(KLEIN.get(&container, "/").status, 200);
+    let shell = container.exec(&["app-init", "shell", "-c", "id -u; echo $LANG"]);
+    assert_eq!((shell.code, shell.stdout.as_str()), (0, "12345\nC.UTF-8\n"), "{shell:?}");
+    assert_eq!(container.stop(), KLEIN.stopped);
+}
+
+/// Ends with 42 on TERM, also on one that comes before it waits for it.
+const SERVER: &str = "import signal, sys\n\
+                      signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n\
+                      print('up', flush=True)\n\
+                      signal.sigwait({signal.SIGTERM})\n\
+                      sys.exit(42)\n";
+
+/// One process for app-init, one for the server, none to spare: a stop needs neither a fork nor a thread (C52).
+#[test]
+fn no_process_to_spare() {
+    let container =
+        Recipe::of(&images::plain()).options(&["--pids-limit", "2"]).args(&["--", "python3", "-c", SERVER]).start();
+    container.wait_for("up");
+    assert_eq!(container.stop(), 42);
+}
+
+/// The same outside plain use, where a stop has a procedure.
+#[test]
+fn no_process_to_spare_outside_plain_use() {
+    // An option that asks for more than signal handling, and needs no process.
+    let image = images::plain();
+    let container = Recipe::of(&image)
+        .options(&["--pids-limit", "2"])
+        .args(&["--stop-timeout", "30s", "--", "python3", "-c", SERVER])
+        .start();
+    container.wait_for("up");
+    assert_eq!(container.stop(), 42);
+}

@@ -1,0 +1,12 @@
+//! What the Docker tests share: the command line of docker with a deadline, images, containers, a terminal, HTTP.
+
+pub mod apps;
+pub mod cli;
+pub mod container;
+pub mod engine;
+pub mod http;
+pub mod images;
+pub mod json;
+pub mod lines;
+pub mod pty;
+pub mod wire;

@@ -95,6 +95,8 @@ pub fn start(
         // Both are copies, in this process, of what the other process uses.
         let keep = theirs.as_raw_fd();
         descriptors::close_inherited(&[keep]);
+        // The server's input is the server's.
+        descriptors::let_go(0);
         keep_for(plan, Link::new(theirs, End::Keeper(server)), inherited)
     })?;
     *link = Some(ours);

@@ -111,7 +111,7 @@ pub struct Options {
     #[arg(short, long, value_name = "SIG", value_parser = keys::signal)]
     pub parent_death_signal: Option<Signal>,
 
-    /// Run no hooks
+    /// Run no hooks (but `start`, which is the server)
     #[arg(long, overrides_with = "hooks")]
     pub no_hooks: bool,
 
@@ -169,6 +169,21 @@ impl Options {
 pub struct Answer {
     pub text: String,
     pub code: u8,
+    /// Where the platform looks for the reason of an end.
+    pub termination_file: Option<PathBuf>,
+}
+
+impl Answer {
+    #[must_use]
+    pub fn new(text: String, code: u8) -> Answer {
+        Answer { text, code, termination_file: None }
+    }
+
+    /// The same, to be left in this file too.
+    #[must_use]
+    pub fn left_in(self, file: PathBuf) -> Answer {
+        Answer { termination_file: Some(file), ..self }
+    }
 }
 
 /// Reads the arguments after the program's name.
@@ -234,8 +249,8 @@ fn read(arguments: &[OsString]) -> Result<Options, Answer> {
     let program = OsStr::new("app-init").to_owned();
     let words = std::iter::once(&program).chain(arguments);
     Options::try_parse_from(words).map_err(|error| match error.kind() {
-        clap::error::ErrorKind::DisplayHelp => Answer { text: help(), code: 0 },
-        clap::error::ErrorKind::DisplayVersion => Answer { text: error.to_string(), code: 0 },
+        clap::error::ErrorKind::DisplayHelp => Answer::new(help(), 0),
+        clap::error::ErrorKind::DisplayVersion => Answer::new(error.to_string(), 0),
         _ => {
             let rendered = error.to_string();
             let first = rendered.lines().next().unwrap_or_default();
@@ -248,7 +263,7 @@ fn read(arguments: &[OsString]) -> Result<Options, Answer> {
 #[must_use]
 pub fn usage(what: &str) -> Answer {
     let hint = "server options? use ENTRYPOINT [\"app-init\", \"--\"]";
-    Answer { text: format!("app-init: {what}\n{hint}; see app-init --help\n"), code: exit::USAGE }
+    Answer::new(format!("app-init: {what}\n{hint}; see app-init --help\n"), exit::USAGE)
 }
 
 fn help() -> String {

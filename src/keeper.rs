@@ -22,6 +22,8 @@ use crate::sys::{descriptors, processes};
 pub struct Link {
     stream: UnixStream,
     end: End,
+    /// This is the keeper's end.
+    is_keeper: bool,
 }
 
 #[derive(Debug)]
@@ -37,7 +39,8 @@ enum End {
 impl Link {
     fn new(stream: UnixStream, end: End) -> Link {
         signals::announce(&stream);
-        Link { stream, end }
+        let is_keeper = matches!(end, End::Keeper(_));
+        Link { stream, end, is_keeper }
     }
 
     /// What the other end has said since the last look.
@@ -50,15 +53,28 @@ impl Link {
                 self.end = End::Silent;
                 Some(Event::KeeperReady { child })
             }
-            // The other end is close-on-exec: it is gone because the server runs, or because its process ended.
+            // The other end is close-on-exec: without a word it is gone because the server runs, or because somebody
+            // killed its process.
             (End::Keeper(server), Ok(0)) => {
                 let runs = nix::unistd::getppid().as_raw() == *server;
                 self.end = End::Silent;
                 Some(if runs { Event::ServerRuns } else { Event::Signal(Signal::TERM) })
             }
-            (End::Server(_) | End::Keeper(_) | End::Silent, Ok(_)) => None,
+            (End::Keeper(_), Ok(_)) => {
+                self.end = End::Silent;
+                Some(Event::Signal(Signal::TERM))
+            }
+            (End::Server(_) | End::Silent, Ok(_)) => None,
             // Nothing was said yet; a line that is broken says nothing either, and the other's end is news by itself.
             (_, Err(_)) => None,
+        }
+    }
+
+    /// Tells the keeper that there will be no server. The keeper's own end says as much by its code.
+    pub fn give_up(&mut self) {
+        if !self.is_keeper {
+            // Without a keeper nobody has to hear it.
+            let _ = self.stream.write(b"x");
         }
     }
 

@@ -17,7 +17,7 @@
 //! - [`supervisor`]: the loop that tells the machine and does what it says; [`keeper`], its second process in exec mode.
 //! - [`messages`], [`logging`]: what is said, and how it gets out.
 //! - [`exit`]: the table of exit codes.
-//! - [`sys`]: every system call.
+//! - [`sys`]: the system calls.
 
 #![deny(unsafe_code)]
 
@@ -38,6 +38,7 @@ use std::io::Write;
 use cli::{Answer, Command, Options, Request};
 use plan::{Plan, Purpose};
 use sys::descriptors;
+use sys::output::{self, Stream};
 use sys::signals::Inherited;
 
 /// The program: what follows once signals are held (§2).
@@ -55,7 +56,7 @@ fn obey(request: Request, inherited: Inherited) -> Result<u8, Answer> {
     let Request { command, options, arguments } = request;
     let plan = make_plan(command, &options, arguments)?;
     if command == Command::Check {
-        return Ok(say(&Answer { text: plan::show(&plan), code: 0 }));
+        return Ok(say(&Answer::new(plan::show(&plan), 0)));
     }
     logging::start(plan.log);
     if plan.nested {
@@ -102,13 +103,14 @@ fn become_server(plan: &Plan, inherited: Inherited) -> u8 {
     exit::of_ending(ending)
 }
 
-/// Prints what was asked for on standard output, and what is wrong on standard error.
+/// Prints what was asked for on standard output, and what is wrong on standard error. Signals are held, so this must not
+/// wait for a reader either.
 fn say(answer: &Answer) -> u8 {
-    // Nobody is there to be told when this cannot be written.
-    let _ = match answer.code {
-        0 => std::io::stdout().write_all(answer.text.as_bytes()),
-        _ => std::io::stderr().write_all(answer.text.as_bytes()),
-    };
-    let _ = std::io::stdout().flush();
+    let mut stream = if answer.code == 0 { Stream::standard_output() } else { Stream::standard_error() };
+    // A stream never fails: what cannot be written is dropped.
+    let _ = stream.write_all(answer.text.as_bytes());
+    if let Some(file) = &answer.termination_file {
+        output::leave_message(file, &answer.text);
+    }
     answer.code
 }

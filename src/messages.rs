@@ -127,7 +127,7 @@ pub fn why_not_started(planned: &Planned, ending: Ending) -> String {
 
 fn why_not_executed(planned: &Planned, errno: Errno) -> String {
     let name = planned.program.name();
-    let directory = planned.program.directory.as_deref().unwrap_or_else(|| Path::new(""));
+    let directory = planned.looked_for_in.as_deref().unwrap_or_else(|| Path::new(""));
     let path = directory.join(name.as_ref());
     let is_path = name.contains('/');
     match errno {

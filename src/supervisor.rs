@@ -2,10 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::fs::OpenOptions;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 
 use crate::config::keys::HookOutput;
 use crate::keeper::Link;
@@ -16,11 +13,11 @@ use crate::plan::{self, Plan, Planned};
 use crate::sys::children::{Change, Children};
 use crate::sys::clock::Clock;
 use crate::sys::exec::{self, Program, Refusal};
-use crate::sys::output::Stream;
+use crate::sys::output::{self, Stream};
 use crate::sys::signals::{self, Inherited, Wake};
 use crate::sys::terminal::{self, Terminal};
 use crate::sys::{descriptors, last_resort, processes};
-use crate::{exit, keeper, messages};
+use crate::{exit, keeper, logging, messages};
 
 /// How many actions one step can take without asking for memory.
 const ACTIONS: usize = 16;
@@ -65,6 +62,7 @@ pub struct Supervisor<'p> {
     link: Option<Link>,
     /// The last hook that failed, for the hook that tells somebody.
     failed: Option<(ChildId, Ending)>,
+    announcements: Stream,
     actions: Vec<Action>,
     code: Option<u8>,
 }
@@ -91,6 +89,10 @@ impl<'p> Supervisor<'p> {
             inherited,
             link,
             failed: None,
+            announcements: match plan.hook_output {
+                HookOutput::Stdout => Stream::standard_output(),
+                HookOutput::Stderr => Stream::standard_error(),
+            },
             actions: Vec::with_capacity(ACTIONS),
             code: None,
         }
@@ -205,15 +207,11 @@ impl<'p> Supervisor<'p> {
         None
     }
 
-    fn announce(&self, child: ChildId) {
+    fn announce(&mut self, child: ChildId) {
         let Some(planned) = self.plan.get(child) else { return };
-        let line = format!(" -----> Running {}\n", planned.label);
-        let mut stream = match self.plan.hook_output {
-            HookOutput::Stdout => Stream::standard_output(),
-            HookOutput::Stderr => Stream::standard_error(),
-        };
-        // A stream never fails: what cannot be written is dropped.
-        let _ = stream.write_all(line.as_bytes());
+        let line = format!(" -----> Running {}\n", logging::escape(&planned.label));
+        // A stream never fails: what cannot be written is dropped, and told with the next line.
+        let _ = self.announcements.write_all(line.as_bytes());
     }
 
     fn spawn(&mut self, child: ChildId) -> Option<Event> {
@@ -256,28 +254,26 @@ impl<'p> Supervisor<'p> {
         let terminal = self.terminal.as_ref().and_then(Terminal::descriptor);
         let own: Vec<_> = self.children.descriptors().chain(terminal).collect();
         descriptors::close_inherited(&own);
-        // Hooks that are still to run inherit these from here.
+        if !self.terminal.as_ref().is_some_and(Terminal::is_standard_input) {
+            descriptors::let_go(0);
+        }
+        // Hooks that are still to run inherit this from here.
         let later = [&self.rules.post_deploy, &self.rules.pre_stop, &self.rules.post_stop];
         if later.iter().all(|hooks| hooks.is_empty()) {
-            if !self.terminal.as_ref().is_some_and(Terminal::is_standard_input) {
-                descriptors::let_go(0);
-            }
             descriptors::let_go(1);
         }
     }
 
     /// Becomes the server, unless a stop request is waiting to be heard.
     fn exec(&mut self, child: ChildId) -> Option<Event> {
-        let stops = |signal: &Signal| self.rules.stop.signals.contains(signal) || *signal == Signal::QUIT;
+        let stops = |signal: &Signal| self.machine.is_stop_request(*signal);
         if let Some(signal) = signals::pending().into_iter().find(stops) {
             return Some(Event::Signal(signal));
         }
         let planned = self.plan.get(child)?;
-        // What app-init caused itself must not meet the server, whom it would end.
         if let Some(link) = &self.link {
             link.hush();
         }
-        signals::drop_own_pending();
         Some(not_started(child, planned.program.execute(self.inherited, None)))
     }
 
@@ -300,6 +296,9 @@ impl<'p> Supervisor<'p> {
         if let Some(terminal) = &self.terminal {
             terminal.take_back();
         }
+        if let Some(link) = &mut self.link {
+            link.give_up();
+        }
         // In plain use only a server that could not be started is app-init's own failure, and nothing else is said.
         let own = matches!(outcome, Outcome::Server(Ending::NotStarted { .. }));
         if self.rules.plain && !own {
@@ -308,19 +307,11 @@ impl<'p> Supervisor<'p> {
         let Some((level, text)) = messages::end(self.plan, outcome) else { return };
         log::log!(level, "{text}");
         if let Some(path) = &self.plan.termination_file {
-            leave_message(path, &text);
+            output::leave_message(path, &format!("{text}\n"));
         }
     }
 }
 
 fn not_started(child: ChildId, refusal: Refusal) -> Event {
     Event::Ended { child, ending: Ending::NotStarted { step: refusal.step, errno: refusal.errno } }
-}
-
-/// Kubernetes shows what is in this file as the reason of the end. It is there or it is not: it is never made.
-fn leave_message(path: &Path, text: &str) {
-    let file = OpenOptions::new().write(true).truncate(true).custom_flags(nix::libc::O_NONBLOCK).open(path);
-    if let Ok(mut file) = file {
-        let _ = writeln!(file, "{text}");
-    }
 }

@@ -13,12 +13,12 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 rustc --edition 2024 --crate-type lib --crate-name machine --out-dir "$scratch" src/machine/mod.rs ||
     fail "src/machine needs more than the standard library; it decides, and asks nobody"
-impure='std::(env|fs|io|net|os|process|sync|thread)|time::(Instant|SystemTime)|unsafe'
+impure='std::(\{|env|fs|io|net|os|process|sync|thread)|\b(Instant|SystemTime)\b|\bunsafe\b'
 if grep -nE "$impure" src/machine/*.rs; then
     fail "src/machine must stay pure: no syscall, clock, environment, thread"
 fi
-# No panics in the machine: the lints of the compiler, for this folder alone.
-if grep -nE '\.unwrap\(\)|\.expect\(|panic!|unreachable!|todo!' src/machine/*.rs | grep -vE 'explore.rs|expect\("1 to 64'; then
+# No panics in the machine. That nothing in it is indexed and no sum can overflow, clippy holds (src/machine/mod.rs).
+if grep -nE '\.unwrap\(\)|\.expect\(|panic!|unreachable!|todo!' src/machine/*.rs | grep -v explore.rs; then
     fail "src/machine must not panic"
 fi
 

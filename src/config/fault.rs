@@ -5,7 +5,7 @@ use std::fmt;
 /// One mistake, with what to do about it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Fault {
-    /// File and line; `None` for what came from the environment or the command line.
+    /// File and line, 0 for the file as a whole; `None` for what came from the environment or the command line.
     pub place: Option<(String, usize)>,
     /// The key with its table (`server.stop_signal`), the variable or the option; empty where the file itself is wrong.
     pub key: String,
@@ -23,7 +23,10 @@ impl fmt::Display for Fault {
     /// `FILE:LINE: KEY: what is wrong; what to do`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((file, line)) = &self.place {
-            write!(formatter, "{file}:{line}: ")?;
+            match line {
+                0 => write!(formatter, "{file}: ")?,
+                line => write!(formatter, "{file}:{line}: ")?,
+            }
         }
         if !self.key.is_empty() {
             write!(formatter, "{}: ", self.key)?;

@@ -247,7 +247,7 @@ pub fn rewrite(text: &str) -> Result<Rewrite, String> {
     let (from, to) =
         text.split_once(':').ok_or_else(|| format!("`{text}` is not FROM:TO; write HUP:USR1, or HUP:0 to drop"))?;
     let from = signal(from)?;
-    if [Signal::KILL, Signal::STOP, Signal::CHLD].contains(&from) {
+    if from.cannot_arrive() {
         return Err(format!("{from} never reaches app-init as a signal to hand on; rewrite another one"));
     }
     let to = if to == "0" { None } else { Some(signal(to)?) };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
@@ -16,8 +17,6 @@ pub struct Layers {
     pub table: Table,
     /// Key paths (`server.command`, `hooks.deploy.run[0].command`) with file and line.
     origins: BTreeMap<String, (String, usize)>,
-    /// The files that were there, in the order they were read.
-    pub files: Vec<String>,
 }
 
 impl Layers {
@@ -25,6 +24,11 @@ impl Layers {
     pub fn read(&mut self, path: &Path, required: bool, faults: &mut Vec<Fault>) {
         let name = path.display().to_string();
         let at = |line, what: String| Fault { place: Some((name.clone(), line)), key: String::new(), what };
+        if fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+            // Reading it would wait for a writer.
+            faults.push(at(0, "is a pipe; name a regular file".into()));
+            return;
+        }
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if !required && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return,
@@ -33,7 +37,6 @@ impl Layers {
                 return;
             }
         };
-        self.files.push(name.clone());
         let Ok(text) = String::from_utf8(bytes) else {
             faults.push(at(0, "is not UTF-8 text; save it as UTF-8".into()));
             return;

@@ -68,8 +68,9 @@ pub fn interpret(layers: &Layers, faults: &mut Vec<Fault>) -> Config {
     }
 }
 
-/// Whether there is any file to read: two look-ups in the usual image that has none.
+/// Whether there is any file to read. One that may not be looked at counts as one: reading it says why.
 #[must_use]
 pub fn is_there(directory: &Path) -> bool {
-    Path::new(BASE_FILE).exists() || directory.join(APPLICATION_FILE).exists()
+    let may_be_there = |path: &Path| path.try_exists().unwrap_or(true);
+    may_be_there(Path::new(BASE_FILE)) || may_be_there(&directory.join(APPLICATION_FILE))
 }

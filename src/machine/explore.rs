@@ -587,7 +587,9 @@ impl State {
         let kills = any(|action| {
             matches!(action, Action::Signal { signal: Signal::KILL, .. } | Action::SignalLeftovers(Signal::KILL))
         });
-        demand(kills || !before.insists, "a third INT, and nobody is killed")?;
+        // In exec mode the keeper counts for itself.
+        let is_heard_by_keeper = self.machine.rules.mode == Mode::Exec;
+        demand(kills || !before.insists || is_heard_by_keeper, "a third INT, and nobody is killed")?;
         if before.phase != Phase::Serving {
             return Ok(());
         }
@@ -615,7 +617,8 @@ impl State {
         let in_order = !somebody_left || *leftovers_killed || stop.leftovers == Leftovers::Ignore;
         demand(in_order, "leftovers did not end in time and were not killed")?;
         // A budget may have no time left for it.
-        let closes = *mode == Mode::Supervise && server_ended.is_some() && stop.budget.is_none();
+        let had_server = server_ended.is_some_and(|ending| !matches!(ending, Ending::NotStarted { .. }));
+        let closes = *mode == Mode::Supervise && had_server && stop.budget.is_none();
         demand(!self.machine.is_done() || !closes || post_stop.is_empty(), "exit without post-stop")
     }
 

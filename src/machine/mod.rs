@@ -14,8 +14,23 @@
 //!
 //! Every transition is in [`Machine::turn`]. The server and the pollers live across phases and have fields of their own.
 
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable
+)]
+
 mod chain;
 #[cfg(test)]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test"
+)]
 mod explore;
 mod news;
 mod rules;
@@ -104,7 +119,10 @@ enum Server {
     Running,
     /// Its first process ended, its group is not empty yet (`signal_target = "group"`).
     Emptying(Ending),
-    Gone,
+    /// `ran`: it had been started.
+    Gone {
+        ran: bool,
+    },
 }
 
 impl Server {
@@ -222,6 +240,9 @@ impl Machine {
                     pollers.act_on_deadline(now, out);
                 }
                 if due(self.kill_server_at, now) {
+                    if let Some(server) = &self.rules.server {
+                        out.push(Action::Note(Note::Slow { child: server.child }));
+                    }
                     self.kill_server(out);
                 }
                 Some(News::Deadline)
@@ -232,15 +253,15 @@ impl Machine {
                     self.server = Server::Emptying(ending);
                     return None;
                 }
-                self.server_gone();
+                self.server_gone(ending);
                 Some(News::ServerGone(ending))
             }
             Event::GroupEmpty { .. } => match self.server {
                 Server::Emptying(ending) => {
-                    self.server_gone();
+                    self.server_gone(ending);
                     Some(News::ServerGone(ending))
                 }
-                Server::NotStarted | Server::Running | Server::Gone => None,
+                Server::NotStarted | Server::Running | Server::Gone { .. } => None,
             },
             Event::Ended { child, ending } => match self.pollers.take() {
                 Some(pollers) if pollers.hook().child == child => {
@@ -591,9 +612,9 @@ impl Machine {
             };
         }
         if self.stop.is_some() {
-            if chain.hook().on_stop == OnStop::Finish {
-                // The grace was suspended while it finished.
-                self.stop = self.stop.map(|request| Request { at: now, ..request });
+            self.start_budget(now);
+            if chain.hook().on_stop == OnStop::Finish && !chain.succeeded(ending) {
+                out.push(Action::Note(chain.failure(ending, now)));
             }
             return self.interrupted(now, out);
         }
@@ -635,10 +656,11 @@ impl Machine {
 
     fn poller_ended(&mut self, chain: &Chain, ending: Ending, now: Uptime, out: &mut Vec<Action>) {
         // Its code is nobody's but the log's.
-        if self.stop.is_none() && !ending.success() {
+        let goes_on = self.stop.is_none() && (self.server.is_up() || self.rules.mode == Mode::Keeper);
+        if goes_on && !ending.success() {
             out.push(Action::Note(Note::PollerFailed { child: chain.hook().child, ending }));
         }
-        if self.stop.is_none() && (self.server.is_up() || self.rules.mode == Mode::Keeper) {
+        if goes_on {
             self.pollers = chain.advance(&self.rules, now, out);
         }
     }
@@ -663,11 +685,13 @@ impl Machine {
         None
     }
 
-    fn is_stop_request(&self, signal: Signal) -> bool {
+    /// Whether this signal, now, asks to stop.
+    #[must_use]
+    pub fn is_stop_request(&self, signal: Signal) -> bool {
         let inherited_stop_signal = match self.server {
             // Images inherit nginx's or httpd's STOPSIGNAL: nobody else could want these before a server runs.
             Server::NotStarted => signal == Signal::QUIT || (signal == Signal::WINCH && !self.rules.terminal),
-            Server::Running | Server::Emptying(_) | Server::Gone => false,
+            Server::Running | Server::Emptying(_) | Server::Gone { .. } => false,
         };
         !self.rules.plain && (inherited_stop_signal || self.rules.stop.signals.contains(&signal))
     }
@@ -711,7 +735,6 @@ impl Machine {
     fn kill_server(&mut self, out: &mut Vec<Action>) {
         self.kill_server_at = None;
         if let (Some(server), true) = (&self.rules.server, self.server.is_up()) {
-            out.push(Action::Note(Note::Slow { child: server.child }));
             out.push(Action::Signal { child: server.child, signal: Signal::KILL, to: Recipient::Group });
         }
     }
@@ -732,7 +755,7 @@ impl Machine {
 
     fn note_request(&mut self, signal: Signal, now: Uptime, out: &mut Vec<Action>) {
         if self.stop.is_none() {
-            self.stop = Some(Request { signal, at: now });
+            self.stop = Some(Request { signal, at: Some(now) });
             if self.rules.mode != Mode::Exec {
                 // There the keeper, which the request is handed on to, says it.
                 out.push(Action::Note(Note::StopRequested { signal }));
@@ -744,17 +767,22 @@ impl Machine {
     fn stop_hook(&mut self, chain: &mut Chain, signal: Signal, kill: bool, now: Uptime, out: &mut Vec<Action>) {
         let first = self.stop.is_none();
         self.note_request(signal, now, out);
+        if self.rules.mode == Mode::Exec {
+            // The keeper decides for itself what a signal means, what insists, and how long anything may take.
+            chain.ask_to_end(signal, None, out);
+            return;
+        }
         if first && chain.hook().on_stop == OnStop::Finish {
+            self.suspend_budget();
             out.push(Action::Note(Note::FinishingFirst { child: chain.hook().child }));
             return;
         }
         let asked = match signal {
             _ if kill => Signal::KILL,
-            // The keeper decides for itself what a signal means.
-            signal if self.rules.mode == Mode::Exec => signal,
             Signal::INT => Signal::INT,
             _ => Signal::TERM,
         };
+        self.start_budget(now);
         let own = self.rules.stop.timeout.map(|timeout| now.after(timeout));
         let kill_at = earliest(own, self.budget().map(Budget::end));
         chain.ask_to_end(asked, kill_at, out);
@@ -815,7 +843,16 @@ impl Machine {
     }
 
     fn budget(&self) -> Option<Budget> {
-        Some(Budget::new(self.stop?.at, self.rules.stop.budget?))
+        Some(Budget::new(self.stop?.at?, self.rules.stop.budget?))
+    }
+
+    /// A hook that may finish first takes its time before the grace is counted (§9.2).
+    fn suspend_budget(&mut self) {
+        self.stop = self.stop.map(|request| Request { at: None, ..request });
+    }
+
+    fn start_budget(&mut self, now: Uptime) {
+        self.stop = self.stop.map(|request| Request { at: Some(request.at.unwrap_or(now)), ..request });
     }
 
     /// The run time limit (§9.6), which ends the server in whatever phase it is.
@@ -842,8 +879,8 @@ impl Machine {
         Phase::Stopping
     }
 
-    fn server_gone(&mut self) {
-        self.server = Server::Gone;
+    fn server_gone(&mut self, ending: Ending) {
+        self.server = Server::Gone { ran: !matches!(ending, Ending::NotStarted { .. }) };
         self.suspended = false;
         self.kill_server_at = None;
         self.run_until = None;
@@ -856,7 +893,13 @@ impl Machine {
             return kill_leftovers(now, out);
         }
         let limit = match self.rules.stop.leftovers {
-            Leftovers::Ignore => return self.close(now, out),
+            Leftovers::Ignore => {
+                // Orphans are left alone, but the plan's own processes are not left behind.
+                if let Some(pollers) = &mut self.pollers {
+                    pollers.ask_to_end(Signal::KILL, None, out);
+                }
+                return self.close(now, out);
+            }
             Leftovers::Drain(limit) => limit,
             Leftovers::DrainWithinGrace => match self.forwarded_at {
                 Some(asked) => PLAIN_LEFTOVERS.min(asked.after(PLAIN_GRACE).since(now)),
@@ -873,7 +916,8 @@ impl Machine {
     /// Nothing is left: `post-stop`, if a server had been there.
     fn close(&mut self, now: Uptime, out: &mut Vec<Action>) -> Phase {
         self.pollers = None;
-        if self.server != Server::Gone || self.rules.mode != Mode::Supervise || self.is_over_budget(now) {
+        if (self.server != Server::Gone { ran: true }) || self.rules.mode != Mode::Supervise || self.is_over_budget(now)
+        {
             return self.exit(out);
         }
         let chain = Chain::start(List::PostStop, &self.rules, now, out);

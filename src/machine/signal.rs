@@ -81,6 +81,12 @@ impl Signal {
         i32::from(self.0)
     }
 
+    /// Nobody can send it so that it is heard: it acts by itself, or means something of the kernel's own.
+    #[must_use]
+    pub fn cannot_arrive(self) -> bool {
+        [Signal::KILL, Signal::STOP, Signal::CHLD].contains(&self)
+    }
+
     /// The exit code by which shells and container engines tell that a process was ended by this signal: 128 + number.
     #[must_use]
     pub fn exit_code(self) -> u8 {
@@ -150,8 +156,9 @@ mod tests {
 
     #[test]
     fn every_signal_is_read_back_from_its_name_and_its_number() {
-        for number in 1..=64 {
-            let signal = Signal::new(number).expect("1 to 64 are signals");
+        assert_eq!((-1..=100).filter_map(Signal::new).count(), 64);
+        for signal in (1..=64).filter_map(Signal::new) {
+            let number = signal.number();
             assert_eq!(Signal::parse(&signal.to_string()), Some(signal), "{signal}");
             assert_eq!(Signal::parse(&number.to_string()), Some(signal));
             assert_eq!(Signal::parse(&format!("SIG{signal}")).is_some(), !(32..34).contains(&number));

@@ -9,7 +9,8 @@ use super::time::Uptime;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Request {
     pub signal: Signal,
-    pub at: Uptime,
+    /// When the platform's grace began to count; not yet, while a hook may finish first.
+    pub at: Option<Uptime>,
 }
 
 /// The platform's grace, known and running.

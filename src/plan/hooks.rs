@@ -2,6 +2,7 @@
 
 use std::ffi::{CString, OsString};
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -51,7 +52,13 @@ pub fn plan<E: Lookup>(
     let mut add = |label: String, argv: Vec<CString>, run: Option<&HookRun>| {
         let id = ChildId(u16::try_from(programs.len()).unwrap_or(u16::MAX));
         rules.push(rule(id, name, settings, run, around.on_failure));
-        programs.push(Planned { program: program(name, &label, argv, around), label, phase: name.to_owned() });
+        let looked_for_in = Some(around.workdir.to_owned());
+        programs.push(Planned {
+            program: program(name, &label, argv, around),
+            label,
+            phase: name.to_owned(),
+            looked_for_in,
+        });
     };
     for file in files(name, around, findings) {
         let label = file.display().to_string();
@@ -78,11 +85,17 @@ pub fn file<E: Lookup>(name: &str, around: &Surroundings<'_, E>, findings: &mut 
     executable(around.directory.join(name), around.workdir, findings).map(|path| PathBuf::from(invocable(path)))
 }
 
-/// Whether the directory holds anything that could be run, which ends plain use.
+/// Whether the directory holds anything that could be run, which ends plain use. One that may not be looked into may.
 #[must_use]
 pub fn any_in(directory: &Path) -> bool {
-    let Ok(entries) = fs::read_dir(directory) else { return false };
-    entries.flatten().any(|entry| access(&entry.path(), AccessFlags::X_OK).is_ok())
+    match fs::read_dir(directory) {
+        Ok(entries) => entries.flatten().any(|entry| access(&entry.path(), AccessFlags::X_OK).is_ok()),
+        Err(error) => !is_absence(&error),
+    }
+}
+
+fn is_absence(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 /// What is to be said of files in the default directory that look like hooks and will not run: in plain use too, because
@@ -102,7 +115,15 @@ fn files<E: Lookup>(name: &str, around: &Surroundings<'_, E>, findings: &mut Fin
     let drop_in = around.directory.join(format!("{name}.d"));
     let mut names: Vec<OsString> = match fs::read_dir(around.workdir.join(&drop_in)) {
         Ok(entries) => entries.flatten().map(|entry| entry.file_name()).collect(),
-        Err(_) => Vec::new(),
+        Err(error) => {
+            if !is_absence(&error) {
+                findings.fault(
+                    "hooks_dir",
+                    format!("cannot list {}: {error}; make it readable for this user", drop_in.display()),
+                );
+            }
+            Vec::new()
+        }
     };
     names.sort_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
     found.extend(names.iter().filter_map(|name| executable(drop_in.join(name), around.workdir, findings)));
@@ -119,8 +140,17 @@ fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Opt
                 .warning(format!("hook {shown} is a link that leads nowhere and is skipped: {error}; mend the link"));
             return None;
         }
-        Err(_) => return None,
+        Err(error) if is_absence(&error) => return None,
+        // Fails closed: a migration that cannot be looked at must not be skipped.
+        Err(error) => {
+            findings.fault("hooks_dir", format!("cannot look at {shown}: {error}; make it readable for this user"));
+            return None;
+        }
     };
+    if !metadata.is_dir() && !metadata.is_file() {
+        findings.warning(format!("hook {shown} is no regular file and is skipped; put a script there"));
+        return None;
+    }
     if metadata.is_dir() {
         findings.warning(format!(
             "hook {shown} is a directory and is skipped; put a script there, or its scripts into {shown}.d"

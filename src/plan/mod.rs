@@ -73,14 +73,24 @@ pub struct Planned {
     pub label: String,
     /// The hook's name, or `server`.
     pub phase: String,
+    /// Where a relative path of the program is looked for, to say what is wrong with it.
+    pub looked_for_in: Option<PathBuf>,
+}
+
+impl Planned {
+    /// A server that is started in `directory`, or where app-init was started.
+    fn server(program: Program, label: String) -> Planned {
+        let relative = program.argv.first().is_some_and(|name| {
+            let name = name.to_bytes();
+            name.contains(&b'/') && !name.starts_with(b"/")
+        });
+        let here = || relative.then(|| std::env::current_dir().ok()).flatten();
+        let looked_for_in = program.directory.clone().or_else(here);
+        Planned { program, label, phase: "server".into(), looked_for_in }
+    }
 }
 
 impl Plan {
-    #[must_use]
-    pub fn keeper_id(&self) -> ChildId {
-        ChildId(u16::try_from(self.programs.len()).unwrap_or(u16::MAX))
-    }
-
     #[must_use]
     pub fn get(&self, child: ChildId) -> Option<&Planned> {
         self.programs.get(usize::from(child.0))
@@ -144,7 +154,15 @@ pub fn make(purpose: Purpose<'_>, options: &Options, arguments: Vec<OsString>) -
     let mut env_faults = Vec::new();
     environment.apply(&config, &layers, &mut env_faults);
     findings.faults.append(&mut env_faults);
-    let settings = Settings::decide(options, &config, &variables, &mut findings);
+    let nothing = Environment::default();
+    let resident = matches!(purpose, Purpose::Run | Purpose::Hook(..) | Purpose::Check);
+    if !resident {
+        // What is said of the server and its stop is not said of a shell, or of a command beside it.
+        config.server = config::keys::Server::default();
+        config.stop = config::keys::Stop::default();
+    }
+    let said = if resident { &variables } else { &Variables(&nothing) };
+    let settings = Settings::decide(options, &config, said, &mut findings);
     let workdir = workdir(options, &config, &variables, &mut findings);
     if purpose == Purpose::Shell {
         environment.set_default("TERM", b"xterm");
@@ -176,7 +194,8 @@ pub fn make(purpose: Purpose<'_>, options: &Options, arguments: Vec<OsString>) -
     let Findings { mut faults, mut warnings, .. } = findings;
     if !faults.is_empty() {
         if purpose != Purpose::Shell {
-            return Err(list(faults));
+            let answer = list(faults);
+            return Err(if purpose == Purpose::Check { answer } else { answer.left_in(settings.termination_file) });
         }
         // A shell is needed most when something is wrong.
         faults.sort();
@@ -185,7 +204,6 @@ pub fn make(purpose: Purpose<'_>, options: &Options, arguments: Vec<OsString>) -
             warnings.push("the configuration is wrong; this shell has what could be made of it".into());
         }
     }
-    let resident = matches!(purpose, Purpose::Run | Purpose::Hook(..) | Purpose::Check);
     Ok(Plan {
         rules,
         keeper,
@@ -228,7 +246,7 @@ fn list(mut faults: Vec<Fault>) -> Answer {
     }
     let (count, things) = (faults.len(), if faults.len() == 1 { "fault" } else { "faults" });
     text.push_str(&format!("app-init: {count} {things}, nothing was started\n"));
-    Answer { text, code: exit::CONFIG }
+    Answer::new(text, exit::CONFIG)
 }
 
 fn read_layers(options: &Options, variables: &Variables<'_>, faults: &mut Vec<Fault>) -> Layers {
@@ -276,6 +294,10 @@ fn host_name() -> String {
 #[must_use]
 pub fn head(path: &Path) -> Option<Vec<u8>> {
     let mut start = Vec::new();
+    // Opening a pipe would wait for its writer.
+    if !path.is_file() {
+        return None;
+    }
     std::fs::File::open(path).ok()?.take(256).read_to_end(&mut start).ok()?;
     Some(start)
 }
@@ -304,6 +326,9 @@ impl Builder<'_> {
             Purpose::Shell => self.shell(arguments),
             Purpose::Run | Purpose::Check => self.command(config, arguments, findings),
         };
+        if argv.is_empty() && purpose == Purpose::Check {
+            return Ok(None);
+        }
         if argv.is_empty() {
             return Err(cli::usage("nothing to run: no command was given and no server.command is configured"));
         }
@@ -320,7 +345,7 @@ impl Builder<'_> {
             keeps_descriptors: true,
             retries_busy: false,
         };
-        programs.push(Planned { program, label, phase: "server".into() });
+        programs.push(Planned::server(program, label));
         Ok(Some(id))
     }
 
@@ -331,6 +356,9 @@ impl Builder<'_> {
         let mut argv: Vec<OsString> = match (start, config.server.command.take()) {
             (Some(start), _) => vec![start.into()],
             (None, Some(command)) => {
+                if command.is_empty() {
+                    findings.fault("server.command", "is empty; name a program, or remove it");
+                }
                 let mut words = Vec::new();
                 for (key, list) in [("server.command", &command), ("server.args", &config.server.args)] {
                     match expand::expand_words(list, self.environment) {
@@ -395,7 +423,8 @@ impl Builder<'_> {
         let current = std::env::current_dir().ok();
         let base = self.workdir.or(current.as_deref()).unwrap_or_else(|| Path::new("/"));
         let mut hook = |name: &str, default: OnFailure, arguments: &[OsString]| {
-            if options.no_hooks || settings.skip.iter().any(|skipped| skipped == name) {
+            let asked_for = matches!(purpose, Purpose::Hook(asked, _) if asked == name);
+            if !asked_for && (options.no_hooks || settings.skip.iter().any(|skipped| skipped == name)) {
                 return Vec::new();
             }
             let around = Surroundings { workdir: base, arguments, ..self.hooks(default) };
@@ -413,6 +442,11 @@ impl Builder<'_> {
         };
         let on_failure = if deploy.is_empty() { Vec::new() } else { hook(ON_FAILURE, OnFailure::Continue, &[]) };
         if let Purpose::Hook(name, _) = purpose
+            && name.contains('/')
+        {
+            findings.fault("hook", format!("`{name}` is a path; write the name of a hook, like deploy"));
+        }
+        if let Purpose::Hook(name, _) = purpose
             && deploy.is_empty()
             && findings.faults.is_empty()
         {
@@ -425,6 +459,12 @@ impl Builder<'_> {
                 ),
             );
         }
+        for name in settings.skip.iter().filter(|name| !PHASES.contains(&name.as_str())) {
+            findings.warning(format!(
+                "APP_INIT_SKIP names {name}, which is no hook of run; write one of {}",
+                PHASES.join(", ")
+            ));
+        }
         let exec_mode = settings.mode == ServerMode::Exec && whole;
         let mode = match purpose {
             Purpose::Hook(..) => Mode::HookOnly,
@@ -432,7 +472,7 @@ impl Builder<'_> {
             _ => Mode::Supervise,
         };
         if exec_mode {
-            Builder::refuse_what_needs_a_resident(config, options, &pre_stop, &post_stop, findings);
+            self.refuse_what_needs_a_resident(config, options, &pre_stop, &post_stop, findings);
         }
         self.check_budget(&pre_stop, findings);
         let is_pid_1 = nix::unistd::getpid().as_raw() == 1;
@@ -462,25 +502,8 @@ impl Builder<'_> {
             foreground: false,
             top_of_session: false,
         };
-        if mode != Mode::Exec || (rules.deploy.is_empty() && rules.post_deploy.is_empty()) {
-            return (rules, None);
-        }
-        let keeper = Rules {
-            mode: Mode::Keeper,
-            server: None,
-            stop: StopRules { leftovers: Leftovers::Drain(DEFAULT_LEFTOVERS), ..rules.stop.clone() },
-            ..rules.clone()
-        };
-        let child = ChildId(u16::try_from(programs.len()).unwrap_or(u16::MAX));
-        let whole_keeper = HookRule {
-            child,
-            timeout: None,
-            stop_timeout: Duration::ZERO,
-            on_failure: OnFailure::Abort,
-            on_stop: OnStop::Stop,
-        };
-        let rules = Rules { deploy: vec![whole_keeper], post_deploy: Vec::new(), on_failure: Vec::new(), ..rules };
-        (rules, Some(keeper))
+        let needs_keeper = mode == Mode::Exec && !(rules.deploy.is_empty() && rules.post_deploy.is_empty());
+        if needs_keeper { with_keeper(rules, programs.len()) } else { (rules, None) }
     }
 
     fn server_rule(&self, child: ChildId, purpose: Purpose<'_>) -> ServerRule {
@@ -501,26 +524,27 @@ impl Builder<'_> {
 
     /// In exec mode nobody stays to do these (§7.2).
     fn refuse_what_needs_a_resident(
+        &self,
         config: &Config,
         options: &Options,
         pre_stop: &[HookRule],
         post_stop: &[HookRule],
         findings: &mut Findings<'_>,
     ) {
-        let (server, stop) = (&config.server, &config.stop);
+        let (server, stop, settings) = (&config.server, &config.stop, self.settings);
         let grouped = options.signal_group || options.signal_process;
         let used = [
             ("stop.signals", stop.signals.is_some()),
             ("stop.timeout", stop.timeout.is_some()),
-            ("stop.drain", stop.drain.is_some() || options.drain.is_some()),
+            ("stop.drain", stop.drain.is_some() || !settings.drain.is_zero()),
             ("stop.leftovers", stop.leftovers.is_some()),
-            ("stop.budget", stop.budget.is_some()),
-            ("server.stop_signal", server.stop_signal.is_some() || options.stop_signal.is_some()),
-            ("server.stop_timeout", server.stop_timeout.is_some() || options.stop_timeout.is_some()),
+            ("stop.budget", stop.budget.is_some() || settings.budget.is_some()),
+            ("server.stop_signal", settings.stop_signal.is_some()),
+            ("server.stop_timeout", server.stop_timeout.is_some() || settings.stop_timeout.is_some()),
             ("server.signal_target", server.signal_target.is_some() || grouped),
             ("server.rewrite", server.rewrite.is_some() || !options.rewrite.is_empty()),
             ("server.success_codes", server.success_codes.is_some() || !options.success_code.is_empty()),
-            ("server.run_timeout", server.run_timeout.is_some() || options.run_timeout.is_some()),
+            ("server.run_timeout", server.run_timeout.is_some() || settings.run_timeout.is_some()),
             ("hooks.pre-stop", !pre_stop.is_empty()),
             ("hooks.post-stop", !post_stop.is_empty()),
         ];
@@ -543,11 +567,31 @@ impl Builder<'_> {
             let show = config::duration::show;
             let also = if pre_stop.is_empty() { "" } else { ", and pre-stop takes its time too" };
             findings.warning(format!(
-                "stop.budget {} is less than drain {}, stop_timeout {}, leftovers {} and a second for the end{also}; the later parts are cut short",
-                show(budget), show(settings.drain), show(settings.stop_timeout.unwrap_or_default()), show(leftovers),
+                "stop.budget {} is less than the {} that drain, stop_timeout, leftovers and a second for the end add up to{also}; the later parts are cut short",
+                show(budget), show(needed),
             ));
         }
     }
+}
+
+/// In exec mode the hooks are the keeper's, which is the child after the last program: the rules of the process that will
+/// be the server, and the keeper's.
+fn with_keeper(rules: Rules, programs: usize) -> (Rules, Option<Rules>) {
+    let keeper = Rules {
+        mode: Mode::Keeper,
+        server: None,
+        stop: StopRules { leftovers: Leftovers::Drain(DEFAULT_LEFTOVERS), ..rules.stop.clone() },
+        ..rules.clone()
+    };
+    let whole_keeper = HookRule {
+        child: ChildId(u16::try_from(programs).unwrap_or(u16::MAX)),
+        timeout: None,
+        stop_timeout: Duration::ZERO,
+        on_failure: OnFailure::Abort,
+        on_stop: OnStop::Stop,
+    };
+    let rules = Rules { deploy: vec![whole_keeper], post_deploy: Vec::new(), on_failure: Vec::new(), ..rules };
+    (rules, Some(keeper))
 }
 
 /// How long a shell has after HUP.

@@ -71,7 +71,7 @@ pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer
     Ok(Plan {
         rules,
         keeper: None,
-        programs: vec![Planned { program, label, phase: "server".into() }],
+        programs: vec![Planned::server(program, label)],
         success_codes: options.success_code.clone(),
         log: if asked { quiet_log(options) } else { usual },
         hook_output: HookOutput::Stdout,

@@ -103,6 +103,18 @@ impl Settings {
             run_timeout: none_if_zero(run_timeout),
             run_timeout_signal: options.run_timeout_signal.or(run_signal).unwrap_or(Signal::TERM),
             stop_signals: match &stop.signals {
+                Some(signals) if signals.is_empty() => {
+                    findings.fault(
+                        "stop.signals",
+                        "is empty, so that nothing could stop the container; name a signal, or remove it",
+                    );
+                    Vec::new()
+                }
+                Some(signals) if signals.iter().any(|SignalName(signal)| signal.cannot_arrive()) => {
+                    findings
+                        .fault("stop.signals", "KILL, STOP and CHLD never reach app-init as a request; remove them");
+                    Vec::new()
+                }
                 Some(signals) => signals.iter().map(|SignalName(signal)| *signal).collect(),
                 None => vec![Signal::TERM, Signal::INT, Signal::HALT],
             },

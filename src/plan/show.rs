@@ -10,7 +10,7 @@ use super::{Findings, Plan, Planned};
 use crate::config::duration;
 use crate::logging::escape;
 use crate::machine::{ChildId, HookRule, Leftovers, Mode, OnFailure, OnStop, SignalTarget};
-use crate::sys::exec::Environment;
+use crate::sys::exec;
 
 /// Reports programs that could not be executed. Hooks' files were looked at when they were found.
 pub fn look_up_programs(programs: &[Planned], findings: &mut Findings<'_>) {
@@ -24,7 +24,7 @@ pub fn look_up_programs(programs: &[Planned], findings: &mut Findings<'_>) {
         let found = if is_path {
             runs(&directory.join(name))
         } else {
-            search_path(&program.environment)
+            exec::search_path_of(&program.environment)
                 .split(|&byte| byte == b':')
                 .any(|entry| runs(&directory.join(Path::new(std::ffi::OsStr::from_bytes(entry)).join(name))))
         };
@@ -36,15 +36,6 @@ pub fn look_up_programs(programs: &[Planned], findings: &mut Findings<'_>) {
             };
             let place = if is_path { "it is not there, or not executable" } else { "not found in PATH" };
             findings.fault(&key, format!("cannot run {}: {place}; install it, or name another", name.display()));
-        }
-    }
-}
-
-fn search_path(environment: &Environment) -> Vec<u8> {
-    match environment {
-        Environment::Inherited => Vec::new(),
-        Environment::Computed(strings) => {
-            strings.iter().find_map(|string| string.to_bytes().strip_prefix(b"PATH=")).unwrap_or_default().to_vec()
         }
     }
 }
@@ -104,8 +95,11 @@ fn label(plan: &Plan, child: ChildId) -> &str {
 }
 
 fn server(text: &mut String, plan: &Plan) {
-    let Some(rule) = &plan.rules.server else { return };
     text.push_str("\nserver\n");
+    let Some(rule) = &plan.rules.server else {
+        line(text, "the arguments that the container is started with");
+        return;
+    };
     if let Some(planned) = plan.get(rule.child) {
         let words: Vec<_> = planned.program.argv.iter().map(|word| word.to_string_lossy()).collect();
         line(text, &words.join(" "));

@@ -93,6 +93,10 @@ impl Program {
         // and never calls setenv.
         let environment = pointers.as_ref().map_or_else(|| unsafe { environ }, Vec::as_ptr);
         let arguments = pointers_of(&self.argv);
+        if forked_from.is_none() {
+            // What app-init caused itself must not meet the program, which it would end.
+            signals::drop_own_pending();
+        }
         signals::restore(inherited);
         let errno = self.try_candidates(&arguments, environment, computed.as_deref());
         signals::hold_again();
@@ -229,6 +233,18 @@ fn pause_10_ms() {
     let time = libc::timespec { tv_sec: 0, tv_nsec: 10_000_000 };
     // SAFETY: nanosleep(2) reads one time; the rest is not asked for.
     unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) };
+}
+
+/// PATH of this environment, or what is searched without one.
+#[must_use]
+pub fn search_path_of(environment: &Environment) -> Vec<u8> {
+    match environment {
+        Environment::Inherited => search_path(None),
+        Environment::Computed(strings) => {
+            let strings: Vec<_> = strings.iter().map(|string| Cow::Borrowed(string.as_c_str())).collect();
+            search_path(Some(&strings))
+        }
+    }
 }
 
 /// PATH of the program's own environment.

@@ -1,7 +1,7 @@
 //! What happens when app-init itself fails: a panic must not end PID 1, because the kernel would then kill everybody.
 //!
 //! The panic hook says what went wrong, asks every process to end, gives them the time that Docker gives, and leaves with
-//! the code for "app-init itself failed". It needs no memory and no state of the program that failed.
+//! the code for "app-init itself failed". It uses no state of the program that failed.
 
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicI32, Ordering};

@@ -1,4 +1,5 @@
-//! Every system call, behind types. The rest of the program names no syscall, no errno and no raw pid.
+//! The system calls, behind types: processes, signals, descriptors, the terminal. Outside of this folder only what cannot
+//! go wrong is asked directly (the own pid, a file's metadata).
 //!
 //! `unsafe` is forbidden but for the files marked here: what they need has no safe form in nix (kernel signal sets with
 //! all 64 signals, wait statuses of real-time signals, fork, exec with an environment of its own).

@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
@@ -105,5 +106,13 @@ fn has_room(shared: BorrowedFd<'_>) -> bool {
         // With its reader gone a write fails at once, which is as good as room.
         Ok(_) => entries.iter().all(|entry| entry.revents().is_some_and(|events| !events.is_empty())),
         Err(_) => false,
+    }
+}
+
+/// Kubernetes shows what is in this file as the reason of the end. It is there or it is not: it is never made.
+pub fn leave_message(path: &Path, text: &str) {
+    let file = OpenOptions::new().write(true).truncate(true).custom_flags(nix::libc::O_NONBLOCK).open(path);
+    if let Ok(mut file) = file {
+        let _ = file.write_all(text.as_bytes());
     }
 }

@@ -23,8 +23,8 @@ const SHELLS: [&str; 9] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "ksh93", 
 /// command's time away; and if it lived it would go on with its next command. So both get the signal, and whoever reaps
 /// waits for the heirs, which the shell's end makes app-init's children, as for the server itself.
 ///
-/// A shell that has a trap for the signal gets it alone: the script knows best. INT, which a terminal sends to everybody,
-/// its children get too.
+/// A shell that has a trap for the signal gets it alone: the script knows best. But INT its children get in any case,
+/// as from a terminal.
 pub fn stop_server(pid: i32, signal: Signal) -> Vec<i32> {
     let children = if is_shell(pid) { children_of(pid) } else { Vec::new() };
     if children.is_empty() {
@@ -150,7 +150,13 @@ pub fn is_nested() -> bool {
         let (one, other) = (fs::metadata(one).ok()?, fs::metadata(other).ok()?);
         Some(one.dev() == other.dev() && one.ino() == other.ino())
     };
-    nix::unistd::getpid().as_raw() != 1 && same_file("/proc/1/exe".into(), "/proc/self/exe".into()).unwrap_or(false)
+    // Another user may not look at PID 1's file, but at its name.
+    let same_name = || {
+        let name = |path| fs::read(path).ok();
+        name("/proc/1/comm").is_some_and(|first| Some(first) == name("/proc/self/comm"))
+    };
+    nix::unistd::getpid().as_raw() != 1
+        && same_file("/proc/1/exe".into(), "/proc/self/exe".into()).unwrap_or_else(same_name)
 }
 
 /// Makes this process the one that orphans below it are given to. PID 1 is that already.

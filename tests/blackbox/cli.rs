@@ -192,3 +192,36 @@ fn check_finds_what_is_missing() {
         assert!(end.err.contains("no-such-server") || end.out.contains("no-such-server"), "{}", end.story());
     });
 }
+
+/// `RUN app-init check` in an image whose command comes later; and PATH is what the run would search.
+#[test]
+fn check_needs_neither_a_command_nor_path() {
+    Setup::new(Cell::PID1, ["check"]).start().end().exited(0);
+    Setup::bare(Cell::PID1, ["env", "-i", APP_INIT, "check", "sh"]).start().end().exited(0);
+}
+
+/// §3: what could never stop the container is refused.
+#[test]
+fn stop_signals_that_cannot_arrive_are_faults() {
+    for config in ["[stop]\nsignals = [\"KILL\"]\n", "[stop]\nsignals = []\n", "[server]\ncommand = []\n"] {
+        Setup::new(Cell::PID1, ["--", PROBE, "do"]).config(config).start().end().exited(78);
+    }
+}
+
+/// A hook is asked for by its name, whatever is skipped; a path is none, and a misspelt name is said.
+#[test]
+fn a_hook_is_named_and_not_found_by_path() {
+    let setup = || Setup::new(Cell::PID1, ["hook", "deploy"]).hook("deploy", "echo ran");
+    let end = setup().env("APP_INIT_SKIP", "deploy").start().end().exited(0);
+    assert!(end.out.contains("ran"), "{}", end.story());
+    setup().env("APP_INIT_SKIP", "depoly").start().end().exited(0).complains(&["depoly"]);
+    Setup::new(Cell::PID1, ["hook", "/bin/echo"]).start().end().exited(78);
+}
+
+/// §1, §11. What is said of the server's life is not said of a shell.
+#[test]
+fn the_servers_limits_are_not_the_shells() {
+    let config = "[server]\nrun_timeout = \"100ms\"\nrun_timeout_signal = \"KILL\"\nsuccess_codes = [5]\n";
+    let setup = Setup::new(Cell::PID1, ["shell", "-c", "sleep 0.5; exit 5"]).config(config);
+    setup.start().end().exited(5);
+}

@@ -112,3 +112,37 @@ fn orphans_of_post_deploy_are_reaped() {
         run.end().exited(4);
     });
 }
+
+/// §7.2. The keeper counts INTs and the budget for itself, and nobody kills it: the code is the hook's boot's.
+#[test]
+fn insisting_and_a_budget_reach_the_hook_and_not_its_keeper() {
+    each_place(|cell| {
+        let hook = format!("exec {PROBE} do ignore=15 ignore=2 print=hook pause");
+        let setup = Setup::new(cell, ["--exec", "--", PROBE, "do", "print=server"]).hook("deploy", &hook);
+        // The budget is the container's, and exec mode has none: what needs a resident is refused however it is said.
+        setup.env("APP_INIT_STOP_BUDGET", "2s").start().end().exited(78).complains(&["stop.budget"]);
+    });
+}
+
+/// The hook that tells the load balancer runs only when there is a server to tell of.
+#[test]
+fn post_deploy_does_not_run_when_the_server_never_did() {
+    for _ in 0..10 {
+        let setup = Setup::new(Cell::SUBREAPER, ["--exec", "--", "no-such-program"]);
+        let end = setup.hook("post-deploy", "echo announced").start().end().exited(127);
+        assert!(!end.out.contains("announced"), "{}", end.story());
+    }
+}
+
+/// Its own SIGPIPE is nobody else's: `exec` and `shell` run although a warning found no reader.
+#[test]
+fn exec_survives_a_log_that_nobody_reads() {
+    each_place(|cell| {
+        let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+        drop(reader);
+        let config = "colour = 1\n";
+        let setup = Setup::new(cell, ["shell", "-c", "echo opened"]).config(config).stderr_to(writer.into());
+        let end = setup.start().end().exited(0);
+        assert!(end.out.contains("opened"), "{}", end.story());
+    });
+}

@@ -14,6 +14,7 @@ mod bad_hooks;
 mod cli;
 mod config;
 mod exec_mode;
+mod fails_closed;
 mod forwarding;
 mod hook_examples;
 mod hooks;

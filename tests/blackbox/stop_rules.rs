@@ -99,7 +99,7 @@ fn the_stop_signal_is_the_configured_one_or_the_one_that_asked() {
             ("[log]\n", signal::INT, 2),
             ("[log]\n", signal::RTMIN_3, 15),
             ("[server]\nstop_signal = \"QUIT\"\n", signal::TERM, 3),
-            ("[server]\nstop_signal = \"SIGWINCH\"\n", signal::INT, 28),
+            ("[server]\nstop_signal = \"SIGWINCH\"\nsignal_target = \"process\"\n", signal::INT, 28),
             ("[server]\nstop_signal = \"RTMIN+4\"\n", signal::RTMIN_3, 38),
             ("[stop]\nsignals = [\"QUIT\", \"TERM\"]\n", signal::QUIT, 15),
         ] {
@@ -340,4 +340,27 @@ fn a_bystander_is_never_signalled() {
     run.write("\n");
     let end = run.end();
     assert_eq!(end.out.matches("signal ").count(), 1, "{}", end.story());
+}
+
+/// §6.10: who fails while it finishes is named.
+#[test]
+fn a_hook_that_fails_while_it_finishes_is_reported() {
+    each_place(|cell| {
+        let hook = format!("echo hook; {PROBE} do sleep=300; exit 3");
+        let setup = Setup::new(cell, ["--", PROBE, "do", "print=server"]).hook("deploy", &hook);
+        let run = setup.config("[hooks.deploy]\non_stop = \"finish\"\n").start();
+        run.line("hook");
+        run.signal(signal::TERM);
+        run.end().exited(143).complains(&["deploy", "exit 3"]);
+    });
+}
+
+/// `post-stop` cleans up after a server; where there was none it has nothing to do.
+#[test]
+fn post_stop_does_not_run_when_the_server_never_did() {
+    each_place(|cell| {
+        let setup = Setup::new(cell, ["--", "no-such-program"]).hook("post-stop", "echo cleaned");
+        let end = setup.start().end().exited(127);
+        assert!(!end.out.contains("cleaned"), "{}", end.story());
+    });
 }

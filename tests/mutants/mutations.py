@@ -22,8 +22,8 @@ MUTATIONS = [
         "server after a stop request",
         "A stop request during a deploy hook is forgotten when the hook has ended.",
         "mod.rs",
-        "        if self.stop.is_some() {\n            if chain.hook().on_stop == OnStop::Finish {",
-        "        if false {\n            if chain.hook().on_stop == OnStop::Finish {",
+        "        if self.stop.is_some() {\n            self.start_budget(now);\n",
+        "        if false {\n            self.start_budget(now);\n",
     ),
     Mutation(
         "server after a failed hook",

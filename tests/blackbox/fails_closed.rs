@@ -1,0 +1,83 @@
+//! §0.5: what cannot be looked at is not taken for absent, and what cannot be read is not waited for.
+
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+
+use nix::sys::stat::Mode;
+
+use crate::harness::*;
+
+const NOBODY: Cell = Cell { identity: Identity::Nobody, ..Cell::PID1 };
+
+fn deny(setup: &Setup, name: &str, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    let path = setup.world.app().join(name);
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("the test's own directory");
+}
+
+/// A migration that this user may not see must not be skipped.
+#[test]
+fn hooks_that_may_not_be_looked_at_are_a_fault() {
+    for (directory, mode) in [(".docker/action_hooks", 0o700), (".docker/action_hooks", 0o711), (".docker", 0o700)] {
+        let setup = Setup::new(NOBODY, ["--", PROBE, "do", "print=server"]).hook("deploy", "exit 3");
+        deny(&setup, directory, mode);
+        let end = setup.start().end();
+        assert!(!end.out.contains("server"), "{directory} {mode:o}: {}", end.story());
+        // A directory that may be entered and not listed has a hook that runs; it fails.
+        end.exited(if mode == 0o711 { 70 } else { 78 });
+    }
+}
+
+/// Opening a pipe waits for its writer, and nothing would ever write.
+#[test]
+fn a_pipe_in_place_of_a_config_or_a_hook_holds_nothing_up() {
+    each_place(|cell| {
+        let pipe = |setup: &Setup, name: &str| {
+            let path = setup.world.app().join(name);
+            nix::unistd::mkfifo(&path, Mode::from_bits_truncate(0o777)).expect("a pipe can be made");
+        };
+        let server = ["--", PROBE, "do", "print=server"];
+        let setup = Setup::new(cell, server).file(".docker/x", "", 0o644);
+        pipe(&setup, ".docker/app-init.toml");
+        setup.start().end().exited(78).complains(&["app-init.toml", "pipe"]);
+        let setup = Setup::new(cell, server).hook("post-stop", "exit 0");
+        pipe(&setup, ".docker/action_hooks/deploy");
+        let end = setup.start().end().exited(0).complains(&["deploy", "skipped"]);
+        assert!(end.out.contains("server"), "{}", end.story());
+    });
+}
+
+/// Nobody reads what is wrong; it ends all the same.
+#[test]
+fn many_faults_and_a_full_pipe_do_not_hold_it_up() {
+    each_place(|cell| {
+        let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+        // Another description of it, non-blocking, fills it to the brim.
+        let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
+        let filler = OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(path);
+        let mut filler = filler.expect("it can be opened again");
+        while filler.write(&[b'x'; 4096]).is_ok() {}
+        let faults = (0..50).fold(String::new(), |faults, number| faults + &format!("key{number} = 1\n"));
+        let setup = Setup::new(cell, ["--", PROBE, "do", "print=server"]).config(&faults).stderr_to(writer.into());
+        setup.start().end().exited(78);
+        drop(reader);
+    });
+}
+
+/// §9: Kubernetes shows what is in this file.
+#[test]
+fn faults_are_left_in_the_termination_file() {
+    each_place(|cell| {
+        let config = "[log]\ntermination_file = \"/mnt/app/reason\"\n[stop]\ndrain = \"soon\"\n";
+        let setup = Setup::new(cell, ["--", PROBE, "do"]).config(config).file("reason", "", 0o666);
+        let reason = setup.world.app().join("reason");
+        // Open before the run, whose directory is gone with it.
+        let mut reason = std::fs::File::open(reason).expect("it was made");
+        let end = setup.start().end().exited(78).complains(&["stop.drain"]);
+        let mut text = String::new();
+        reason.read_to_string(&mut text).expect("it can be read");
+        assert!(text.contains("stop.drain"), "{text:?}\n{}", end.story());
+    });
+}

@@ -10,7 +10,7 @@ use crate::cli::{self, Answer, Options};
 use crate::config::keys::{HookOutput, LogFormat};
 use crate::logging;
 use crate::machine::{ChildId, Leftovers, Mode, Rules, ServerRule, SignalTarget, StopRules};
-use crate::sys::exec::{self, Environment, Program, Stdin, Stdout};
+use crate::sys::exec::{self, Environment, Program};
 
 /// The plan of `app-init [--] CMD`.
 ///
@@ -22,17 +22,7 @@ pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer
         return Err(cli::usage("nothing to run: no command was given and no server.command is configured"));
     }
     let label = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let program = Program {
-        argv: exec::arguments(arguments),
-        environment: Environment::Inherited,
-        extra: Vec::new(),
-        directory: None,
-        umask: None,
-        stdin: Stdin::Inherited,
-        stdout: Stdout::Inherited,
-        keeps_descriptors: true,
-        retries_busy: false,
-    };
+    let program = Program::new(exec::arguments(arguments), Environment::Inherited);
     let is_pid_1 = nix::unistd::getpid().as_raw() == 1;
     let target = match (options.signal_group, options.signal_process) {
         (true, _) => SignalTarget::Group,

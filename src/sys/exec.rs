@@ -73,6 +73,22 @@ const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:
 const SHELL: &CStr = c"/bin/sh";
 
 impl Program {
+    /// A server: it has everything that app-init was given.
+    #[must_use]
+    pub fn new(argv: Vec<CString>, environment: Environment) -> Program {
+        Program {
+            argv,
+            environment,
+            extra: Vec::new(),
+            directory: None,
+            umask: None,
+            stdin: Stdin::Inherited,
+            stdout: Stdout::Inherited,
+            keeps_descriptors: true,
+            retries_busy: false,
+        }
+    }
+
     /// The program's name for people.
     #[must_use]
     pub fn name(&self) -> Cow<'_, str> {

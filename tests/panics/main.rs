@@ -2,7 +2,7 @@
 
 use app_init::machine::{ChildId, Signal};
 use app_init::sys::children::Children;
-use app_init::sys::exec::{self, Environment, Program, Stdin, Stdout};
+use app_init::sys::exec::{self, Environment, Program};
 use app_init::sys::signals::{self, Wake};
 use app_init::sys::{last_resort, processes};
 
@@ -18,17 +18,8 @@ fn main() {
     processes::become_subreaper().expect("what is left behind comes here");
     last_resort::guard();
     let mut children = Children::new(1, None, inherited);
-    let program = Program {
-        argv: exec::arguments(["/bin/sh", "-c", APPLICATION].map(Into::into)),
-        environment: Environment::Inherited,
-        extra: Vec::new(),
-        directory: None,
-        umask: None,
-        stdin: Stdin::Inherited,
-        stdout: Stdout::Inherited,
-        keeps_descriptors: true,
-        retries_busy: false,
-    };
+    let argv = exec::arguments(["/bin/sh", "-c", APPLICATION].map(Into::into));
+    let program = Program::new(argv, Environment::Inherited);
     children.spawn(ChildId(0), &program, None).expect("a process can be started");
     while signals::wait(None) != Wake::Signal(Signal::USR1) {}
     panic!("broken on purpose");

@@ -63,14 +63,24 @@ impl Stream {
         }
     }
 
-    fn write_now(&mut self, bytes: &[u8]) -> bool {
-        let written = match &mut self.own {
-            Some(own) => own.write(bytes),
-            None => with_standard(self.shared, |shared| {
-                if has_room(shared) { nix::unistd::write(shared, bytes).map_err(io::Error::from) } else { Ok(0) }
-            }),
-        };
-        matches!(written, Ok(count) if count == bytes.len())
+    /// Writes the bytes if that can be done at once. A terminal in the middle of another process's write has room again in
+    /// an instant, so a few tries are made; none of them waits.
+    fn write_now(&mut self, mut bytes: &[u8]) -> bool {
+        const TRIES: usize = 16;
+        for _ in 0..TRIES {
+            let written = match &mut self.own {
+                Some(own) => own.write(bytes),
+                None => with_standard(self.shared, |shared| {
+                    if has_room(shared) { nix::unistd::write(shared, bytes).map_err(io::Error::from) } else { Ok(0) }
+                }),
+            };
+            bytes = written.ok().and_then(|count| bytes.get(count..)).unwrap_or(bytes);
+            if bytes.is_empty() {
+                return true;
+            }
+            std::thread::yield_now();
+        }
+        false
     }
 }
 

@@ -13,7 +13,7 @@ tests/setup/packages.sh test
 docker/static.sh
 export APP_INIT_BIN=${APP_INIT_BIN:-$PWD/target/static/app-init}
 
-suites=(--lib --bins --test blackbox)
+suites=(--lib --test blackbox)
 if tests/setup/docker.sh; then
     tests/setup/packages.sh docker
     tests/setup/images.sh
@@ -31,7 +31,7 @@ cargo build --locked --examples
 cargo test --locked --no-run "${suites[@]}"
 run() { cargo test --locked "$@" 2>&1 | tee -a "$log"; }
 status=0
-run --lib --bins || status=1
+run --lib || status=1
 echo "suite: blackbox" >>"$log"
 run --test blackbox || status=1
 if [[ " ${suites[*]} " == *" docker "* ]]; then

@@ -6,7 +6,7 @@
 //! says that there is room. What cannot be written is dropped and counted, and the count is told with the next line.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -63,10 +63,13 @@ impl Stream {
         }
     }
 
-    /// Writes the bytes if that can be done at once. A terminal in the middle of another process's write has room again in
-    /// an instant, so a few tries are made; none of them waits.
+    /// Writes the bytes if that can be done at once.
+    ///
+    /// A terminal that another process is writing to takes nothing until that is done. That is the one case in which a
+    /// moment is given, and no more than a moment: a terminal that somebody has stopped (^S) gets no line.
     fn write_now(&mut self, mut bytes: &[u8]) -> bool {
-        const TRIES: usize = 16;
+        const TRIES: u32 = 4;
+        const MOMENT_MS: u16 = 100;
         for _ in 0..TRIES {
             let written = match &mut self.own {
                 Some(own) => own.write(bytes),
@@ -78,7 +81,10 @@ impl Stream {
             if bytes.is_empty() {
                 return true;
             }
-            std::thread::yield_now();
+            let is_terminal = with_standard(self.shared, |shared| shared.is_terminal());
+            if !is_terminal || !with_standard(self.shared, |shared| gets_room(shared, PollTimeout::from(MOMENT_MS))) {
+                return false;
+            }
         }
         false
     }
@@ -111,9 +117,13 @@ fn reopen(number: RawFd) -> Option<File> {
 }
 
 fn has_room(shared: BorrowedFd<'_>) -> bool {
+    gets_room(shared, PollTimeout::ZERO)
+}
+
+/// Whether there is room within `limit`. With its reader gone a write fails at once, which is as good as room.
+fn gets_room(shared: BorrowedFd<'_>, limit: PollTimeout) -> bool {
     let mut entries = [PollFd::new(shared, PollFlags::POLLOUT)];
-    match nix::poll::poll(&mut entries, PollTimeout::ZERO) {
-        // With its reader gone a write fails at once, which is as good as room.
+    match nix::poll::poll(&mut entries, limit) {
         Ok(_) => entries.iter().all(|entry| entry.revents().is_some_and(|events| !events.is_empty())),
         Err(_) => false,
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, CommandFactory, Parser};
 
-use crate::config::{duration, keys};
+use crate::config::{duration, values};
 use crate::exit;
 use crate::machine::{Rewrite, Signal};
 
@@ -80,11 +80,11 @@ pub struct Options {
     pub signal_process: bool,
 
     /// Hand the signal FROM on as TO; TO may be 0: drop it
-    #[arg(short, long, value_name = "FROM:TO", value_parser = keys::rewrite, action = ArgAction::Append)]
+    #[arg(short, long, value_name = "FROM:TO", value_parser = values::rewrite, action = ArgAction::Append)]
     pub rewrite: Vec<Rewrite>,
 
     /// The signal that asks the server to stop
-    #[arg(long, value_name = "SIG", value_parser = keys::signal)]
+    #[arg(long, value_name = "SIG", value_parser = values::signal)]
     pub stop_signal: Option<Signal>,
 
     /// How long the server may take to stop before KILL; 0: as long as the platform allows
@@ -100,7 +100,7 @@ pub struct Options {
     pub run_timeout: Option<Duration>,
 
     /// The signal that ends the server when its time is over [default: TERM]
-    #[arg(long, value_name = "SIG", value_parser = keys::signal)]
+    #[arg(long, value_name = "SIG", value_parser = values::signal)]
     pub run_timeout_signal: Option<Signal>,
 
     /// Turn this final exit code into 0 (repeatable)
@@ -108,7 +108,7 @@ pub struct Options {
     pub success_code: Vec<u8>,
 
     /// Ask the kernel for this signal when app-init's parent ends
-    #[arg(short, long, value_name = "SIG", value_parser = keys::signal)]
+    #[arg(short, long, value_name = "SIG", value_parser = values::signal)]
     pub parent_death_signal: Option<Signal>,
 
     /// Run no hooks (but `start`, which is the server)

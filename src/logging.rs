@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use crate::config::keys::LogFormat;
+use crate::config::values::LogFormat;
 use crate::sys::output::Stream;
 
 /// What the configuration says about the log.

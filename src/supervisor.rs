@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::Write;
 
-use crate::config::keys::HookOutput;
+use crate::config::values::HookOutput;
 use crate::keeper::Link;
 use crate::machine::{
     Action, ChildId, Ending, Event, Machine, Mode, Note, Outcome, Rules, Signal, SignalTarget, Uptime,

@@ -1,6 +1,6 @@
 //! `${NAME}` in commands, arguments and values (§3): once, without a shell, without splitting.
 
-use super::keys::Word;
+use super::values::Word;
 
 /// Where values are looked up; `None`: not set.
 pub trait Lookup {

@@ -6,6 +6,7 @@ mod fault;
 pub mod keys;
 mod layers;
 mod section;
+pub mod values;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -11,7 +11,7 @@ use super::hooks::{self, Surroundings};
 use super::settings::Settings;
 use super::{DEPLOY, Findings, ON_FAILURE, PHASES, POST_DEPLOY, POST_STOP, PRE_STOP, Planned, Purpose, START};
 use crate::cli::{self, Answer, Options};
-use crate::config::keys::ServerMode;
+use crate::config::values::ServerMode;
 use crate::config::{self, Config, expand};
 use crate::machine::{
     ChildId, HookRule, Leftovers, Mode, OnFailure, OnStop, Rules, RunLimit, ServerRule, Signal, SignalTarget, StopRules,

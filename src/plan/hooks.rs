@@ -13,7 +13,8 @@ use nix::unistd::{AccessFlags, access};
 use super::{Findings, Planned};
 use crate::config::Layers;
 use crate::config::expand::{self, Lookup};
-use crate::config::keys::{Hook, HookOutput, HookRun, Named, Span};
+use crate::config::keys::{Hook, HookRun};
+use crate::config::values::{HookOutput, Named, Span};
 use crate::machine::{ChildId, HookRule, OnFailure, OnStop};
 use crate::sys::exec::{self, Environment, Program, Stdin, Stdout};
 

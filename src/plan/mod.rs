@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use log::LevelFilter;
 
 use crate::cli::{Answer, Options};
-use crate::config::keys::{HookOutput, LogFormat};
+use crate::config::values::{HookOutput, LogFormat};
 use crate::config::{self, Config, Fault, Layers};
 use crate::exit;
 use crate::logging;

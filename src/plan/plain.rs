@@ -7,7 +7,7 @@ use log::LevelFilter;
 
 use super::{Plan, Planned, hooks, quiet_log};
 use crate::cli::{self, Answer, Options};
-use crate::config::keys::{HookOutput, LogFormat};
+use crate::config::values::{HookOutput, LogFormat};
 use crate::logging;
 use crate::machine::{ChildId, Leftovers, Mode, Rules, ServerRule, SignalTarget, StopRules};
 use crate::sys::exec::{self, Environment, Program};

@@ -9,7 +9,7 @@ use log::LevelFilter;
 use super::Findings;
 use crate::cli::Options;
 use crate::config::expand::Lookup;
-use crate::config::keys::{self, Choice, HookOutput, LogFormat, Named, ServerMode, SignalName, Span};
+use crate::config::values::{self, Choice, HookOutput, LogFormat, Named, ServerMode, SignalName, Span};
 use crate::config::{Config, duration};
 use crate::machine::{Rewrite, Signal, SignalTarget};
 
@@ -88,7 +88,7 @@ impl Settings {
         let hooks_dir = options.hooks_dir.clone().or(variables.path("HOOKS_DIR")).or(config.top.hooks_dir.clone());
         Settings {
             hooks_dir: hooks_dir.unwrap_or_else(|| super::hooks::DEFAULT_DIRECTORY.into()),
-            umask: config.top.umask.map(|keys::Umask(mask)| mask),
+            umask: config.top.umask.map(|values::Umask(mask)| mask),
             mode: option_mode.or(server.mode.map(|Named(mode)| mode)).unwrap_or(ServerMode::Supervise),
             stop_signal,
             stop_timeout: none_if_zero(stop_timeout),
@@ -177,7 +177,7 @@ impl Variables<'_> {
     }
 
     fn signal(&self, name: &str, findings: &mut Findings<'_>) -> Option<Signal> {
-        self.read(name, keys::signal, findings)
+        self.read(name, values::signal, findings)
     }
 
     fn choice<T: Choice>(&self, name: &str, findings: &mut Findings<'_>) -> Option<T> {

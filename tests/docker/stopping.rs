@@ -63,6 +63,7 @@ fn stops_in_order_by_quit(app: &App) {
 /// No news waited for: somewhere between app-init's first instruction and the server's start.
 fn stops_at_once(app: &App) {
     let container = app.recipe().start();
+    container.wait_for_init();
     let code = container.stop();
     assert!(code == 143 || code == app.stopped, "{}: stopped at once, it ended with {code}", app.name);
 }

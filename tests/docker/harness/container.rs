@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cli::{self, Done, docker, docker_ok, docker_within};
 use super::lines::{Lines, Stream};
@@ -122,6 +122,24 @@ impl Container {
     /// Follows the container's log from its beginning until a line contains `needle`.
     pub fn wait_for(&self, needle: &str) -> (Stream, String) {
         self.follow().wait_for(needle)
+    }
+
+    /// Waits until its init holds signals. The engine calls a container started when that program is about to be executed,
+    /// and what is sent to PID 1 before its first instruction is lost to every init there is. The kernel has no news of
+    /// that moment to wait for, so its answer is asked for again and again.
+    pub fn wait_for_init(&self) {
+        let pid = self.inspect("{{.State.Pid}}");
+        let deadline = Instant::now() + cli::PATIENCE;
+        loop {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the container runs");
+            let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("a mask").trim();
+            // All 64 but KILL and STOP.
+            if blocked == "fffffffffffbfeff" {
+                return;
+            }
+            assert!(Instant::now() < deadline, "PID 1 never held its signals: {blocked}");
+            std::thread::yield_now();
+        }
     }
 
     pub fn follow(&self) -> Lines {

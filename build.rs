@@ -7,5 +7,8 @@ fn main() {
     let arch = std::env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
     if env == "musl" && ["x86_64", "aarch64"].contains(&arch.as_str()) {
         println!("cargo:rustc-link-arg-bins=-Wl,-e,app_init_entry");
+        let directory = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        println!("cargo:rerun-if-changed=src/cold.ld");
+        println!("cargo:rustc-link-arg-bins=-Wl,-T,{directory}/src/cold.ld");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use app_init::cli::{COMMANDS, Options};
+use app_init::cli::{COMMANDS, Options, WaitOptions};
 use app_init::exit;
 use clap::CommandFactory;
 use clap_mangen::Man;
@@ -34,6 +34,15 @@ fn main() -> io::Result<()> {
     man.render_options_section(&mut page)?;
 
     let mut rest = Roff::new();
+    rest.control("SH", ["OPTIONS OF WAIT"]);
+    for argument in WaitOptions::command().get_opts() {
+        let short = argument.get_short().map_or_else(String::new, |short| format!("-{short}, "));
+        let value = argument.get_value_names().filter(|_| argument.get_action().takes_values());
+        let value = value.and_then(<[_]>::first).map_or_else(String::new, |name| format!(" <{name}>"));
+        rest.control("TP", []);
+        rest.text([bold(format!("{short}--{}{value}", argument.get_long().unwrap_or_default()))]);
+        rest.text([roman(argument.get_help().map(ToString::to_string).unwrap_or_default())]);
+    }
     rest.control("SH", ["EXIT STATUS"]);
     rest.text([roman(
         "The server's own; 128 + n when signal n ended it, or when a stop request by signal n came before the server ran. \
@@ -59,8 +68,9 @@ fn main() -> io::Result<()> {
         ),
         (
             ".docker/action_hooks/",
-            "the application's hooks: deploy, start, post-deploy, pre-stop, post-stop, on-failure",
+            "the application's hooks: deploy-env, deploy, start, post-deploy, pre-stop, post-stop, on-failure",
         ),
+        (".docker/user_vars/", "variables, a file each"),
         ("/dev/termination-log", "takes the reason of the end, where it exists"),
     ] {
         rest.control("TP", []);

@@ -12,12 +12,14 @@ use crate::machine::{Rewrite, Signal};
 
 /// The commands, with their usage and what they do. Their names are the reserved words: as the first operand they are
 /// the command, so a program of the same name is run as `app-init -- NAME`.
-pub const COMMANDS: [(&str, &str, &str); 5] = [
-    ("run", "run [OPTIONS] [--] [ARG]...", "boot: deploy hooks, then the server; the default"),
+pub const COMMANDS: [(&str, &str, &str); 7] = [
+    ("run", "run [OPTIONS] [--] [ARG]...", "boot: waits, deploy hooks, then the server; the default"),
     ("exec", "exec [OPTIONS] [--] CMD [ARG]...", "become CMD in the application's environment; no hooks"),
-    ("shell", "shell [-c COMMAND]", "an interactive shell in the same environment; also --shell"),
+    ("shell", "shell [-u SPEC] [-c COMMAND]", "an interactive shell in the same environment; also --shell"),
     ("hook", "hook [OPTIONS] NAME [ARG]...", "run one hook and exit with its code"),
     ("check", "check [OPTIONS] [ARG]...", "read the configuration, print the plan or every fault; start nothing"),
+    ("env", "env [--json] [--reveal]", "print the application's environment, secrets as ***"),
+    ("wait", "wait [OPTIONS] TARGET... [-- CMD]", "wait for ports, files, services; then become CMD"),
 ];
 
 /// What was asked for.
@@ -29,13 +31,73 @@ pub struct Request {
     pub arguments: Vec<OsString>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
     Run,
     Exec,
     Shell,
     Hook,
     Check,
+    Env { json: bool, reveal: bool },
+    Wait(Box<WaitOptions>),
+}
+
+/// The options of `env`, beside those of `run`.
+#[derive(Debug, Parser)]
+#[command(name = "app-init", args_override_self = true, disable_help_subcommand = true)]
+struct EnvOptions {
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+
+    /// Print secrets as they are
+    #[arg(long)]
+    reveal: bool,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+/// The options of `wait`. They may stand between the targets, as those of other wait scripts.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Parser)]
+#[command(name = "app-init", args_override_self = true, disable_help_subcommand = true)]
+#[expect(clippy::struct_excessive_bools, reason = "these are flags as they were typed")]
+pub struct WaitOptions {
+    /// How long to wait; 0: for ever [default: 30s]
+    #[arg(short, long, value_name = "DUR", value_parser = duration::parse)]
+    pub timeout: Option<Duration>,
+
+    /// The pause between attempts, doubled up to 5s [default: 500ms]
+    #[arg(short, long, value_name = "DUR", value_parser = duration::parse)]
+    pub interval: Option<Duration>,
+
+    /// Do not run CMD when the time is over (the default)
+    #[arg(short, long, overrides_with = "no_strict")]
+    pub strict: bool,
+
+    /// Run CMD also when the time is over
+    #[arg(long, overrides_with = "strict")]
+    pub no_strict: bool,
+
+    /// Say errors only
+    #[arg(short, long, overrides_with = "verbose")]
+    pub quiet: bool,
+
+    /// Say more
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// HOST:PORT, tcp://HOST:PORT, http://…, unix:PATH, file:PATH, or the URL of a service
+    #[arg(required = true, value_name = "TARGET")]
+    pub targets: Vec<String>,
+}
+
+impl WaitOptions {
+    /// What they say about the log.
+    #[must_use]
+    pub fn levels(&self) -> Options {
+        Options { quiet: self.quiet, verbose: self.verbose, ..Options::default() }
+    }
 }
 
 /// Options are read until the first operand or `--`; what follows is the server's, verbatim.
@@ -62,6 +124,10 @@ pub struct Options {
     /// The application's working directory
     #[arg(long, value_name = "DIR")]
     pub workdir: Option<PathBuf>,
+
+    /// Run server and hooks as this user: NAME, NAME:GROUP, UID or UID:GID
+    #[arg(short, long, value_name = "SPEC")]
+    pub user: Option<String>,
 
     /// Replace app-init by the server, which becomes PID 1
     #[arg(long, overrides_with = "supervise")]
@@ -140,6 +206,7 @@ impl Options {
             config,
             hooks_dir,
             workdir,
+            user,
             exec,
             supervise: _,
             signal_group: _,
@@ -160,7 +227,7 @@ impl Options {
         } = self;
         let paths = config.is_some() || hooks_dir.is_some() || workdir.is_some();
         let times = stop_timeout.is_some() || drain.is_some() || run_timeout.is_some();
-        paths || times || *exec || stop_signal.is_some() || run_timeout_signal.is_some()
+        paths || times || user.is_some() || *exec || stop_signal.is_some() || run_timeout_signal.is_some()
     }
 }
 
@@ -218,10 +285,9 @@ impl Request {
 
 fn parse_options(arguments: Vec<OsString>) -> Result<Request, Answer> {
     if arguments.first().is_some_and(|first| first == "--shell") {
-        let arguments = arguments.into_iter().skip(1).collect();
-        return Ok(Request { command: Command::Shell, options: Options::default(), arguments });
+        return shell(Options::default(), arguments);
     }
-    let mut options = read(&arguments)?;
+    let mut options: Options = read(&arguments, help)?;
     let operands = std::mem::take(&mut options.arguments);
     let place = arguments.len().saturating_sub(operands.len());
     let after_dashes = place.checked_sub(1).and_then(|before| arguments.get(before)).is_some_and(|word| word == "--");
@@ -229,26 +295,60 @@ fn parse_options(arguments: Vec<OsString>) -> Result<Request, Answer> {
     let (command, arguments) = match command {
         None => (Command::Run, operands),
         // The shell's own options belong to it.
-        Some(Command::Shell) => (Command::Shell, operands.into_iter().skip(1).collect()),
+        Some(Command::Shell) => return shell(options, operands),
+        Some(Command::Wait(_)) => return wait(&options, operands),
+        Some(Command::Env { .. }) => {
+            let without_name = arguments.into_iter().enumerate().filter(|(at, _)| *at != place);
+            let without_name: Vec<OsString> = without_name.map(|(_, word)| word).collect();
+            let EnvOptions { json, reveal, options } = read(&without_name, help)?;
+            return match options.arguments.first() {
+                Some(odd) => Err(usage(&format!("env takes no {}", odd.display()))),
+                None => Ok(Request { command: Command::Env { json, reveal }, options, arguments: Vec::new() }),
+            };
+        }
         Some(command) => {
             // Options may stand on both sides of the command's name.
             let without_name: Vec<OsString> =
                 arguments.into_iter().enumerate().filter(|(at, _)| *at != place).map(|(_, word)| word).collect();
-            options = read(&without_name)?;
+            options = read(&without_name, help)?;
             (command, std::mem::take(&mut options.arguments))
         }
     };
-    match (command, arguments.as_slice()) {
+    match (&command, arguments.as_slice()) {
         (Command::Exec, []) => Err(usage("exec needs a command: app-init exec -- CMD [ARG]...")),
         (Command::Hook, []) => Err(usage("hook needs a name: app-init hook deploy")),
         _ => Ok(Request { command, options, arguments }),
     }
 }
 
-fn read(arguments: &[OsString]) -> Result<Options, Answer> {
+/// `shell`, with the words from its name on. Its user may stand behind the name: that is where somebody who needs another
+/// one looks.
+fn shell(mut options: Options, words: Vec<OsString>) -> Result<Request, Answer> {
+    let mut arguments: Vec<OsString> = words.into_iter().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == "-u" || first == "--user") {
+        let Some(user) = arguments.get(1).and_then(|user| user.to_str()) else {
+            return Err(usage("-u needs a user: app-init shell -u UID:GID"));
+        };
+        options.user = Some(user.to_owned());
+        arguments.drain(..2);
+    }
+    Ok(Request { command: Command::Shell, options, arguments })
+}
+
+/// `wait`, with the words from its name on.
+fn wait(before: &Options, words: Vec<OsString>) -> Result<Request, Answer> {
+    let dashes = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let mut options: WaitOptions = read(words.get(1..dashes).unwrap_or_default(), help_of_wait)?;
+    options.quiet |= before.quiet;
+    options.verbose |= before.verbose;
+    let arguments = words.into_iter().skip(dashes.saturating_add(1)).collect();
+    Ok(Request { command: Command::Wait(Box::new(options)), options: Options::default(), arguments })
+}
+
+fn read<T: Parser>(arguments: &[OsString], help: fn() -> String) -> Result<T, Answer> {
     let program = OsStr::new("app-init").to_owned();
     let words = std::iter::once(&program).chain(arguments);
-    Options::try_parse_from(words).map_err(|error| match error.kind() {
+    T::try_parse_from(words).map_err(|error| match error.kind() {
         clap::error::ErrorKind::DisplayHelp => Answer::new(help(), 0),
         clap::error::ErrorKind::DisplayVersion => Answer::new(error.to_string(), 0),
         _ => {
@@ -257,6 +357,12 @@ fn read(arguments: &[OsString]) -> Result<Options, Answer> {
             usage(first.trim_start_matches("error: "))
         }
     })
+}
+
+/// The answer to a start without anything to start.
+#[must_use]
+pub fn nothing_to_run() -> Answer {
+    usage("nothing to run: no command was given and no server.command is configured")
 }
 
 /// A message about a wrong command line.
@@ -275,6 +381,11 @@ fn help() -> String {
     text
 }
 
+fn help_of_wait() -> String {
+    let usage = "app-init wait [OPTIONS] TARGET... [-- CMD [ARG]...]";
+    WaitOptions::command().override_usage(usage).render_help().to_string()
+}
+
 fn command_named(word: &OsStr) -> Option<Command> {
     match word.to_str()? {
         "run" => Some(Command::Run),
@@ -282,6 +393,8 @@ fn command_named(word: &OsStr) -> Option<Command> {
         "shell" => Some(Command::Shell),
         "hook" => Some(Command::Hook),
         "check" => Some(Command::Check),
+        "env" => Some(Command::Env { json: false, reveal: false }),
+        "wait" => Some(Command::Wait(Box::default())),
         _ => None,
     }
 }

@@ -5,6 +5,8 @@ use crate::machine::{Ending, Outcome, StartStep};
 pub const USAGE: u8 = 64;
 pub const HOOK_FAILED: u8 = 70;
 pub const SYSTEM: u8 = 71;
+/// The number that sysexits(3) gives it: `EX_NOPERM`.
+pub const PERMISSION: u8 = 77;
 pub const CONFIG: u8 = 78;
 pub const TIMED_OUT: u8 = 124;
 pub const CANNOT_EXECUTE: u8 = 126;
@@ -12,12 +14,16 @@ pub const NOT_FOUND: u8 = 127;
 const KILLED: u8 = 137;
 
 /// Every code of app-init's own, and what it means.
-pub const TABLE: [(u8, &str); 7] = [
+pub const TABLE: [(u8, &str); 8] = [
     (USAGE, "the command line is wrong"),
     (HOOK_FAILED, "a hook failed and the server was not started"),
     (SYSTEM, "the system refused a process or memory, or app-init itself failed"),
+    (PERMISSION, "an identity could not be taken on, or permissions are too wide or too narrow"),
     (CONFIG, "the configuration is wrong"),
-    (TIMED_OUT, "a time limit was reached: the server's run time, or that of the one hook that was asked for"),
+    (
+        TIMED_OUT,
+        "a time limit was reached: a wait's, the server's run time, or that of the one hook that was asked for",
+    ),
     (CANNOT_EXECUTE, "the program cannot be executed"),
     (NOT_FOUND, "the program was not found"),
 ];
@@ -28,7 +34,11 @@ pub fn of_ending(ending: Ending) -> u8 {
     match ending {
         Ending::Exited(code) => code,
         Ending::Killed { signal, .. } => signal.exit_code(),
-        Ending::NotStarted { step: StartStep::Fork, .. } => SYSTEM,
+        Ending::NotStarted { step: StartStep::Identity, .. } => PERMISSION,
+        Ending::NotStarted {
+            step: StartStep::Fork | StartStep::Limit(_) | StartStep::OomScore | StartStep::NoNewPrivileges,
+            ..
+        } => SYSTEM,
         Ending::NotStarted { step: StartStep::Exec, errno } if errno == nix::libc::ENOENT => NOT_FOUND,
         Ending::NotStarted { step: StartStep::Exec | StartStep::Directory | StartStep::Stdin, .. } => CANNOT_EXECUTE,
     }
@@ -42,11 +52,13 @@ pub fn of_outcome(outcome: Outcome, one_hook: bool, success_codes: &[u8]) -> u8 
         Outcome::Server(ending @ Ending::NotStarted { .. }) => return of_ending(ending),
         Outcome::HookFailed { timed_out: true, .. } if one_hook => return TIMED_OUT,
         Outcome::HookFailed { ending, .. } if one_hook => return of_ending(ending),
-        Outcome::HookFailed { ending: ending @ Ending::NotStarted { step: StartStep::Fork, .. }, .. } => {
+        Outcome::HookFailed { ending: ending @ Ending::NotStarted { .. }, .. }
+            if matches!(of_ending(ending), SYSTEM | PERMISSION) =>
+        {
             return of_ending(ending);
         }
         Outcome::HookFailed { .. } => return HOOK_FAILED,
-        Outcome::KeeperEnded(code) => return code,
+        Outcome::HelperEnded(code) => return code,
         Outcome::Server(ending) => of_ending(ending),
         Outcome::Interrupted(signal) => signal.exit_code(),
         Outcome::TimedOut { killed: true } => KILLED,

@@ -127,5 +127,5 @@ fn keep_for(plan: &Plan, link: Link, inherited: Inherited) -> u8 {
     // Where the server is not PID 1, its end would leave the keeper behind.
     let _ = processes::ask_for_parent_death_signal(Signal::TERM);
     let Some(rules) = plan.keeper.clone() else { return 0 };
-    Supervisor::new(plan, rules, None, Some(link), inherited).run()
+    Supervisor::new(plan, rules, None, Some(link), inherited).run().code
 }

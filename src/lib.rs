@@ -12,9 +12,11 @@
 //!
 //! - [`cli`]: what was typed.
 //! - [`config`]: `app-init.toml` as written, expansion, durations.
+//! - [`identity`]: who programs run as, and what that user must not be able to change.
 //! - [`plan`]: both and the environment, decided: a [`plan::Plan`], or every fault.
 //! - [`machine`]: what to do next; pure.
 //! - [`supervisor`]: the loop that tells the machine and does what it says; [`keeper`], its second process in exec mode.
+//! - [`prepare`], [`wait`]: what app-init does itself before the hooks, each in a process of its own.
 //! - [`messages`], [`logging`]: what is said, and how it gets out.
 //! - [`exit`]: the table of exit codes.
 //! - [`sys`]: the system calls.
@@ -24,38 +26,40 @@
 pub mod cli;
 pub mod config;
 pub mod exit;
+pub mod identity;
 pub mod keeper;
 pub mod logging;
 pub mod machine;
 pub mod messages;
 pub mod plan;
+pub mod prepare;
 pub mod supervisor;
 pub mod sys;
+pub mod wait;
 
 use std::ffi::OsString;
 use std::io::Write;
 
 use cli::{Answer, Command, Options, Request};
 use plan::{Plan, Purpose};
-use sys::descriptors;
 use sys::output::{self, Stream};
-use sys::signals::Inherited;
+use sys::signals::{self, Inherited};
+use sys::{descriptors, processes};
 
 /// The program: what follows once signals are held (§2).
 #[must_use]
 pub fn start(inherited: Inherited, arguments: Vec<OsString>) -> u8 {
     descriptors::open_standard();
-    let answer = cli::parse(arguments).and_then(|request| obey(request, inherited));
+    let answer = cli::parse(arguments).and_then(|request| obey(&request, inherited));
     match answer {
         Ok(code) => code,
         Err(answer) => say(&answer),
     }
 }
 
-fn obey(request: Request, inherited: Inherited) -> Result<u8, Answer> {
-    let Request { command, options, arguments } = request;
-    let plan = make_plan(command, &options, arguments)?;
-    if command == Command::Check {
+fn obey(request: &Request, inherited: Inherited) -> Result<u8, Answer> {
+    let plan = make_plan(request, None)?;
+    if request.command == Command::Check {
         return Ok(say(&Answer::new(plan::show(&plan), 0)));
     }
     logging::start(plan.log);
@@ -65,42 +69,97 @@ fn obey(request: Request, inherited: Inherited) -> Result<u8, Answer> {
     for warning in &plan.warnings {
         log::warn!("{warning}");
     }
+    if !plan.secrets.is_empty() {
+        processes::forbid_core_dumps();
+    }
+    if !plan.is_prelude {
+        return Ok(carry_out(&request.command, plan, inherited));
+    }
+    // What the hooks wrote decides the rest.
+    let end = supervisor::supervise(&plan, inherited);
+    processes::cease_to_be_subreaper();
+    let written = match end.written.filter(|_| end.completed) {
+        Some(written) => written,
+        None if request.command == Command::Shell => {
+            log::warn!("this shell has no environment of the deploy-env hook");
+            Vec::new()
+        }
+        None if end.completed => {
+            log::error!("the deploy-env hook wrote more than 4 MiB of variables; write less");
+            return Ok(exit::HOOK_FAILED);
+        }
+        None => return Ok(end.code),
+    };
+    let plan = make_plan(request, Some(&written))?;
+    if !plan.secrets.is_empty() {
+        processes::forbid_core_dumps();
+    }
+    Ok(carry_out(&request.command, plan, inherited))
+}
+
+/// Does what the whole plan says.
+fn carry_out(command: &Command, plan: Plan, inherited: Inherited) -> u8 {
     let is_pid_1 = nix::unistd::getpid().as_raw() == 1;
     match command {
-        Command::Exec => Ok(become_server(&plan, inherited)),
+        Command::Exec => become_server(&plan, inherited),
         // As PID 1 somebody has to reap, and an interactive shell would not hear a stop.
-        Command::Shell if !is_pid_1 => Ok(become_server(&plan, inherited)),
-        Command::Run | Command::Shell | Command::Hook | Command::Check => {
-            let code = supervisor::supervise(&plan, inherited);
+        Command::Shell if !is_pid_1 => become_server(&plan, inherited),
+        Command::Env { json, reveal } => print(&plan::show_environment(&plan, *json, *reveal), inherited),
+        Command::Run | Command::Shell | Command::Hook | Command::Check | Command::Wait(_) => {
+            let code = supervisor::supervise(&plan, inherited).code;
             // As the supervisor does with its own: the process ends now.
             std::mem::forget(plan);
-            Ok(code)
+            code
         }
     }
 }
 
-fn make_plan(command: Command, options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer> {
+/// The plan of what was asked for; `deploy_env` is what the hook of that name wrote, once it has run.
+fn make_plan(request: &Request, deploy_env: Option<&[u8]>) -> Result<Plan, Answer> {
+    let Request { command, options, arguments } = request;
+    let make = |purpose, arguments| plan::make(purpose, options, arguments, deploy_env);
     match command {
-        Command::Run if plan::is_plain(options) => plan::plain(options, arguments),
-        Command::Run if plan::is_nested(options) => plan::make(Purpose::Nested, options, arguments),
-        Command::Run => plan::make(Purpose::Run, options, arguments),
-        Command::Exec => plan::make(Purpose::Exec, options, arguments),
-        Command::Shell => plan::make(Purpose::Shell, options, arguments),
-        Command::Check => plan::make(Purpose::Check, options, arguments),
+        Command::Run if plan::is_plain(options) => plan::plain(options, arguments.clone()),
+        Command::Run => make(run_or_nested(options), arguments.clone()),
+        Command::Exec => make(Purpose::Exec, arguments.clone()),
+        Command::Shell => make(Purpose::Shell, arguments.clone()),
+        Command::Check => make(Purpose::Check, arguments.clone()),
+        Command::Env { .. } => make(Purpose::Env, Vec::new()),
+        Command::Wait(options) => plan::waiting(options, arguments.clone()),
         Command::Hook => {
             let name = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            plan::make(Purpose::Hook(&name, arguments.get(1..).unwrap_or_default()), options, Vec::new())
+            make(Purpose::Hook(&name, arguments.get(1..).unwrap_or_default()), Vec::new())
         }
     }
+}
+
+fn run_or_nested(options: &Options) -> Purpose<'static> {
+    if plan::is_nested(options) { Purpose::Nested } else { Purpose::Run }
 }
 
 /// `exec`, and `shell` below another init: this process is the program from here on.
 fn become_server(plan: &Plan, inherited: Inherited) -> u8 {
-    let Some(planned) = plan.programs.first() else { return exit::SYSTEM };
-    let refusal = planned.program.execute(inherited, None);
+    let Some((planned, program)) = plan.programs.first().and_then(|first| Some((first, first.program()?))) else {
+        return exit::SYSTEM;
+    };
+    if let Some(uid) = plan.hands_over_to {
+        descriptors::hand_over_standard(uid);
+    }
+    let refusal = program.execute(inherited, None);
     let ending = machine::Ending::NotStarted { step: refusal.step, errno: refusal.errno };
     log::error!("{}", messages::why_not_started(planned, ending));
     exit::of_ending(ending)
+}
+
+/// Prints all of it, as a program that nobody depends on: whoever reads slowly is waited for, and may interrupt.
+fn print(text: &[u8], inherited: Inherited) -> u8 {
+    signals::drop_own_pending();
+    signals::restore(inherited);
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Ok(()) => 0,
+        Err(_) => exit::SYSTEM,
+    }
 }
 
 /// Prints what was asked for on standard output, and what is wrong on standard error. Signals are held, so this must not

@@ -88,7 +88,8 @@ pub fn escape(text: &str) -> String {
 }
 
 /// The inside of a JSON string (RFC 8259, section 7).
-fn json(text: &str) -> String {
+#[must_use]
+pub fn json(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use crate::config::duration;
 use crate::machine::{ChildId, Ending, Note, OnFailure, Outcome, Signal, StartStep};
 use crate::plan::{self, Plan, Planned};
+use crate::sys::bounds;
 
 /// A note as a line of the log.
 #[must_use]
@@ -28,6 +29,12 @@ pub fn note(plan: &Plan, note: Note) -> (Level, String) {
             Level::Error,
             format!("{} hook {} ran longer than {}, stopping it", phase(child), label(child), duration::show(limit)),
         ),
+        Note::NothingToDo { question } => {
+            (Level::Info, format!("{} hook: nothing to do, says {}", phase(question), label(question)))
+        }
+        Note::Retrying { child, delay } => {
+            (Level::Warn, format!("{} hook {} is tried again in {}", phase(child), label(child), duration::show(delay)))
+        }
         Note::GoingOnWithout { child } => {
             (Level::Error, format!("going on without {}, as on_failure = \"continue\" says", label(child)))
         }
@@ -83,8 +90,8 @@ pub fn end(plan: &Plan, outcome: Outcome) -> Option<(Level, String)> {
             let how = if killed { "killed" } else { "ended" };
             Some((Level::Info, format!("running: {name} was {how} because its run time was over")))
         }
-        // The keeper says it itself; one hook that was asked for needs no comment.
-        Outcome::KeeperEnded(_) | Outcome::Completed => None,
+        // The helper says it itself; one hook that was asked for needs no comment.
+        Outcome::HelperEnded(_) | Outcome::Completed => None,
     }
 }
 
@@ -111,24 +118,50 @@ fn ending_in_words(ending: Ending) -> String {
 #[must_use]
 pub fn why_not_started(planned: &Planned, ending: Ending) -> String {
     let Ending::NotStarted { step, errno } = ending else { return ending_in_words(ending) };
-    let name = planned.program.name();
+    let Some(program) = planned.program() else {
+        return format!("cannot start {}: {}", planned.label, Errno::from_raw(errno).desc());
+    };
+    let name = program.name();
     let errno = Errno::from_raw(errno);
     let reason = errno.desc();
     match step {
         StartStep::Fork => format!("cannot start {name}: the system refused a process: {reason}; raise its limits"),
         StartStep::Directory => {
-            let directory = planned.program.directory.as_deref().unwrap_or_else(|| Path::new("."));
+            let directory = program.directory.as_deref().unwrap_or_else(|| Path::new("."));
             format!("cannot start {name}: cannot enter {}: {reason}", directory.display())
         }
+        StartStep::Limit(place) => {
+            let limit = bounds::RESOURCES.get(usize::from(place)).map_or("", |(limit, _)| limit);
+            let now =
+                bounds::current(place).map(|(soft, hard)| format!("; it is {}:{} here", number(soft), number(hard)));
+            let now = now.unwrap_or_default();
+            format!(
+                "cannot start {name}: limits.{limit} is refused: {reason}{now}; lower it, or raise the container's own limit"
+            )
+        }
+        StartStep::OomScore => format!(
+            "cannot start {name}: limits.oom_score_adj is refused: {reason}; only root with CAP_SYS_RESOURCE may lower it"
+        ),
+        StartStep::NoNewPrivileges => format!("cannot start {name}: limits.no_new_privileges is refused: {reason}"),
+        StartStep::Identity => {
+            let who = program.identity.as_ref().map_or_else(String::new, |who| format!(" {}:{}", who.uid, who.gid));
+            format!(
+                "cannot start {name}: cannot become{who}: {reason}; give the container CAP_SETUID and CAP_SETGID, or start it as that user"
+            )
+        }
         StartStep::Stdin => format!("cannot start {name}: cannot open /dev/null: {reason}"),
-        StartStep::Exec => format!("cannot run {name}: {}", why_not_executed(planned, errno)),
+        StartStep::Exec => format!("cannot run {name}: {}", why_not_executed(planned, &name, errno)),
     }
 }
 
-fn why_not_executed(planned: &Planned, errno: Errno) -> String {
-    let name = planned.program.name();
+/// A limit's number as people write it.
+fn number(limit: u64) -> String {
+    if limit == nix::sys::resource::RLIM_INFINITY { "unlimited".to_owned() } else { limit.to_string() }
+}
+
+fn why_not_executed(planned: &Planned, name: &str, errno: Errno) -> String {
     let directory = planned.looked_for_in.as_deref().unwrap_or_else(|| Path::new(""));
-    let path = directory.join(name.as_ref());
+    let path = directory.join(name);
     let is_path = name.contains('/');
     match errno {
         Errno::ENOENT if name.is_empty() => "the name is empty".into(),
@@ -139,6 +172,10 @@ fn why_not_executed(planned: &Planned, errno: Errno) -> String {
         },
         Errno::EACCES if is_path && path.is_dir() => "it is a directory".into(),
         Errno::EACCES => format!("it may not be executed; run chmod +x {name}, and look at the mount options"),
+        Errno::E2BIG => {
+            "its arguments or its environment are longer than the kernel takes (128 KiB for one of them); shorten them"
+                .into()
+        }
         Errno::ENOEXEC => "it is no program for this machine".into(),
         other => other.desc().into(),
     }

@@ -2,29 +2,40 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
-use crate::config::values::HookOutput;
+use crate::config::values::{HookOutput, LogFormat};
 use crate::keeper::Link;
 use crate::machine::{
-    Action, ChildId, Ending, Event, Machine, Mode, Note, Outcome, Rules, Signal, SignalTarget, Uptime,
+    Action, ChildId, Ending, Event, Machine, Mode, Note, Outcome, Rules, Signal, SignalTarget, StartStep, Uptime,
 };
-use crate::plan::{self, Plan, Planned};
+use crate::plan::{self, Job, Plan, Planned};
 use crate::sys::children::{Change, Children};
 use crate::sys::clock::Clock;
 use crate::sys::exec::{self, Program, Refusal};
 use crate::sys::output::{self, Stream};
 use crate::sys::signals::{self, Inherited, Wake};
 use crate::sys::terminal::{self, Terminal};
+use crate::sys::written::Written;
 use crate::sys::{descriptors, last_resort, processes};
-use crate::{exit, keeper, logging, messages};
+use crate::{exit, keeper, logging, messages, prepare, wait};
 
 /// How many actions one step can take without asking for memory.
 const ACTIONS: usize = 16;
 
-/// Does what `plan` says until there is nothing left to do; the exit code.
+/// How a plan ended.
+#[derive(Debug)]
+pub struct End {
+    pub code: u8,
+    /// Everything in it was done.
+    pub completed: bool,
+    /// What the hooks wrote for the environment; `None` where it was too much.
+    pub written: Option<Vec<u8>>,
+}
+
+/// Does what `plan` says until there is nothing left to do.
 #[must_use]
-pub fn supervise(plan: &Plan, inherited: Inherited) -> u8 {
+pub fn supervise(plan: &Plan, inherited: Inherited) -> End {
     let is_pid_1 = nix::unistd::getpid().as_raw() == 1;
     // 4. PID 1, or the one that orphans are given to. In exec mode the server would inherit that, and never reap.
     if !is_pid_1 && plan.rules.mode != Mode::Exec {
@@ -37,6 +48,9 @@ pub fn supervise(plan: &Plan, inherited: Inherited) -> u8 {
         && !processes::ask_for_parent_death_signal(signal)
     {
         log::warn!("cannot ask for {signal} when the parent ends: it is gone already, or this is refused");
+    }
+    if let Some(uid) = plan.hands_over_to {
+        descriptors::hand_over_standard(uid);
     }
     let terminal = Terminal::in_foreground();
     let mut rules = plan.rules.clone();
@@ -63,8 +77,11 @@ pub struct Supervisor<'p> {
     /// The last hook that failed, for the hook that tells somebody.
     failed: Option<(ChildId, Ending)>,
     announcements: Stream,
+    /// What hooks write for the environment of what comes after them.
+    written: Option<Written>,
     actions: Vec<Action>,
-    code: Option<u8>,
+    end: Option<Outcome>,
+    code: u8,
 }
 
 impl<'p> Supervisor<'p> {
@@ -93,14 +110,16 @@ impl<'p> Supervisor<'p> {
                 HookOutput::Stdout => Stream::standard_output(),
                 HookOutput::Stderr => Stream::standard_error(),
             },
+            written: None,
             actions: Vec::with_capacity(ACTIONS),
-            code: None,
+            end: None,
+            code: 0,
         }
     }
 
     /// 5. From here on nothing may fail: every outcome is an event.
     #[must_use]
-    pub fn run(mut self) -> u8 {
+    pub fn run(mut self) -> End {
         last_resort::guard();
         let mut changes = Vec::with_capacity(ACTIONS);
         self.now = self.clock.now();
@@ -115,10 +134,12 @@ impl<'p> Supervisor<'p> {
             self.tell(event);
         }
         loop {
-            if let Some(code) = self.code {
+            if let Some(outcome) = self.end {
+                let written = self.written.take().map_or(Some(Vec::new()), Written::into_bytes);
+                let end = End { code: self.code, completed: outcome == Outcome::Completed, written };
                 // The process ends now: giving its memory back piece by piece would only make that later.
                 std::mem::forget(self);
-                return code;
+                return end;
             }
             let limit = self.machine.deadline().map(|deadline| deadline.since(self.clock.now()));
             let wake = signals::wait(limit);
@@ -131,6 +152,9 @@ impl<'p> Supervisor<'p> {
     /// Tells the machine what one turn has brought: endings first, so that a signal never meets a child that is gone.
     fn take_turn(&mut self, wake: Wake, changes: &mut Vec<Change>) {
         let mut news = !changes.is_empty();
+        if let Some(written) = &mut self.written {
+            if news { written.end_line() } else { written.take_in() }
+        }
         for change in changes.drain(..) {
             self.tell(match change {
                 Change::Ended(child, ending) => Event::Ended { child, ending },
@@ -208,7 +232,7 @@ impl<'p> Supervisor<'p> {
     }
 
     fn announce(&mut self, child: ChildId) {
-        let Some(planned) = self.plan.get(child) else { return };
+        let Some(planned) = self.plan.get(child).filter(|_| self.plan.announces) else { return };
         let line = format!(" -----> Running {}\n", logging::escape(&planned.label));
         // A stream never fails: what cannot be written is dropped, and told with the next line.
         let _ = self.announcements.write_all(line.as_bytes());
@@ -216,13 +240,17 @@ impl<'p> Supervisor<'p> {
 
     fn spawn(&mut self, child: ChildId) -> Option<Event> {
         let is_server = self.rules.server.as_ref().is_some_and(|server| server.child == child);
-        let started = match self.plan.get(child) {
-            Some(planned) => {
-                let terminal = self.terminal.as_ref().filter(|_| is_server);
-                let program = self.told_of_failure(planned);
-                self.children.spawn(child, &program, terminal)
+        let plan = self.plan;
+        let started = match plan.get(child).map(|planned| (planned, &planned.job)) {
+            Some((planned, Job::Program(program))) => self.spawn_program(child, planned, program, is_server),
+            Some((_, Job::Prepare(preparations))) => {
+                self.children.fork_self(child, || on_its_own(|| prepare::run(preparations)))
             }
-            None => keeper::start(self.plan, child, &mut self.children, &mut self.link, self.inherited),
+            Some((_, Job::Wait(waits))) => {
+                let (inherited, report) = (self.inherited, report_of(plan));
+                self.children.fork_self(child, || on_its_own(|| wait::run(waits, inherited, report)))
+            }
+            None => keeper::start(plan, child, &mut self.children, &mut self.link, self.inherited),
         };
         match started {
             Ok(()) => {
@@ -235,13 +263,30 @@ impl<'p> Supervisor<'p> {
         }
     }
 
+    fn spawn_program(
+        &mut self,
+        child: ChildId,
+        planned: &Planned,
+        program: &Program,
+        is_server: bool,
+    ) -> Result<(), Refusal> {
+        if program.writes_environment && self.written.is_none() {
+            let refuse = |errno| Refusal { step: StartStep::Fork, errno: errno as i32 };
+            self.written = Some(Written::new().map_err(refuse)?);
+        }
+        let passed = self.written.as_ref().filter(|_| program.writes_environment).map(Written::writer);
+        let program = self.told_of_failure(planned, program);
+        let terminal = self.terminal.as_ref().filter(|_| is_server);
+        self.children.spawn(child, &program, terminal, passed)
+    }
+
     /// The `on-failure` hook learns which hook failed, and how (§6.7).
-    fn told_of_failure<'a>(&self, planned: &'a Planned) -> Cow<'a, Program> {
+    fn told_of_failure<'a>(&self, planned: &Planned, program: &'a Program) -> Cow<'a, Program> {
         let failed = self.failed.filter(|_| planned.phase == plan::ON_FAILURE);
-        let Some((failed, ending)) = failed else { return Cow::Borrowed(&planned.program) };
+        let Some((failed, ending)) = failed else { return Cow::Borrowed(program) };
         let hook = self.plan.get(failed).map_or("", |planned| planned.label.as_str());
         let code = exit::of_ending(ending).to_string();
-        let mut program = planned.program.clone();
+        let mut program = program.clone();
         program.extra.extend(exec::assignment("APP_INIT_FAILED_HOOK", hook.as_bytes()));
         program.extra.extend(exec::assignment("APP_INIT_FAILED_CODE", code.as_bytes()));
         Cow::Owned(program)
@@ -270,11 +315,11 @@ impl<'p> Supervisor<'p> {
         if let Some(signal) = signals::pending().into_iter().find(stops) {
             return Some(Event::Signal(signal));
         }
-        let planned = self.plan.get(child)?;
+        let program = self.plan.get(child).and_then(Planned::program)?;
         if let Some(link) = &self.link {
             link.hush();
         }
-        Some(not_started(child, planned.program.execute(self.inherited, None)))
+        Some(not_started(child, program.execute(self.inherited, None)))
     }
 
     /// ^Z below a shell: the shell gets the terminal and its prompt, and when it continues app-init the server goes on.
@@ -292,7 +337,8 @@ impl<'p> Supervisor<'p> {
 
     fn exit(&mut self, outcome: Outcome) {
         let one_hook = self.rules.mode == Mode::HookOnly;
-        self.code = Some(exit::of_outcome(outcome, one_hook, &self.plan.success_codes));
+        self.code = exit::of_outcome(outcome, one_hook, &self.plan.success_codes);
+        self.end = Some(outcome);
         if let Some(terminal) = &self.terminal {
             terminal.take_back();
         }
@@ -310,6 +356,19 @@ impl<'p> Supervisor<'p> {
             output::leave_message(path, &format!("{text}\n"));
         }
     }
+}
+
+/// How much is said of waiting.
+fn report_of(plan: &Plan) -> wait::Report {
+    let text = plan.log.format == LogFormat::Text;
+    wait::Report { quiet: plan.log.level < log::LevelFilter::Warn, terminal: text && std::io::stderr().is_terminal() }
+}
+
+/// The life of one of app-init's own processes: what was inherited for the server is none of its business.
+fn on_its_own(work: impl FnOnce() -> u8) -> u8 {
+    descriptors::close_inherited(&[]);
+    descriptors::let_go(0);
+    work()
 }
 
 fn not_started(child: ChildId, refusal: Refusal) -> Event {

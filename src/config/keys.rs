@@ -1,93 +1,339 @@
-//! `app-init.toml` as it is written: every key there is, with its type. Defaults are the plan's business.
+//! `app-init.toml` as it is written: every key there is, with its type and what it means. Defaults are the plan's
+//! business. The comments are what an editor shows, by the schema that is made from here.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Deserialize;
-
-use super::values::{HookOutput, LogFormat, Named, RewriteRule, ServerMode, SignalName, Span, Umask, Word};
+use super::read::{Nested, NestedList, NestedMap, Read, table};
+use super::value::{Table, Value};
+use super::values::{
+    Condition, FileMode, HookOutput, LimitValue, LogFormat, Named, OneOrTable, OomScore, Prefer, RewriteRule,
+    ServerMode, SignalName, Span, Umask, Word,
+};
 use crate::machine::{OnFailure, OnStop, SignalTarget};
+use crate::prepare::Recursive;
+use crate::wait::OnTimeout;
 
-/// The keys outside of any table, and the tables, which are read on their own.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Top {
-    pub workdir: Option<PathBuf>,
-    pub umask: Option<Umask>,
-    pub hooks_dir: Option<PathBuf>,
-    pub strict: Option<bool>,
-    pub env: toml::Table,
-    pub hooks: toml::Table,
-    pub server: toml::Table,
-    pub stop: toml::Table,
-    pub log: toml::Table,
-}
-
-/// `[env]`: both are maps from names to values.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EnvTables {
-    pub defaults: toml::Table,
-    pub set: toml::Table,
-}
-
+/// `env.defaults` and `env.set`.
 pub type Variables = BTreeMap<String, String>;
 
-/// `[hooks.NAME]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Hook {
-    pub timeout: Option<Span>,
-    pub stop_timeout: Option<Span>,
-    pub on_failure: Option<Named<OnFailure>>,
-    pub on_stop: Option<Named<OnStop>>,
-    pub run: Vec<toml::Table>,
+table! {
+    /// The keys outside of any table, and the tables.
+    pub struct Top {
+        /// Where hooks and server run, and where .docker is looked for.
+        pub workdir: Option<PathBuf>,
+        /// Who hooks and server run as: NAME, NAME:GROUP, UID or UID:GID.
+        pub user: Option<String>,
+        /// The group that app-init itself has to run with.
+        pub require_gid: Option<u32>,
+        /// The file mode creation mask, in octal digits.
+        pub umask: Option<Umask>,
+        /// A Python virtual environment to use.
+        pub virtualenv: Option<PathBuf>,
+        /// Give a uid without an entry one in /etc/passwd.
+        pub passwd_entry: Option<bool>,
+        /// Where the hooks are.
+        pub hooks_dir: Option<PathBuf>,
+        /// Make warnings faults.
+        pub strict: Option<bool>,
+        /// The application's environment.
+        pub env: Nested<Env>,
+        /// What has to be there before the deploy hooks run.
+        pub wait: NestedList<Wait>,
+        /// What app-init sets right before anything runs.
+        pub prepare: NestedList<Prepare>,
+        /// Settings of hooks, by their names.
+        pub hooks: NestedMap<Hook>,
+        /// The server.
+        pub server: Nested<Server>,
+        /// How stopping goes.
+        pub stop: Nested<Stop>,
+        /// What app-init itself says.
+        pub log: Nested<Log>,
+        /// What bounds the server and the hooks.
+        pub limits: Nested<Limits>,
+        /// Other servers of the same image, each chosen by its name as the first argument.
+        pub role: Roles,
+    }
 }
 
-/// `[[hooks.NAME.run]]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HookRun {
-    pub command: Vec<Word>,
-    pub timeout: Option<Span>,
-    pub stop_timeout: Option<Span>,
-    pub on_failure: Option<Named<OnFailure>>,
-    pub on_stop: Option<Named<OnStop>>,
+/// `[role.NAME]`: each is a file of its own, laid over the rest of this one when it is chosen.
+#[derive(Clone, Debug, Default)]
+pub struct Roles(pub Table);
+
+impl Read for Roles {
+    fn read(value: Value) -> Result<Self, String> {
+        Table::read(value).map(Roles)
+    }
+
+    fn schema() -> String {
+        "{\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#\"}}".to_owned()
+    }
 }
 
-/// `[server]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Server {
-    pub command: Option<Vec<Word>>,
-    pub args: Vec<Word>,
-    pub mode: Option<Named<ServerMode>>,
-    pub stop_signal: Option<SignalName>,
-    pub stop_timeout: Option<Span>,
-    pub signal_target: Option<Named<SignalTarget>>,
-    pub rewrite: Option<Vec<RewriteRule>>,
-    pub success_codes: Option<Vec<u8>>,
-    pub run_timeout: Option<Span>,
-    pub run_timeout_signal: Option<SignalName>,
+table! {
+    /// `[env]`
+    pub struct Env {
+        /// Variables that are set where they are not set yet.
+        pub defaults: Table,
+        /// Files with NAME=value lines.
+        pub files: Vec<OneOrTable<EnvFile>>,
+        /// A directory with a file for each variable.
+        pub vars_dir: Option<PathBuf>,
+        /// Variables that nobody may read in what app-init says, and that may come from a file.
+        pub secrets: Vec<OneOrTable<Secret>>,
+        /// Variables that are set in any case.
+        pub set: Table,
+        /// Variables that are set to the first path that is there.
+        pub first_file: BTreeMap<String, Vec<PathBuf>>,
+        /// Directories to search for programs before those of PATH.
+        pub path_prepend: Vec<String>,
+        /// Variables that are taken away.
+        pub unset: Vec<String>,
+        /// Variables that have to be set and not empty.
+        pub require: Vec<String>,
+    }
 }
 
-/// `[stop]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Stop {
-    pub signals: Option<Vec<SignalName>>,
-    pub timeout: Option<Span>,
-    pub drain: Option<Span>,
-    pub leftovers: Option<Span>,
-    pub budget: Option<Span>,
+table! {
+    /// An element of `env.files` that is a table.
+    pub struct EnvFile {
+        /// The file.
+        pub path: PathBuf,
+        /// It need not be there.
+        pub optional: bool,
+    }
 }
 
-/// `[log]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Log {
-    pub level: Option<Named<log::LevelFilter>>,
-    pub format: Option<Named<LogFormat>>,
-    pub hook_output: Option<Named<HookOutput>>,
-    pub termination_file: Option<PathBuf>,
+table! {
+    /// An element of `env.secrets` that is a table.
+    pub struct Secret {
+        /// The variable.
+        pub name: String,
+        /// The file that holds its value, where NAME_FILE names none.
+        pub file: Option<PathBuf>,
+        /// It need not be there.
+        pub optional: bool,
+        /// Which of the two counts where both are set.
+        pub prefer: Option<Named<Prefer>>,
+    }
+}
+
+table! {
+    /// `[[wait]]`
+    pub struct Wait {
+        /// HOST:PORT, tcp://HOST:PORT, http://…, unix:PATH, file:PATH, or the URL of a service.
+        pub target: Option<String>,
+        /// A command that exits with 0 when it is there.
+        pub command: Vec<Word>,
+        /// How long to wait; 0: for ever.
+        pub timeout: Option<Span>,
+        /// The pause after the first attempt; it doubles up to 5 s.
+        pub interval: Option<Span>,
+        /// What comes of it when the time is over.
+        pub on_timeout: Option<Named<OnTimeout>>,
+        /// When to wait at all.
+        pub when: Vec<Condition>,
+    }
+}
+
+table! {
+    /// `[[prepare]]`
+    pub struct Prepare {
+        /// A directory, which is made when it is missing.
+        pub dir: Option<String>,
+        /// The directory's mode, in octal digits.
+        pub mode: Option<FileMode>,
+        /// When the owner of the directory's content is set too.
+        pub recursive: Option<Named<Recursive>>,
+        /// Files to remove.
+        pub remove: Vec<String>,
+        /// A file or a tree to copy.
+        pub copy: Option<String>,
+        /// Where to copy it.
+        pub to: Option<String>,
+        /// Replace files that are there.
+        pub overwrite: Option<bool>,
+        /// USER or USER:GROUP.
+        pub owner: Option<String>,
+        /// The application cannot run without it.
+        pub required: bool,
+        /// When to do it.
+        pub when: Vec<Condition>,
+    }
+}
+
+table! {
+    /// `[hooks.NAME]`
+    pub struct Hook {
+        /// How long a command may take; 0: as long as it likes.
+        pub timeout: Option<Span>,
+        /// From TERM to KILL after that.
+        pub stop_timeout: Option<Span>,
+        /// What a failure means for the boot.
+        pub on_failure: Option<Named<OnFailure>>,
+        /// What a stop request means for a command that runs.
+        pub on_stop: Option<Named<OnStop>>,
+        /// Who it runs as.
+        pub user: Option<String>,
+        /// When it runs: all conditions must hold.
+        pub when: Option<Vec<Condition>>,
+        /// A command that exits with 0 when there is nothing to do.
+        pub skip_if: Option<Vec<Word>>,
+        /// How a command that failed is tried again.
+        pub retry: Option<Retry>,
+        /// Commands without a file.
+        pub run: NestedList<HookRun>,
+    }
+}
+
+table! {
+    /// `[[hooks.NAME.run]]`
+    pub struct HookRun {
+        /// The command.
+        pub command: Vec<Word>,
+        /// How long it may take; 0: as long as it likes.
+        pub timeout: Option<Span>,
+        /// From TERM to KILL after that.
+        pub stop_timeout: Option<Span>,
+        /// What a failure means for the boot.
+        pub on_failure: Option<Named<OnFailure>>,
+        /// What a stop request means while it runs.
+        pub on_stop: Option<Named<OnStop>>,
+        /// Who it runs as.
+        pub user: Option<String>,
+        /// When it runs: all conditions must hold.
+        pub when: Option<Vec<Condition>>,
+        /// A command that exits with 0 when there is nothing to do.
+        pub skip_if: Option<Vec<Word>>,
+        /// How it is tried again when it failed.
+        pub retry: Option<Retry>,
+    }
+}
+
+table! {
+    /// `retry` of a hook.
+    pub struct Retry {
+        /// How often, after the first time.
+        pub max: u16,
+        /// The pause before the first retry; it doubles.
+        pub backoff: Option<Span>,
+        /// The longest pause.
+        pub max_backoff: Option<Span>,
+        /// Only after these exit codes; empty: after every failure.
+        pub on_codes: Vec<u8>,
+    }
+}
+
+table! {
+    /// `[server]`
+    pub struct Server {
+        /// The server's command; arguments of the container are appended.
+        pub command: Option<Vec<Word>>,
+        /// Arguments between the command and those of the container.
+        pub args: Vec<Word>,
+        /// Whether app-init stays or is replaced by the server.
+        pub mode: Option<Named<ServerMode>>,
+        /// What asks the server to stop.
+        pub stop_signal: Option<SignalName>,
+        /// From that to KILL; 0: as long as the platform allows.
+        pub stop_timeout: Option<Span>,
+        /// Whom signals go to.
+        pub signal_target: Option<Named<SignalTarget>>,
+        /// Signals that are handed on as others: FROM:TO.
+        pub rewrite: Option<Vec<RewriteRule>>,
+        /// Final codes that become 0.
+        pub success_codes: Option<Vec<u8>>,
+        /// How long the server may live.
+        pub run_timeout: Option<Span>,
+        /// What it is sent then.
+        pub run_timeout_signal: Option<SignalName>,
+    }
+}
+
+table! {
+    /// `[stop]`
+    pub struct Stop {
+        /// The signals that are stop requests.
+        pub signals: Option<Vec<SignalName>>,
+        /// From a stop request to KILL for a hook that runs.
+        pub timeout: Option<Span>,
+        /// How long the server keeps serving after pre-stop.
+        pub drain: Option<Span>,
+        /// How long processes that outlive the server may take.
+        pub leftovers: Option<Span>,
+        /// What the platform gives from its stop request to its KILL.
+        pub budget: Option<Span>,
+    }
+}
+
+table! {
+    /// `[log]`
+    pub struct Log {
+        /// How much app-init says.
+        pub level: Option<Named<log::LevelFilter>>,
+        /// How its lines look.
+        pub format: Option<Named<LogFormat>>,
+        /// Where announcements and the standard output of hooks go.
+        pub hook_output: Option<Named<HookOutput>>,
+        /// Takes the reason of the end, where it exists.
+        pub termination_file: Option<PathBuf>,
+    }
+}
+
+table! {
+    /// `[limits]`: resource limits by the names of getrlimit(2), and what else bounds a process.
+    pub struct Limits {
+        /// Bytes of address space.
+        pub r#as: Option<LimitValue>,
+        /// Bytes of a core file.
+        pub core: Option<LimitValue>,
+        /// Seconds of processor time.
+        pub cpu: Option<LimitValue>,
+        /// Bytes of data.
+        pub data: Option<LimitValue>,
+        /// Bytes of a file.
+        pub fsize: Option<LimitValue>,
+        /// File locks.
+        pub locks: Option<LimitValue>,
+        /// Bytes locked into memory.
+        pub memlock: Option<LimitValue>,
+        /// Bytes in message queues.
+        pub msgqueue: Option<LimitValue>,
+        /// 20 minus the lowest nice value.
+        pub nice: Option<LimitValue>,
+        /// Open files.
+        pub nofile: Option<LimitValue>,
+        /// Processes of the user.
+        pub nproc: Option<LimitValue>,
+        /// Bytes in memory; no kernel counts them any more.
+        pub rss: Option<LimitValue>,
+        /// Real-time priority.
+        pub rtprio: Option<LimitValue>,
+        /// Microseconds of real-time work without a system call.
+        pub rttime: Option<LimitValue>,
+        /// Signals waiting to be delivered.
+        pub sigpending: Option<LimitValue>,
+        /// Bytes of stack.
+        pub stack: Option<LimitValue>,
+        /// Nothing gains privileges by being executed.
+        pub no_new_privileges: Option<bool>,
+        /// From -1000 to 1000: who is killed first when memory runs out.
+        pub oom_score_adj: Option<OomScore>,
+    }
+}
+
+impl Read for Retry {
+    fn read(value: Value) -> Result<Self, String> {
+        use super::read::Keys;
+        let mut retry = Retry::default();
+        for (key, value) in Table::read(value)? {
+            retry.set(&key, value).map_err(|fault| format!("{key}: {fault}"))?;
+        }
+        Ok(retry)
+    }
+
+    fn schema() -> String {
+        super::read::schema_of::<Retry>()
+    }
 }

@@ -1,15 +1,24 @@
 //! `app-init.toml`: found, read, checked for form. What the values mean together is the plan's business.
 
+pub mod condition;
 pub mod duration;
 pub mod expand;
 mod fault;
 pub mod keys;
 mod layers;
-mod section;
+pub mod literal;
+pub mod read;
+pub mod value;
 pub mod values;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::mem::take;
+use std::path::{Path, PathBuf};
+
+use keys::Variables;
+use read::{Keys, Read};
+use value::{Table, Value};
+use values::OneOrTable;
 
 pub use fault::Fault;
 pub use layers::Layers;
@@ -22,52 +31,190 @@ pub const APPLICATION_FILE: &str = ".docker/app-init.toml";
 /// Everything that was configured; what was not is `None` or empty.
 #[derive(Debug, Default)]
 pub struct Config {
+    /// Its tables are empty here: they are the fields below.
     pub top: keys::Top,
-    pub defaults: keys::Variables,
-    pub set: keys::Variables,
+    pub env: Env,
+    pub waits: Vec<keys::Wait>,
+    pub preparations: Vec<keys::Prepare>,
     pub hooks: BTreeMap<String, (keys::Hook, Vec<keys::HookRun>)>,
     pub server: keys::Server,
     pub stop: keys::Stop,
     pub log: keys::Log,
+    pub limits: keys::Limits,
 }
 
-/// Turns the files into their types.
+/// `[env]`
+#[derive(Debug, Default)]
+pub struct Env {
+    pub defaults: Variables,
+    pub files: Vec<keys::EnvFile>,
+    pub vars_dir: Option<PathBuf>,
+    pub secrets: Vec<keys::Secret>,
+    pub set: Variables,
+    pub first_file: BTreeMap<String, Vec<PathBuf>>,
+    pub path_prepend: Vec<String>,
+    pub unset: Vec<String>,
+    pub require: Vec<String>,
+}
+
+/// Turns the files into their types. Roles are laid over them before ([`Layers::choose_role`]); those that were not
+/// chosen are looked at all the same, so that a mistake shows before its role is started.
 #[must_use]
-pub fn interpret(layers: &Layers, faults: &mut Vec<Fault>) -> Config {
-    let mut top: keys::Top = section::read(layers, "", layers.table.clone(), faults);
-    let take = std::mem::take::<toml::Table>;
-    let env: keys::EnvTables = section::read(layers, "env", take(&mut top.env), faults);
-    let mut hooks = BTreeMap::new();
-    for (name, table) in take(&mut top.hooks) {
-        let path = format!("hooks.{name}");
-        let toml::Value::Table(table) = table else {
-            faults.push(layers.fault(&path, format!("expected a table; write [{path}]")));
+pub fn interpret(layers: &Layers, reserved: &[&str], faults: &mut Vec<Fault>) -> Config {
+    let mut reader = Reader { layers, faults };
+    let (config, roles) = reader.whole("", layers.table.clone());
+    for (name, role) in roles {
+        let path = format!("role.{name}");
+        if reserved.contains(&name.as_str()) {
+            reader.fault(&path, "is a command of app-init, so no argument could choose it; name the role differently");
+        }
+        let Value::Table(role) = role else {
+            reader.fault(&path, format!("expected a table; write [{path}]"));
             continue;
         };
-        let mut hook: keys::Hook = section::read(layers, &path, table, faults);
-        let runs = std::mem::take(&mut hook.run).into_iter().enumerate();
-        let runs = runs.map(|(place, run)| section::read(layers, &format!("{path}.run[{place}]"), run, faults));
-        let runs: Vec<keys::HookRun> = runs.collect();
-        for (place, run) in runs.iter().enumerate() {
-            if run.command.is_empty() {
-                faults.push(layers.fault(
-                    &format!("{path}.run[{place}]"),
-                    "has no command; write command = [\"program\", \"argument\"]",
-                ));
+        for key in ["role", "strict"].into_iter().filter(|key| role.contains_key(*key)) {
+            reader.fault(&format!("{path}.{key}"), "is not for a role; write it at the top of the file");
+        }
+        reader.whole(&path, role);
+    }
+    config
+}
+
+/// Reads the parts of one file, or of one role.
+struct Reader<'a> {
+    layers: &'a Layers,
+    faults: &'a mut Vec<Fault>,
+}
+
+impl Reader<'_> {
+    /// The configuration in `table`, which stands at `path`, and the roles in it.
+    fn whole(&mut self, path: &str, table: Table) -> (Config, Table) {
+        let at = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        let mut top: keys::Top = self.section(path, table);
+        let roles = take(&mut top.role.0);
+        let config = Config {
+            env: self.env(&at("env"), take(&mut top.env.table)),
+            waits: self.list(&at("wait"), take(&mut top.wait.tables)),
+            preparations: self.list(&at("prepare"), take(&mut top.prepare.tables)),
+            hooks: self.hooks(&at("hooks"), take(&mut top.hooks.tables)),
+            server: self.section(&at("server"), take(&mut top.server.table)),
+            stop: self.section(&at("stop"), take(&mut top.stop.table)),
+            log: self.section(&at("log"), take(&mut top.log.table)),
+            limits: self.section(&at("limits"), take(&mut top.limits.table)),
+            top,
+        };
+        (config, roles)
+    }
+
+    fn fault(&mut self, key: &str, what: impl Into<String>) {
+        self.faults.push(self.layers.fault(key, what));
+    }
+
+    /// Each key on its own, so that each that is wrong is reported.
+    fn section<T: Keys>(&mut self, path: &str, table: Table) -> T {
+        let mut section = T::default();
+        for (key, value) in table {
+            if let Err(fault) = section.set(&key, value) {
+                let path = if path.is_empty() { key } else { format!("{path}.{key}") };
+                self.fault(&path, fault);
             }
         }
-        hooks.insert(name, (hook, runs));
+        section
     }
-    Config {
-        defaults: section::read_strings(layers, "env.defaults", env.defaults, faults),
-        set: section::read_strings(layers, "env.set", env.set, faults),
-        hooks,
-        server: section::read(layers, "server", take(&mut top.server), faults),
-        stop: section::read(layers, "stop", take(&mut top.stop), faults),
-        log: section::read(layers, "log", take(&mut top.log), faults),
-        top,
+
+    fn list<T: Keys>(&mut self, path: &str, tables: Vec<Table>) -> Vec<T> {
+        let read = |(place, table)| self.section(&format!("{path}[{place}]"), table);
+        tables.into_iter().enumerate().map(read).collect()
+    }
+
+    /// A table of strings under names for variables.
+    fn variables(&mut self, path: &str, table: Table) -> Variables {
+        let mut variables = Variables::new();
+        for (name, value) in table {
+            let path = format!("{path}.{name}");
+            match String::read(value) {
+                Ok(_) if !expand::is_name(&name) => self.fault(&path, NO_NAME),
+                Ok(value) => drop(variables.insert(name, value)),
+                Err(fault) => self.fault(&path, fault),
+            }
+        }
+        variables
+    }
+
+    fn env(&mut self, path: &str, table: Table) -> Env {
+        let env: keys::Env = self.section(path, table);
+        let defaults = self.variables(&format!("{path}.defaults"), env.defaults);
+        let set = self.variables(&format!("{path}.set"), env.set);
+        let mut files = Vec::new();
+        for (place, file) in env.files.into_iter().enumerate() {
+            let path = format!("{path}.files[{place}]");
+            let file = match file {
+                OneOrTable::One(path) => keys::EnvFile { path: path.into(), optional: false },
+                OneOrTable::Table(table, _) => self.section(&path, table),
+            };
+            if file.path.as_os_str().is_empty() {
+                self.fault(&path, "has no path; write { path = \".env\" }");
+            }
+            files.push(file);
+        }
+        let mut secrets = Vec::new();
+        for (place, secret) in env.secrets.into_iter().enumerate() {
+            let path = format!("{path}.secrets[{place}]");
+            let secret = match secret {
+                OneOrTable::One(name) => keys::Secret { name, ..keys::Secret::default() },
+                OneOrTable::Table(table, _) => self.section(&path, table),
+            };
+            if !expand::is_name(&secret.name) {
+                let what = format!("`{}` is no name for a variable; write {{ name = \"DB_PASSWORD\" }}", secret.name);
+                self.fault(&path, what);
+            }
+            secrets.push(secret);
+        }
+        for (name, _) in env.first_file.iter().filter(|(name, _)| !expand::is_name(name)) {
+            self.fault(&format!("{path}.first_file.{name}"), NO_NAME);
+        }
+        for key in ["unset", "require"] {
+            let names = if key == "unset" { &env.unset } else { &env.require };
+            for name in names.iter().filter(|name| !expand::is_name(name)) {
+                self.fault(&format!("{path}.{key}"), format!("`{name}` {NO_NAME}"));
+            }
+        }
+        Env {
+            defaults,
+            files,
+            vars_dir: env.vars_dir,
+            secrets,
+            set,
+            first_file: env.first_file,
+            path_prepend: env.path_prepend,
+            unset: env.unset,
+            require: env.require,
+        }
+    }
+
+    fn hooks(&mut self, path: &str, tables: Table) -> BTreeMap<String, (keys::Hook, Vec<keys::HookRun>)> {
+        let mut hooks = BTreeMap::new();
+        for (name, table) in tables {
+            let path = format!("{path}.{name}");
+            let Value::Table(table) = table else {
+                self.fault(&path, format!("expected a table; write [{path}]"));
+                continue;
+            };
+            let mut hook: keys::Hook = self.section(&path, table);
+            let runs: Vec<keys::HookRun> = self.list(&format!("{path}.run"), take(&mut hook.run.tables));
+            for (place, run) in runs.iter().enumerate() {
+                if run.command.is_empty() {
+                    let path = format!("{path}.run[{place}]");
+                    self.fault(&path, "has no command; write command = [\"program\", \"argument\"]");
+                }
+            }
+            hooks.insert(name, (hook, runs));
+        }
+        hooks
     }
 }
+
+const NO_NAME: &str = "is no name for a variable; use letters, digits and _, and no digit first";
 
 /// Whether there is any file to read. One that may not be looked at counts as one: reading it says why.
 #[must_use]

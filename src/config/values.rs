@@ -1,12 +1,16 @@
 //! The types of values in `app-init.toml`, and of the options that mean the same.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
-use serde::de::Error;
-use serde::{Deserialize, Deserializer};
-
+use super::condition::Test;
 use super::duration;
+use super::expand::{self, Lookup};
+use super::read::{Keys, Read, expected, schema_of};
+use super::value::{Table, Value};
 use crate::machine::{OnFailure, OnStop, Rewrite, Signal, SignalTarget};
+use crate::prepare::Recursive;
+use crate::wait::OnTimeout;
 
 /// How the server is run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,12 +33,94 @@ pub enum HookOutput {
     Stderr,
 }
 
+/// Which of a variable and its file counts where both are set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Prefer {
+    File,
+    Variable,
+}
+
+/// An element of a list that is a string, or a table with more to say.
+#[derive(Clone, PartialEq, Debug)]
+pub enum OneOrTable<T> {
+    One(String),
+    Table(Table, PhantomData<T>),
+}
+
+impl<T: Keys> Read for OneOrTable<T> {
+    fn read(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Text(text) => Ok(OneOrTable::One(text)),
+            Value::Table(table) => Ok(OneOrTable::Table(table, PhantomData)),
+            other => Err(expected("a string or a table", &other)),
+        }
+    }
+
+    fn schema() -> String {
+        format!("{{\"anyOf\": [{}, {}]}}", String::schema(), schema_of::<T>())
+    }
+}
+
+/// One condition of `when`: a test, or a list of which one must hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Condition(pub Vec<Test>);
+
+impl Condition {
+    /// Whether it holds for this environment and this command line of the server.
+    pub fn holds(&self, environment: &impl Lookup, argv: &[Vec<u8>]) -> bool {
+        self.0.iter().any(|test| test.holds(environment, argv))
+    }
+}
+
+impl Read for Condition {
+    fn read(value: Value) -> Result<Self, String> {
+        let tests = match value {
+            Value::Text(test) => vec![test],
+            Value::List(_) => Vec::read(value)?,
+            other => {
+                return Err(expected(
+                    "a condition like \"env:NAME\", or a list of them of which one must hold",
+                    &other,
+                ));
+            }
+        };
+        tests.iter().map(|test| Test::parse(test)).collect::<Result<_, _>>().map(Condition)
+    }
+
+    fn schema() -> String {
+        one_or_list()
+    }
+}
+
 /// One element of an argument list.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(untagged, expecting = "expected a string, or a list of strings (an optional group)")]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Word {
     One(String),
     Optional(Vec<String>),
+}
+
+impl Read for Word {
+    fn read(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Text(_) => String::read(value).map(Word::One),
+            Value::List(_) => Vec::read(value).map(Word::Optional),
+            other => Err(expected("a string, or a list of strings (an optional group)", &other)),
+        }
+    }
+
+    fn schema() -> String {
+        one_or_list()
+    }
+}
+
+/// A string, or a list of strings.
+fn one_or_list() -> String {
+    format!("{{\"anyOf\": [{}, {}]}}", String::schema(), Vec::<String>::schema())
+}
+
+/// A string or a number that does not fit into JSON Schema's own words.
+fn text_or_number() -> String {
+    "{\"type\": [\"string\", \"integer\"]}".to_owned()
 }
 
 /// A value that is one of a few words.
@@ -55,8 +141,21 @@ impl Choice for HookOutput {
     const CHOICES: &'static [(&'static str, Self)] = &[("stdout", HookOutput::Stdout), ("stderr", HookOutput::Stderr)];
 }
 
+impl Choice for Prefer {
+    const CHOICES: &'static [(&'static str, Self)] = &[("file", Prefer::File), ("variable", Prefer::Variable)];
+}
+
 impl Choice for OnFailure {
     const CHOICES: &'static [(&'static str, Self)] = &[("abort", OnFailure::Abort), ("continue", OnFailure::Continue)];
+}
+
+impl Choice for OnTimeout {
+    const CHOICES: &'static [(&'static str, Self)] = &[("abort", OnTimeout::Abort), ("continue", OnTimeout::Continue)];
+}
+
+impl Choice for Recursive {
+    const CHOICES: &'static [(&'static str, Self)] =
+        &[("never", Recursive::Never), ("if-top-differs", Recursive::IfTopDiffers), ("always", Recursive::Always)];
 }
 
 impl Choice for OnStop {
@@ -79,37 +178,79 @@ impl Choice for log::LevelFilter {
     ];
 }
 
-/// A [`Choice`], as serde reads it.
+/// A [`Choice`], as a key has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Named<T>(pub T);
 
-impl<'de, T: Choice> Deserialize<'de> for Named<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        let known = T::CHOICES.iter().find(|(name, _)| *name == word);
-        known.map(|&(_, value)| Named(value)).ok_or_else(|| {
-            let choices: Vec<_> = T::CHOICES.iter().map(|(name, _)| format!("`{name}`")).collect();
-            D::Error::custom(format!("`{word}` is not known; write {}", choices.join(" or ")))
+impl<T: Choice> Named<T> {
+    /// Reads one of the words.
+    ///
+    /// # Errors
+    ///
+    /// Every other word, with those that there are.
+    pub fn parse(word: &str) -> Result<T, String> {
+        let known = T::CHOICES.iter().find(|(known, _)| *known == word);
+        known.map(|&(_, value)| value).ok_or_else(|| {
+            let choices: Vec<_> = T::CHOICES.iter().map(|(known, _)| *known).collect();
+            format!("`{word}` is not known; write {}", choices.join(", "))
         })
     }
 }
 
-/// A duration: a string, or a number of seconds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Span(pub Duration);
+impl<T: Choice> Read for Named<T> {
+    fn read(value: Value) -> Result<Self, String> {
+        Named::parse(&String::read(value)?).map(Named)
+    }
 
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a duration like \"500ms\", \"10s\", 10 or \"1m30s\"")]
-        enum Written {
-            Seconds(u64),
-            Text(String),
+    fn schema() -> String {
+        let choices: Vec<String> = T::CHOICES.iter().map(|(known, _)| format!("\"{known}\"")).collect();
+        format!("{{\"enum\": [{}]}}", choices.join(", "))
+    }
+}
+
+/// A duration: a string, or a number of seconds; a string may have variables in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Span {
+    Fixed(Duration),
+    Expanded(String),
+}
+
+impl Span {
+    /// The duration, with what `lookup` knows of its variables.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`expand::expand`], and what gives no duration: it is not repeated, since a value may be a secret.
+    pub fn resolve(&self, lookup: &impl Lookup) -> Result<Duration, String> {
+        match self {
+            Span::Fixed(duration) => Ok(*duration),
+            Span::Expanded(text) => {
+                let bytes = expand::expand(text, lookup)?;
+                let parsed = std::str::from_utf8(&bytes).ok().and_then(|text| duration::parse(text).ok());
+                parsed.ok_or_else(|| {
+                    format!("`{text}` does not give a duration; its value must be like 500ms, 10s, 10 or 1m30s")
+                })
+            }
         }
-        match Written::deserialize(deserializer)? {
-            Written::Seconds(seconds) => Ok(Span(Duration::from_secs(seconds))),
-            Written::Text(text) => duration::parse(&text).map(Span).map_err(D::Error::custom),
+    }
+}
+
+impl Read for Span {
+    fn read(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Number(seconds) => {
+                let seconds =
+                    u64::try_from(seconds).map_err(|_| expected("a duration, which is not negative", &value))?;
+                Ok(Span::Fixed(Duration::from_secs(seconds)))
+            }
+            Value::Text(text) if text.contains("${") => Ok(Span::Expanded(text)),
+            Value::Text(text) => duration::parse(&text).map(Span::Fixed),
+            other => Err(expected("a duration like \"500ms\", \"10s\", 10 or \"1m30s\"", &other)),
         }
+    }
+
+    fn schema() -> String {
+        text_or_number()
     }
 }
 
@@ -117,19 +258,18 @@ impl<'de> Deserialize<'de> for Span {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SignalName(pub Signal);
 
-impl<'de> Deserialize<'de> for SignalName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a signal like \"TERM\", \"RTMIN+3\" or 15")]
-        enum Written {
-            Number(i32),
-            Name(String),
-        }
-        let text = match Written::deserialize(deserializer)? {
-            Written::Number(number) => number.to_string(),
-            Written::Name(name) => name,
+impl Read for SignalName {
+    fn read(value: Value) -> Result<Self, String> {
+        let text = match value {
+            Value::Number(number) => number.to_string(),
+            Value::Text(name) => name,
+            other => return Err(expected("a signal like \"TERM\", \"RTMIN+3\" or 15", &other)),
         };
-        signal(&text).map(SignalName).map_err(D::Error::custom)
+        signal(&text).map(SignalName)
+    }
+
+    fn schema() -> String {
+        text_or_number()
     }
 }
 
@@ -146,9 +286,13 @@ pub fn signal(text: &str) -> Result<Signal, String> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RewriteRule(pub Rewrite);
 
-impl<'de> Deserialize<'de> for RewriteRule {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        rewrite(&String::deserialize(deserializer)?).map(RewriteRule).map_err(D::Error::custom)
+impl Read for RewriteRule {
+    fn read(value: Value) -> Result<Self, String> {
+        rewrite(&String::read(value)?).map(RewriteRule)
+    }
+
+    fn schema() -> String {
+        String::schema()
     }
 }
 
@@ -172,16 +316,87 @@ pub fn rewrite(text: &str) -> Result<Rewrite, String> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Umask(pub u32);
 
-impl<'de> Deserialize<'de> for Umask {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let refuse = |text: &str| {
-            D::Error::custom(format!("`{text}` is not a umask; write octal digits as a string, like \"0027\""))
+impl Read for Umask {
+    fn read(value: Value) -> Result<Self, String> {
+        let refuse = |text: &str| format!("`{text}` is not a umask; write octal digits as a string, like \"0027\"");
+        let text = value.as_text().map(str::to_owned).ok_or_else(|| refuse(&value.kind()))?;
+        octal(&text, 0o777).map(Umask).ok_or_else(|| refuse(&text))
+    }
+
+    fn schema() -> String {
+        "{\"type\": \"string\", \"pattern\": \"^[0-7]+$\"}".to_owned()
+    }
+}
+
+/// A file's mode, in octal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileMode(pub u32);
+
+impl Read for FileMode {
+    fn read(value: Value) -> Result<Self, String> {
+        let refuse = |text: &str| format!("`{text}` is not a mode; write octal digits as a string, like \"0750\"");
+        let text = value.as_text().map(str::to_owned).ok_or_else(|| refuse(&value.kind()))?;
+        octal(&text, 0o7777).map(FileMode).ok_or_else(|| refuse(&text))
+    }
+
+    fn schema() -> String {
+        Umask::schema()
+    }
+}
+
+fn octal(digits: &str, largest: u32) -> Option<u32> {
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+    u32::from_str_radix(digits, 8).ok().filter(|&number| plain && number <= largest)
+}
+
+/// A resource limit: a number for both, or `"soft:hard"`; `None` is unlimited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LimitValue {
+    pub soft: Option<u64>,
+    pub hard: Option<u64>,
+}
+
+impl Read for LimitValue {
+    fn read(value: Value) -> Result<Self, String> {
+        let text = match value {
+            Value::Number(number) => number.to_string(),
+            Value::Text(text) => text,
+            other => return Err(expected("a limit like 65536, \"1024:65536\" or \"unlimited\"", &other)),
         };
-        let text = String::deserialize(deserializer)?;
-        let octal = !text.is_empty() && text.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
-        match u32::from_str_radix(&text, 8) {
-            Ok(mask) if octal && mask <= 0o777 => Ok(Umask(mask)),
-            Ok(_) | Err(_) => Err(refuse(&text)),
+        let number = |word: &str| match word {
+            "unlimited" => Some(None),
+            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok().map(Some),
+            _ => None,
+        };
+        let (soft, hard) = text.split_once(':').unwrap_or((&text, &text));
+        match (number(soft), number(hard)) {
+            (Some(soft), Some(hard)) if soft.unwrap_or(u64::MAX) <= hard.unwrap_or(u64::MAX) => {
+                Ok(LimitValue { soft, hard })
+            }
+            (Some(_), Some(_)) => Err(format!("`{text}`: the soft limit is above the hard one; swap them")),
+            _ => Err(format!("`{text}` is not a limit; write 65536, \"1024:65536\" or \"unlimited\"")),
         }
+    }
+
+    fn schema() -> String {
+        text_or_number()
+    }
+}
+
+/// What makes the kernel's OOM killer choose this process earlier (1000) or later (-1000); proc(5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OomScore(pub i16);
+
+impl Read for OomScore {
+    fn read(value: Value) -> Result<Self, String> {
+        let fits = match value {
+            Value::Number(score) => i16::try_from(score).ok().filter(|score| (-1000..=1000).contains(score)),
+            Value::Text(_) | Value::Truth(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => None,
+        };
+        fits.map(OomScore).ok_or_else(|| expected("a number from -1000 to 1000", &value))
+    }
+
+    fn schema() -> String {
+        "{\"type\": \"integer\", \"minimum\": -1000, \"maximum\": 1000}".to_owned()
     }
 }

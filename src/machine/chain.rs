@@ -3,24 +3,38 @@
 use std::time::Duration;
 
 use super::news::{Action, Ending, Note, Recipient};
-use super::rules::{HookRule, List, Rules};
+use super::rules::{ChildId, HookRule, List, Rules};
 use super::signal::Signal;
 use super::time::{Uptime, due, earliest};
 
-/// A hook that runs: there is always exactly one live command.
+/// What the place in the list is at.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Step {
+    /// The command, or the question, runs.
+    Running,
+    /// It failed, and is started again then.
+    Pausing { until: Uptime },
+}
+
+/// A hook that runs.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Chain {
     list: List,
     /// The place of the command after this one.
     next: usize,
     hook: HookRule,
+    step: Step,
     started: Uptime,
+    /// How often it was started again.
+    retries: u16,
     /// Its time limit; gone once it was acted on.
     time_out_at: Option<Uptime>,
     /// It was asked to end; then KILL.
     kill_at: Option<Uptime>,
     /// Its time was over: it has failed, however it ends.
     timed_out: bool,
+    /// Somebody wants it to end: nothing of it is started any more.
+    asked_to_end: bool,
 }
 
 impl Chain {
@@ -36,29 +50,99 @@ impl Chain {
 
     fn start_at(list: List, place: usize, rules: &Rules, now: Uptime, out: &mut Vec<Action>) -> Option<Chain> {
         let hook = rules.list(list).get(place)?.clone();
-        out.push(Action::Announce(hook.child));
-        out.push(Action::Spawn(hook.child));
-        let time_out_at = hook.timeout.map(|limit| now.after(limit));
-        Some(Chain {
+        let mut chain = Chain {
             list,
             next: place.saturating_add(1),
+            step: Step::Running,
             hook,
             started: now,
-            time_out_at,
+            retries: 0,
+            time_out_at: None,
             kill_at: None,
             timed_out: false,
-        })
+            asked_to_end: false,
+        };
+        chain.run(now, out);
+        Some(chain)
     }
 
-    /// The rules of the command that runs.
+    fn run(&mut self, now: Uptime, out: &mut Vec<Action>) {
+        if !self.hook.helper && self.hook.skips.is_none() {
+            out.push(Action::Announce(self.hook.child));
+        }
+        out.push(Action::Spawn(self.hook.child));
+        self.step = Step::Running;
+        self.started = now;
+        self.time_out_at = self.hook.timeout.map(|limit| now.after(limit));
+        self.kill_at = None;
+        self.timed_out = false;
+    }
+
+    /// The rules of the command that the chain is at.
     pub fn hook(&self) -> &HookRule {
         &self.hook
     }
 
-    /// Asks the running command to end; KILL at `kill_at`, if that is ever.
-    pub fn ask_to_end(&mut self, signal: Signal, kill_at: Option<Uptime>, out: &mut Vec<Action>) {
+    /// The child that is alive now; `None` while the chain pauses.
+    pub fn alive(&self) -> Option<ChildId> {
+        match self.step {
+            Step::Running => Some(self.hook.child),
+            Step::Pausing { .. } => None,
+        }
+    }
+
+    /// A command runs, which may have changed something: not a question.
+    pub fn is_at_work(&self) -> bool {
+        self.step == Step::Running && self.hook.skips.is_none()
+    }
+
+    /// Takes the end of the child that is alive. `Some`: the command is over, with this ending; `None`: the chain goes on
+    /// with it. Nothing is started unless `may_start`.
+    pub fn take_end(&mut self, ending: Ending, may_start: bool, now: Uptime, out: &mut Vec<Action>) -> Option<Ending> {
+        let may_start = may_start && !self.asked_to_end;
+        if let Some(skips) = self.hook.skips {
+            if self.succeeded(ending) {
+                out.push(Action::Note(Note::NothingToDo { question: self.hook.child }));
+                self.next = self.next.saturating_add(usize::from(skips));
+            }
+            // Whatever else it says, there may be something to do.
+            self.timed_out = false;
+            return Some(Ending::Exited(0));
+        }
+        let Some(delay) = self.delay_before_retry(ending).filter(|_| may_start) else { return Some(ending) };
+        out.push(Action::Note(self.failure(ending, now)));
+        out.push(Action::Note(Note::Retrying { child: self.hook.child, delay }));
+        self.retries = self.retries.saturating_add(1);
         self.time_out_at = None;
-        self.kill_at = earliest(self.kill_at, kill_at);
+        self.kill_at = None;
+        self.step = Step::Pausing { until: now.after(delay) };
+        None
+    }
+
+    /// How long to wait before the command is tried again; `None`: it is not.
+    fn delay_before_retry(&self, ending: Ending) -> Option<Duration> {
+        let retry = self.hook.retry.as_ref().filter(|retry| self.retries < retry.max && !self.succeeded(ending))?;
+        let counts = match ending {
+            Ending::Exited(code) => retry.on_codes.is_empty() || retry.on_codes.contains(&code),
+            Ending::Killed { .. } => retry.on_codes.is_empty(),
+            // What is not there now will not be there in a second.
+            Ending::NotStarted { .. } => false,
+        };
+        let doubled = 1_u32.checked_shl(u32::from(self.retries)).unwrap_or(u32::MAX);
+        counts.then(|| retry.backoff.saturating_mul(doubled).min(retry.max_backoff))
+    }
+
+    /// Asks what runs to end; KILL at `kill_at`, if that is ever. Nothing more of this chain is started.
+    pub fn ask_to_end(&mut self, signal: Signal, kill_at: Option<Uptime>, out: &mut Vec<Action>) {
+        self.asked_to_end = true;
+        self.request_end(signal, kill_at, out);
+    }
+
+    fn request_end(&mut self, signal: Signal, kill_at: Option<Uptime>, out: &mut Vec<Action>) {
+        self.time_out_at = None;
+        if self.alive().is_some() {
+            self.kill_at = earliest(self.kill_at, kill_at);
+        }
         self.signal(signal, out);
         if signal != Signal::KILL {
             // A stopped process acts on nothing else.
@@ -73,6 +157,12 @@ impl Chain {
 
     /// Acts on the deadlines that have come.
     pub fn act_on_deadline(&mut self, now: Uptime, out: &mut Vec<Action>) {
+        if let Step::Pausing { until } = self.step
+            && until <= now
+        {
+            self.run(now, out);
+            return;
+        }
         if due(self.kill_at, now) {
             self.kill_at = None;
             out.push(Action::Note(Note::Slow { child: self.hook.child }));
@@ -83,12 +173,16 @@ impl Chain {
             let limit = self.hook.timeout.unwrap_or_default();
             out.push(Action::Note(Note::HookTimedOut { child: self.hook.child, limit }));
             let kill_at = now.after(self.hook.stop_timeout);
-            self.ask_to_end(Signal::TERM, Some(kill_at), out);
+            self.request_end(Signal::TERM, Some(kill_at), out);
         }
     }
 
     pub fn deadline(&self) -> Option<Uptime> {
-        earliest(self.time_out_at, self.kill_at)
+        let resume = match self.step {
+            Step::Pausing { until } => Some(until),
+            Step::Running => None,
+        };
+        earliest(resume, earliest(self.time_out_at, self.kill_at))
     }
 
     pub fn timed_out(&self) -> bool {
@@ -110,6 +204,8 @@ impl Chain {
     }
 
     fn signal(&self, signal: Signal, out: &mut Vec<Action>) {
-        out.push(Action::Signal { child: self.hook.child, signal, to: Recipient::Group });
+        if let Some(child) = self.alive() {
+            out.push(Action::Signal { child, signal, to: Recipient::Group });
+        }
     }
 }

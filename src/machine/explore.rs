@@ -18,6 +18,8 @@ const POST_DEPLOY: ChildId = ChildId(3);
 const PRE_STOP: ChildId = ChildId(4);
 const POST_STOP: ChildId = ChildId(5);
 const ALERT: ChildId = ChildId(6);
+const QUESTION: ChildId = ChildId(7);
+const HELPER: ChildId = ChildId(8);
 
 fn hook(child: ChildId) -> HookRule {
     HookRule {
@@ -26,7 +28,19 @@ fn hook(child: ChildId) -> HookRule {
         stop_timeout: Duration::from_secs(10),
         on_failure: OnFailure::Abort,
         on_stop: OnStop::Stop,
+        skips: None,
+        retry: None,
+        helper: false,
     }
+}
+
+fn retried(child: ChildId) -> HookRule {
+    let (backoff, max_backoff) = (A_SECOND, Duration::from_secs(30));
+    HookRule { retry: Some(Retry { max: 1, backoff, max_backoff, on_codes: Vec::new() }), ..hook(child) }
+}
+
+fn helper(child: ChildId) -> HookRule {
+    HookRule { helper: true, ..hook(child) }
 }
 
 fn timed(child: ChildId) -> HookRule {
@@ -145,7 +159,52 @@ fn plans() -> Vec<(&'static str, Rules)> {
             }),
         ),
         ("leftovers are left alone", Rules { stop: stop(|stop| stop.leftovers = Leftovers::Ignore), ..full.clone() }),
-        ("exec", Rules { deploy: vec![hook(DEPLOY)], ..rules(Mode::Exec) }),
+        (
+            "hooks are tried again",
+            Rules {
+                deploy: vec![retried(DEPLOY)],
+                post_deploy: vec![retried(POST_DEPLOY)],
+                on_failure: vec![retried(ALERT)],
+                ..rules(Mode::Supervise)
+            },
+        ),
+        (
+            "hooks of the stop are tried again",
+            Rules { pre_stop: vec![retried(PRE_STOP)], post_stop: vec![retried(POST_STOP)], ..rules(Mode::Supervise) },
+        ),
+        (
+            "is there anything to do",
+            Rules {
+                deploy: vec![
+                    HookRule { skips: Some(1), ..timed(QUESTION) },
+                    HookRule { on_stop: OnStop::Finish, ..timed(DEPLOY) },
+                    hook(SECOND_DEPLOY),
+                ],
+                on_failure: vec![hook(ALERT)],
+                ..rules(Mode::Supervise)
+            },
+        ),
+        (
+            "a helper first",
+            Rules {
+                deploy: vec![helper(HELPER), hook(DEPLOY)],
+                on_failure: vec![hook(ALERT)],
+                ..rules(Mode::Supervise)
+            },
+        ),
+        (
+            "prelude",
+            Rules {
+                deploy: vec![helper(HELPER), retried(DEPLOY)],
+                on_failure: vec![hook(ALERT)],
+                ..rules(Mode::Prelude { keeps_leftovers: true })
+            },
+        ),
+        (
+            "prelude that cleans up",
+            Rules { deploy: vec![hook(DEPLOY)], ..rules(Mode::Prelude { keeps_leftovers: false }) },
+        ),
+        ("exec", Rules { deploy: vec![helper(DEPLOY)], ..rules(Mode::Exec) }),
         ("exec without hooks", rules(Mode::Exec)),
         (
             "keeper",
@@ -168,7 +227,11 @@ fn plans() -> Vec<(&'static str, Rules)> {
 struct World {
     now: Uptime,
     alive: BTreeSet<ChildId>,
-    /// The deploy hooks that were started, until the server is.
+    /// How often a command was tried again.
+    retries: u8,
+    /// It is about to be.
+    pausing: bool,
+    /// The deploy hooks that were started, or skipped with reason, until the server is.
     deployed: BTreeSet<ChildId>,
     /// Hooks whose time was over: they have failed, however they end.
     out_of_time: BTreeSet<ChildId>,
@@ -410,9 +473,10 @@ impl State {
                     self.world.alive.remove(&child);
                 }
                 let timed_out = self.world.out_of_time.remove(&child);
-                if !before.success && self.ends_the_boot(child) {
+                if !before.success && self.ends_the_boot(child, ending) {
+                    let is_helper = self.machine.rules.deploy.iter().any(|hook| hook.child == child && hook.helper);
                     self.world.boot_failed = Some(match ending {
-                        Ending::Exited(code) if self.machine.rules.mode == Mode::Exec => Outcome::KeeperEnded(code),
+                        Ending::Exited(code) if is_helper => Outcome::HelperEnded(code),
                         _ => Outcome::HookFailed { child, ending, timed_out },
                     });
                 }
@@ -432,8 +496,14 @@ impl State {
     }
 
     /// A deploy hook that fails now, with nobody having asked to stop, is one without which the boot cannot go on.
-    fn ends_the_boot(&self, child: ChildId) -> bool {
-        let policy = self.machine.rules.deploy.iter().find(|hook| hook.child == child).map(|hook| hook.on_failure);
+    fn ends_the_boot(&self, child: ChildId, ending: Ending) -> bool {
+        let hook = self.machine.rules.deploy.iter().find(|hook| hook.child == child);
+        let retries = hook.and_then(|hook| hook.retry.as_ref()).map_or(0, |retry| retry.max);
+        let started = !matches!(ending, Ending::NotStarted { .. });
+        if started && u16::from(self.world.retries) < retries {
+            return false;
+        }
+        let policy = hook.filter(|hook| hook.skips.is_none()).map(|hook| hook.on_failure);
         matches!(self.machine.phase, Phase::Deploying(_))
             && self.world.requested.is_none()
             && policy == Some(OnFailure::Abort)
@@ -453,7 +523,8 @@ impl State {
                     self.check_boot()?;
                 }
                 let deploys = self.machine.rules.deploy.iter().any(|hook| hook.child == child);
-                let again = deploys && !self.world.deployed.insert(child);
+                let is_retry = mem::take(&mut self.world.pausing);
+                let again = deploys && !self.world.deployed.insert(child) && !is_retry;
                 if !self.world.alive.insert(child) || again {
                     return Err(format!("{child:?} is started twice"));
                 }
@@ -483,6 +554,20 @@ impl State {
             }
             Action::SuspendSelf(_) if self.machine.rules.top_of_session => {
                 return Err("nobody could wake app-init up again".into());
+            }
+            Action::Note(Note::NothingToDo { .. }) => {
+                if !self.world.deployed.insert(DEPLOY) {
+                    return Err("a command is skipped after it was started".into());
+                }
+            }
+            Action::Note(Note::Retrying { .. }) => {
+                if self.world.requested.is_some()
+                    && !matches!(self.machine.phase, Phase::PreStop { .. } | Phase::Closing(_))
+                {
+                    return Err("something is tried again while stopping".into());
+                }
+                self.world.retries += 1;
+                self.world.pausing = true;
             }
             Action::Note(Note::HookTimedOut { child, .. }) => {
                 self.world.out_of_time.insert(child);
@@ -557,8 +642,19 @@ impl State {
             Event::KeeperReady { .. } if deploying && !before.requested => {
                 demand(does(Action::Exec(SERVER)), "the hooks are through, and the server does not start")?;
             }
-            Event::Ended { .. } if deploying && !before.requested && !before.success && rules.mode != Mode::Exec => {
-                demand(starts(&rules.on_failure), "nobody is told of the failed hook")?;
+            Event::Ended { child: QUESTION, .. } if deploying && !before.requested => {
+                let next = if before.success { SECOND_DEPLOY } else { DEPLOY };
+                demand(does(Action::Spawn(next)), "the question's answer leads to another command")?;
+            }
+            Event::Ended { child, ending } if deploying && !before.requested && !before.success => {
+                let hook = rules.deploy.iter().find(|hook| hook.child == child);
+                let may_retry = hook.is_some_and(|hook| hook.retry.is_some());
+                let retries = actions.iter().any(|action| matches!(action, Action::Note(Note::Retrying { .. })));
+                let started = !matches!(ending, Ending::NotStarted { .. });
+                let is_first = self.world.retries == u8::from(retries);
+                demand(retries || !(may_retry && started && is_first), "a hook that may be tried again is not")?;
+                let silent = retries || hook.is_none_or(|hook| hook.helper);
+                demand(silent || starts(&rules.on_failure), "nobody is told of the failed hook")?;
             }
             Event::Suspended { .. } if before.up && rules.foreground => {
                 demand(!actions.is_empty(), "the server is suspended, and nobody will ever continue it")?;
@@ -589,7 +685,8 @@ impl State {
         });
         // In exec mode the keeper counts for itself.
         let is_heard_by_keeper = self.machine.rules.mode == Mode::Exec;
-        demand(kills || !before.insists || is_heard_by_keeper, "a third INT, and nobody is killed")?;
+        let over = self.machine.is_done();
+        demand(kills || over || !before.insists || is_heard_by_keeper, "a third INT, and nobody is killed")?;
         if before.phase != Phase::Serving {
             return Ok(());
         }
@@ -614,7 +711,10 @@ impl State {
         let World { orphan, alive, leftovers_killed, server_ended, .. } = &self.world;
         let Rules { mode, post_stop, stop, .. } = &self.machine.rules;
         let somebody_left = *orphan || alive.iter().any(|child| *child != POST_STOP);
-        let in_order = !somebody_left || *leftovers_killed || stop.leftovers == Leftovers::Ignore;
+        let stay = matches!(*mode, Mode::Prelude { keeps_leftovers: true })
+            && self.world.exited == Some(Outcome::Completed)
+            && alive.is_empty();
+        let in_order = !somebody_left || *leftovers_killed || stop.leftovers == Leftovers::Ignore || stay;
         demand(in_order, "leftovers did not end in time and were not killed")?;
         // A budget may have no time left for it.
         let had_server = server_ended.is_some_and(|ending| !matches!(ending, Ending::NotStarted { .. }));

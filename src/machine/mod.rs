@@ -47,8 +47,8 @@ use time::{due, earliest};
 
 pub use news::{Action, Ending, Event, Note, Outcome, Recipient, StartStep};
 pub use rules::{
-    ChildId, HookRule, Leftovers, List, Mode, OnFailure, OnStop, Rewrite, Rules, RunLimit, ServerRule, SignalTarget,
-    StopRules,
+    ChildId, HookRule, Leftovers, List, Mode, OnFailure, OnStop, Retry, Rewrite, Rules, RunLimit, ServerRule,
+    SignalTarget, StopRules,
 };
 pub use signal::Signal;
 pub use time::Uptime;
@@ -264,14 +264,19 @@ impl Machine {
                 Server::NotStarted | Server::Running | Server::Gone { .. } => None,
             },
             Event::Ended { child, ending } => match self.pollers.take() {
-                Some(pollers) if pollers.hook().child == child => {
-                    self.poller_ended(&pollers, ending, now, out);
+                Some(mut pollers) if pollers.alive() == Some(child) => {
+                    match pollers.take_end(ending, self.pollers_go_on(), now, out) {
+                        Some(ending) => self.poller_ended(&pollers, ending, now, out),
+                        None => self.pollers = Some(pollers),
+                    }
                     None
                 }
                 pollers => {
                     self.pollers = pollers;
                     // Others were cut short earlier, and end when nobody waits for them any more.
-                    self.awaited_hook().is_some_and(|awaited| awaited == child).then_some(News::HookEnded(ending))
+                    let may_start = self.stop.is_none() || self.is_over();
+                    let chain = self.chain().filter(|chain| chain.alive() == Some(child))?;
+                    chain.take_end(ending, may_start, now, out).map(News::HookEnded)
                 }
             },
             Event::Suspended { child } => {
@@ -289,13 +294,18 @@ impl Machine {
         }
     }
 
+    /// The hooks of this phase belong to the stop.
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::PreStop { .. } | Phase::Closing(_))
+    }
+
     /// The hook that the phase waits for.
-    fn awaited_hook(&self) -> Option<ChildId> {
-        match &self.phase {
+    fn chain(&mut self) -> Option<&mut Chain> {
+        match &mut self.phase {
             Phase::Deploying(chain)
             | Phase::Closing(chain)
             | Phase::Alerting { alert: chain, .. }
-            | Phase::PreStop { chain, .. } => Some(chain.hook().child),
+            | Phase::PreStop { chain, .. } => Some(chain),
             Phase::Fresh
             | Phase::Handover
             | Phase::Settling
@@ -321,7 +331,7 @@ impl Machine {
             (Phase::Deploying(chain), News::HookEnded(ending)) => self.deploy_ended(chain, ending, now, out),
             (Phase::Deploying(mut chain), News::StopRequest { signal, kill }) => {
                 self.stop_hook(&mut chain, signal, kill, now, out);
-                Phase::Deploying(chain)
+                if chain.alive().is_some() { Phase::Deploying(chain) } else { self.interrupted(now, out) }
             }
             (Phase::Deploying(mut chain), News::Deadline) => {
                 chain.act_on_deadline(now, out);
@@ -333,7 +343,10 @@ impl Machine {
             (Phase::Alerting { failed, .. }, News::HookEnded(_)) => self.decide_failure(failed, now, out),
             (Phase::Alerting { mut alert, failed }, News::StopRequest { signal, kill }) => {
                 self.stop_hook(&mut alert, signal, kill, now, out);
-                Phase::Alerting { alert, failed }
+                match alert.alive() {
+                    Some(_) => Phase::Alerting { alert, failed },
+                    None => self.decide_failure(failed, now, out),
+                }
             }
             (Phase::Alerting { mut alert, failed }, News::Deadline) => {
                 alert.act_on_deadline(now, out);
@@ -430,7 +443,9 @@ impl Machine {
                 self.wind_down(outcome, now, out)
             }
 
-            (Phase::Leftovers { .. }, News::TurnOver { alone: true }) => self.close(now, out),
+            (Phase::Leftovers { .. }, News::TurnOver { alone }) if alone || self.waits_for_nobody() => {
+                self.close(now, out)
+            }
             (Phase::Leftovers { until, killed: true }, News::Deadline) if until <= now => self.close(now, out),
             (Phase::Leftovers { until, killed: false }, News::Deadline) if until <= now => {
                 out.push(Action::Note(Note::LeftoversKilled));
@@ -464,7 +479,10 @@ impl Machine {
             }
             (Phase::Closing(mut chain), News::StopRequest { signal, kill }) => {
                 self.stop_hook(&mut chain, signal, kill, now, out);
-                Phase::Closing(chain)
+                match chain.alive() {
+                    Some(_) => Phase::Closing(chain),
+                    None => self.exit(out),
+                }
             }
             (Phase::Closing(mut chain), News::Deadline) => {
                 chain.act_on_deadline(now, out);
@@ -590,17 +608,23 @@ impl Machine {
                 Phase::Handover
             }
             (Mode::Keeper, _) => Phase::Settling,
-            (Mode::HookOnly | Mode::Supervise | Mode::Exec, _) => self.wind_down(Outcome::Completed, now, out),
+            (Mode::Prelude { keeps_leftovers: true }, _) => self.finish(Outcome::Completed, out),
+            (Mode::HookOnly | Mode::Prelude { .. } | Mode::Supervise | Mode::Exec, _) => {
+                self.wind_down(Outcome::Completed, now, out)
+            }
         }
     }
 
     fn deploy_ended(&mut self, chain: Chain, ending: Ending, now: Uptime, out: &mut Vec<Action>) -> Phase {
-        if self.rules.mode == Mode::Exec {
-            // The chain is the keeper, which has said and logged everything itself.
+        if chain.hook().helper {
+            // It has said and logged everything itself, unless somebody killed it. What a keeper ends with after a stop
+            // request is its own decision.
+            let is_keeper = self.rules.mode == Mode::Exec;
             return match ending {
-                Ending::Exited(0) if self.stop.is_some() => self.interrupted(now, out),
-                Ending::Exited(0) => self.deployed(now, out),
-                Ending::Exited(code) => self.wind_down(Outcome::KeeperEnded(code), now, out),
+                Ending::Exited(code) if code != 0 && is_keeper => self.wind_down(Outcome::HelperEnded(code), now, out),
+                _ if self.stop.is_some() => self.interrupted(now, out),
+                Ending::Exited(0) => self.next_deploy(&chain, now, out),
+                Ending::Exited(code) => self.wind_down(Outcome::HelperEnded(code), now, out),
                 Ending::Killed { .. } | Ending::NotStarted { .. } => {
                     out.push(Action::Note(chain.failure(ending, now)));
                     self.wind_down(
@@ -613,7 +637,7 @@ impl Machine {
         }
         if self.stop.is_some() {
             self.start_budget(now);
-            if chain.hook().on_stop == OnStop::Finish && !chain.succeeded(ending) {
+            if chain.hook().on_stop == OnStop::Finish && chain.is_at_work() && !chain.succeeded(ending) {
                 out.push(Action::Note(chain.failure(ending, now)));
             }
             return self.interrupted(now, out);
@@ -655,14 +679,18 @@ impl Machine {
     }
 
     fn poller_ended(&mut self, chain: &Chain, ending: Ending, now: Uptime, out: &mut Vec<Action>) {
+        if !self.pollers_go_on() {
+            return;
+        }
         // Its code is nobody's but the log's.
-        let goes_on = self.stop.is_none() && (self.server.is_up() || self.rules.mode == Mode::Keeper);
-        if goes_on && !ending.success() {
+        if !ending.success() {
             out.push(Action::Note(Note::PollerFailed { child: chain.hook().child, ending }));
         }
-        if goes_on {
-            self.pollers = chain.advance(&self.rules, now, out);
-        }
+        self.pollers = chain.advance(&self.rules, now, out);
+    }
+
+    fn pollers_go_on(&self) -> bool {
+        self.stop.is_none() && (self.server.is_up() || self.rules.mode == Mode::Keeper)
     }
 
     // ---- signals
@@ -772,7 +800,7 @@ impl Machine {
             chain.ask_to_end(signal, None, out);
             return;
         }
-        if first && chain.hook().on_stop == OnStop::Finish {
+        if first && chain.hook().on_stop == OnStop::Finish && chain.is_at_work() {
             self.suspend_budget();
             out.push(Action::Note(Note::FinishingFirst { child: chain.hook().child }));
             return;
@@ -800,6 +828,7 @@ impl Machine {
         if let Some(pollers) = &mut self.pollers {
             pollers.ask_to_end(Signal::TERM, None, out);
         }
+        self.pollers.take_if(|pollers| pollers.alive().is_none());
     }
 
     fn drain(&mut self, now: Uptime, out: &mut Vec<Action>) -> Phase {
@@ -895,10 +924,9 @@ impl Machine {
         let limit = match self.rules.stop.leftovers {
             Leftovers::Ignore => {
                 // Orphans are left alone, but the plan's own processes are not left behind.
-                if let Some(pollers) = &mut self.pollers {
-                    pollers.ask_to_end(Signal::KILL, None, out);
-                }
-                return self.close(now, out);
+                let Some(pollers) = &mut self.pollers else { return self.close(now, out) };
+                pollers.ask_to_end(Signal::KILL, None, out);
+                return Phase::Leftovers { until: now.after(AFTER_KILL), killed: true };
             }
             Leftovers::Drain(limit) => limit,
             Leftovers::DrainWithinGrace => match self.forwarded_at {
@@ -911,6 +939,12 @@ impl Machine {
         }
         out.push(Action::SignalLeftovers(Signal::TERM));
         Phase::Leftovers { until: self.within_budget(now.after(limit)), killed: false }
+    }
+
+    /// Leftovers are left alone, and the pollers, which are not, have ended.
+    fn waits_for_nobody(&self) -> bool {
+        let all_are_killed = self.timed_out == Some(Signal::KILL);
+        self.rules.stop.leftovers == Leftovers::Ignore && self.pollers.is_none() && !all_are_killed
     }
 
     /// Nothing is left: `post-stop`, if a server had been there.

@@ -10,6 +10,14 @@ use super::signal::Signal;
 pub enum StartStep {
     /// The system refused a new process, or a pipe for it.
     Fork,
+    /// A resource limit, by its place in the table of limits.
+    Limit(u8),
+    /// The OOM killer's score.
+    OomScore,
+    /// The user that it runs as.
+    Identity,
+    /// Giving up new privileges.
+    NoNewPrivileges,
     /// The working directory.
     Directory,
     /// Standard input could not be taken from `/dev/null`.
@@ -103,6 +111,8 @@ pub enum Action {
 pub enum Note {
     HookFailed { child: ChildId, ending: Ending, after: Duration },
     HookTimedOut { child: ChildId, limit: Duration },
+    NothingToDo { question: ChildId },
+    Retrying { child: ChildId, delay: Duration },
     GoingOnWithout { child: ChildId },
     PollerFailed { child: ChildId, ending: Ending },
     StopRequested { signal: Signal },
@@ -122,8 +132,8 @@ pub enum Outcome {
     Server(Ending),
     /// A hook failed and the boot was given up; or the one hook that was asked for failed.
     HookFailed { child: ChildId, ending: Ending, timed_out: bool },
-    /// The keeper said everything there was to say and this is its code.
-    KeeperEnded(u8),
+    /// One of app-init's own processes said everything there was to say and this is its code.
+    HelperEnded(u8),
     /// A stop request came before the server ran.
     Interrupted(Signal),
     /// The run time limit was reached; `killed`: it came to KILL.

@@ -20,6 +20,11 @@ pub enum Mode {
     Keeper,
     /// One hook and nothing else: `app-init hook NAME`.
     HookOnly,
+    /// What the plan waits for: the hooks that the environment depends on. The rest is another machine's.
+    Prelude {
+        /// What they leave behind lives on, as what other hooks leave behind does.
+        keeps_leftovers: bool,
+    },
 }
 
 /// What a failed hook means for the boot (§6.7).
@@ -50,6 +55,24 @@ pub struct HookRule {
     pub stop_timeout: Duration,
     pub on_failure: OnFailure,
     pub on_stop: OnStop,
+    /// It is a question: answered with 0, there is nothing to do for so many commands after it, which are skipped.
+    pub skips: Option<u16>,
+    pub retry: Option<Retry>,
+    /// One of app-init's own processes: it is not announced, says itself what goes wrong, and its code is how app-init
+    /// ends.
+    pub helper: bool,
+}
+
+/// How a command that failed is tried again (§6.4).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Retry {
+    /// How often, after the first time.
+    pub max: u16,
+    /// The pause before the first retry; each one after that is twice as long.
+    pub backoff: Duration,
+    pub max_backoff: Duration,
+    /// Only after these exit codes; empty: after every failure.
+    pub on_codes: Vec<u8>,
 }
 
 /// Whom a signal for the server is sent to (§7.8).

@@ -9,13 +9,18 @@ use std::time::Duration;
 use super::environment::Environment;
 use super::hooks::{self, Surroundings};
 use super::settings::Settings;
-use super::{DEPLOY, Findings, ON_FAILURE, PHASES, POST_DEPLOY, POST_STOP, PRE_STOP, Planned, Purpose, START};
-use crate::cli::{self, Answer, Options};
+use super::users::Users;
+use super::{
+    DEPLOY, DEPLOY_ENV, Findings, Job, ON_FAILURE, PHASES, POST_DEPLOY, POST_STOP, PRE_STOP, Planned, Purpose, START,
+    Stage, steps,
+};
+use crate::cli::Options;
 use crate::config::values::ServerMode;
 use crate::config::{self, Config, expand};
 use crate::machine::{
     ChildId, HookRule, Leftovers, Mode, OnFailure, OnStop, Rules, RunLimit, ServerRule, Signal, SignalTarget, StopRules,
 };
+use crate::sys::bounds::Bounds;
 use crate::sys::exec::{self, Program};
 
 /// What every part of a plan is made from.
@@ -23,46 +28,52 @@ pub struct Builder<'a> {
     pub environment: &'a Environment,
     pub strings: Rc<[CString]>,
     pub settings: &'a Settings,
+    pub users: &'a Users,
+    pub bounds: Option<Rc<Bounds>>,
     pub workdir: Option<&'a Path>,
+    /// The working directory in full: hooks run when app-init has left for the root directory.
+    pub base: &'a Path,
 }
 
 impl Builder<'_> {
-    /// The server's program, `None` where there is none to be (`hook`).
-    pub fn server(
+    /// The server's command line; empty where there is nothing to be one.
+    pub fn server_words(
         &self,
         purpose: Purpose<'_>,
         config: &mut Config,
         arguments: Vec<OsString>,
-        programs: &mut Vec<Planned>,
         findings: &mut Findings<'_>,
-    ) -> Result<Option<ChildId>, Answer> {
-        let argv = match purpose {
-            Purpose::Hook(..) => return Ok(None),
+    ) -> Vec<OsString> {
+        match purpose {
+            Purpose::Env => Vec::new(),
             Purpose::Exec | Purpose::Nested => arguments,
             Purpose::Shell => self.shell(arguments),
-            Purpose::Run | Purpose::Check => self.command(config, arguments, findings),
-        };
-        if argv.is_empty() && purpose == Purpose::Check {
-            return Ok(None);
+            Purpose::Run | Purpose::Check | Purpose::Hook(..) => self.command(config, arguments, findings),
         }
-        if argv.is_empty() {
-            return Err(cli::usage("nothing to run: no command was given and no server.command is configured"));
-        }
+    }
+
+    /// The server's program, as the first of the plan.
+    pub fn server(&self, argv: Vec<OsString>, programs: &mut Vec<Planned>) -> Option<ChildId> {
+        let name = argv.first()?;
+        let label = name.to_string_lossy().into_owned();
         let id = ChildId(u16::try_from(programs.len()).unwrap_or(u16::MAX));
-        let label = argv.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let program = Program {
             directory: self.workdir.map(Path::to_owned),
             umask: self.settings.umask,
+            identity: self.users.main(),
+            bounds: self.bounds.clone(),
             ..Program::new(exec::arguments(argv), exec::Environment::Computed(Rc::clone(&self.strings)))
         };
         programs.push(Planned::server(program, label));
-        Ok(Some(id))
+        Some(id)
     }
 
     /// `server.command` and `server.args` with the arguments appended, or the `start` hook with them, or they alone.
+    ///
+    /// A role's own command is not replaced by the hook: whoever chose the role meant it.
     fn command(&self, config: &mut Config, arguments: Vec<OsString>, findings: &mut Findings<'_>) -> Vec<OsString> {
-        let skipped = self.settings.skip.iter().any(|name| name == START);
-        let start = if skipped { None } else { hooks::file(START, &self.hooks(OnFailure::Abort), findings) };
+        let skipped = self.settings.skip.iter().any(|name| name == START) || findings.is_of_role("server.command");
+        let start = if skipped { None } else { hooks::file(START, &self.hooks(OnFailure::Abort, &[]), findings) };
         let mut argv: Vec<OsString> = match (start, config.server.command.take()) {
             (Some(start), _) => vec![start.into()],
             (None, Some(command)) => {
@@ -73,7 +84,7 @@ impl Builder<'_> {
                 for (key, list) in [("server.command", &command), ("server.args", &config.server.args)] {
                     match expand::expand_words(list, self.environment) {
                         Ok(list) => words.extend(list.into_iter().map(OsString::from_vec)),
-                        Err(faults) => faults.into_iter().for_each(|fault| findings.fault(key, fault)),
+                        Err(faults) => faults.into_iter().for_each(|fault| findings.unexpanded(key, fault)),
                     }
                 }
                 words
@@ -91,12 +102,7 @@ impl Builder<'_> {
 
     /// `$SHELL`, else bash, else sh. Of the arguments only a leading `-c COMMAND` counts: others are the image's CMD.
     fn shell(&self, arguments: Vec<OsString>) -> Vec<OsString> {
-        use expand::Lookup;
-        let own = self
-            .environment
-            .get("SHELL")
-            .filter(|shell| !shell.is_empty())
-            .map(|path| PathBuf::from(OsString::from_vec(path)));
+        let own = self.environment.filled("SHELL").map(|path| PathBuf::from(OsString::from_vec(path)));
         let candidates = own.into_iter().chain(["/bin/bash", "/usr/bin/bash"].map(PathBuf::from));
         let shell = candidates.into_iter().find(|path| path.is_file()).unwrap_or_else(|| "/bin/sh".into());
         let mut argv = vec![shell.into_os_string()];
@@ -106,12 +112,16 @@ impl Builder<'_> {
         argv
     }
 
-    fn hooks(&self, on_failure: OnFailure) -> Surroundings<'_, Environment> {
+    /// What the hooks are made from; `server` is the server's command line.
+    pub fn hooks<'s>(&'s self, on_failure: OnFailure, server: &'s [Vec<u8>]) -> Surroundings<'s> {
         Surroundings {
-            workdir: self.workdir.unwrap_or_else(|| Path::new("")),
+            workdir: self.base,
             directory: &self.settings.hooks_dir,
             environment: self.environment,
             strings: &self.strings,
+            server,
+            users: self.users,
+            bounds: &self.bounds,
             arguments: &[],
             umask: self.settings.umask,
             output: self.settings.hook_output,
@@ -119,64 +129,75 @@ impl Builder<'_> {
         }
     }
 
+    /// The rules, with the programs of everything but the server, which is there already.
     pub fn rules(
         &self,
-        purpose: Purpose<'_>,
+        stage: Stage<'_>,
         server: Option<ChildId>,
         config: &Config,
         options: &Options,
         programs: &mut Vec<Planned>,
         findings: &mut Findings<'_>,
     ) -> (Rules, Option<Rules>) {
+        let Stage { purpose, argv, .. } = stage;
         let settings = self.settings;
-        // Hooks run when app-init has left for the root directory, so their directory is a full path.
-        let current = std::env::current_dir().ok();
-        let base = self.workdir.or(current.as_deref()).unwrap_or_else(|| Path::new("/"));
-        let mut hook = |name: &str, default: OnFailure, arguments: &[OsString]| {
+        let hook = |name: &str,
+                    default: OnFailure,
+                    arguments: &[OsString],
+                    programs: &mut Vec<Planned>,
+                    findings: &mut Findings<'_>| {
             let asked_for = matches!(purpose, Purpose::Hook(asked, _) if asked == name);
             if !asked_for && (options.no_hooks || settings.skip.iter().any(|skipped| skipped == name)) {
                 return Vec::new();
             }
-            let around = Surroundings { workdir: base, arguments, ..self.hooks(default) };
+            let around = Surroundings { arguments, ..self.hooks(default, argv) };
             hooks::plan(name, config.hooks.get(name), &around, programs, findings)
         };
-        let whole = matches!(purpose, Purpose::Run | Purpose::Check);
-        let mut list = |name: &str, default| if whole { hook(name, default, &[]) } else { Vec::new() };
-        let post_deploy = list(POST_DEPLOY, OnFailure::Continue);
-        let pre_stop = list(PRE_STOP, OnFailure::Continue);
-        let post_stop = list(POST_STOP, OnFailure::Continue);
-        let deploy = match purpose {
-            Purpose::Hook(name, arguments) => hook(name, OnFailure::Abort, arguments),
-            Purpose::Run | Purpose::Check => hook(DEPLOY, OnFailure::Abort, &[]),
-            Purpose::Nested | Purpose::Exec | Purpose::Shell => Vec::new(),
+        let boots = matches!(purpose, Purpose::Run | Purpose::Check) || matches!(purpose, Purpose::Hook(DEPLOY, _));
+        let mut deploy = Vec::new();
+        if boots && stage.prepares {
+            deploy.extend(self.preparation(config, argv, programs, findings));
+        }
+        let asks_for_environment = matches!(purpose, Purpose::Hook(DEPLOY_ENV, _));
+        if stage.is_prelude || purpose == Purpose::Check && !asks_for_environment {
+            deploy.extend(hook(DEPLOY_ENV, OnFailure::Abort, &[], programs, findings));
+        }
+        let whole = matches!(purpose, Purpose::Run | Purpose::Check) && !stage.is_prelude;
+        if boots && !stage.is_prelude {
+            deploy.extend(self.waiting(config, argv, programs, findings));
+        }
+        let list = |name: &str, default, programs: &mut Vec<Planned>, findings: &mut Findings<'_>| {
+            if whole { hook(name, default, &[], programs, findings) } else { Vec::new() }
         };
-        let on_failure = if deploy.is_empty() { Vec::new() } else { hook(ON_FAILURE, OnFailure::Continue, &[]) };
+        let post_deploy = list(POST_DEPLOY, OnFailure::Continue, programs, findings);
+        let pre_stop = list(PRE_STOP, OnFailure::Continue, programs, findings);
+        let post_stop = list(POST_STOP, OnFailure::Continue, programs, findings);
+        let own = match purpose {
+            _ if stage.is_prelude => Vec::new(),
+            Purpose::Hook(name, arguments) => hook(name, OnFailure::Abort, arguments, programs, findings),
+            Purpose::Run | Purpose::Check => hook(DEPLOY, OnFailure::Abort, &[], programs, findings),
+            Purpose::Nested | Purpose::Exec | Purpose::Shell | Purpose::Env => Vec::new(),
+        };
         if let Purpose::Hook(name, _) = purpose
-            && name.contains('/')
+            && !stage.is_prelude
         {
-            findings.fault("hook", format!("`{name}` is a path; write the name of a hook, like deploy"));
+            self.check_asked_for(name, config, own.is_empty(), findings);
         }
-        if let Purpose::Hook(name, _) = purpose
-            && deploy.is_empty()
-            && findings.faults.is_empty()
-        {
-            let place = settings.hooks_dir.join(name);
-            findings.fault(
-                &format!("hooks.{name}"),
-                format!(
-                    "there is no such hook; make {} executable, or configure [[hooks.{name}.run]]",
-                    place.display()
-                ),
-            );
-        }
+        deploy.extend(own);
+        let alerts = deploy.iter().any(|hook| !hook.helper);
+        let on_failure =
+            if alerts { hook(ON_FAILURE, OnFailure::Continue, &[], programs, findings) } else { Vec::new() };
         for name in settings.skip.iter().filter(|name| !PHASES.contains(&name.as_str())) {
-            findings.warning(format!(
+            findings.warning(&format!(
                 "APP_INIT_SKIP names {name}, which is no hook of run; write one of {}",
                 PHASES.join(", ")
             ));
         }
-        let exec_mode = settings.mode == ServerMode::Exec && whole;
+        let exec_mode = settings.mode == ServerMode::Exec && matches!(purpose, Purpose::Run | Purpose::Check);
         let mode = match purpose {
+            // What the hook left behind would be the children of whatever takes this process's place.
+            Purpose::Run | Purpose::Hook(..) if stage.is_prelude => Mode::Prelude { keeps_leftovers: !exec_mode },
+            _ if stage.is_prelude => Mode::Prelude { keeps_leftovers: false },
             Purpose::Hook(..) => Mode::HookOnly,
             _ if exec_mode => Mode::Exec,
             _ => Mode::Supervise,
@@ -187,6 +208,7 @@ impl Builder<'_> {
         self.check_budget(&pre_stop, findings);
         let is_pid_1 = nix::unistd::getpid().as_raw() == 1;
         let leftovers = match settings.leftovers {
+            _ if mode == (Mode::Prelude { keeps_leftovers: false }) => Leftovers::Drain(DEFAULT_LEFTOVERS),
             Some(limit) if is_pid_1 || !limit.is_zero() => Leftovers::Drain(limit),
             None if is_pid_1 => Leftovers::Drain(DEFAULT_LEFTOVERS),
             Some(_) | None => Leftovers::Ignore,
@@ -214,6 +236,54 @@ impl Builder<'_> {
         };
         let needs_keeper = mode == Mode::Exec && !(rules.deploy.is_empty() && rules.post_deploy.is_empty());
         if needs_keeper { with_keeper(rules, programs.len()) } else { (rules, None) }
+    }
+
+    /// `app-init hook NAME` wants a hook that is there, unless its condition does not hold now.
+    fn check_asked_for(&self, name: &str, config: &Config, nothing: bool, findings: &mut Findings<'_>) {
+        if name.contains('/') {
+            findings.fault("hook", format!("`{name}` is a path; write the name of a hook, like deploy"));
+        }
+        let has_condition = config
+            .hooks
+            .get(name)
+            .is_some_and(|(hook, runs)| hook.when.is_some() || runs.iter().any(|run| run.when.is_some()));
+        if nothing && !has_condition && findings.is_sound() {
+            let place = self.settings.hooks_dir.join(name);
+            findings.fault(
+                &format!("hooks.{name}"),
+                format!(
+                    "there is no such hook; make {} executable, or configure [[hooks.{name}.run]]",
+                    place.display()
+                ),
+            );
+        }
+    }
+
+    /// The process that prepares files, if there is anything to prepare.
+    fn preparation(
+        &self,
+        config: &Config,
+        argv: &[Vec<u8>],
+        programs: &mut Vec<Planned>,
+        findings: &mut Findings<'_>,
+    ) -> Option<HookRule> {
+        let around = self.hooks(OnFailure::Abort, argv);
+        let passwd_entry = config.top.passwd_entry.unwrap_or(false);
+        let all = steps::preparations(&config.preparations, passwd_entry, &around, findings);
+        (!all.is_empty()).then(|| helper(Job::Prepare(all), "prepare", programs))
+    }
+
+    /// The process that waits for everything at once, if there is anything to wait for.
+    fn waiting(
+        &self,
+        config: &Config,
+        argv: &[Vec<u8>],
+        programs: &mut Vec<Planned>,
+        findings: &mut Findings<'_>,
+    ) -> Option<HookRule> {
+        let around = self.hooks(OnFailure::Abort, argv);
+        let all = steps::waits(&config.waits, &around, findings);
+        (!all.is_empty()).then(|| helper(Job::Wait(all), "wait", programs))
     }
 
     fn server_rule(&self, child: ChildId, purpose: Purpose<'_>) -> ServerRule {
@@ -276,11 +346,32 @@ impl Builder<'_> {
         if needed > budget {
             let show = config::duration::show;
             let also = if pre_stop.is_empty() { "" } else { ", and pre-stop takes its time too" };
-            findings.warning(format!(
+            findings.warning(&format!(
                 "stop.budget {} is less than the {} that drain, stop_timeout, leftovers and a second for the end add up to{also}; the later parts are cut short",
                 show(budget), show(needed),
             ));
         }
+    }
+}
+
+/// Appends one of app-init's own processes to the plan.
+pub fn helper(job: Job, name: &str, programs: &mut Vec<Planned>) -> HookRule {
+    let id = ChildId(u16::try_from(programs.len()).unwrap_or(u16::MAX));
+    programs.push(Planned { job, label: name.to_owned(), phase: name.to_owned(), looked_for_in: None });
+    helper_rule(id)
+}
+
+fn helper_rule(child: ChildId) -> HookRule {
+    HookRule {
+        child,
+        // It keeps its own time.
+        timeout: None,
+        stop_timeout: Duration::ZERO,
+        on_failure: OnFailure::Abort,
+        on_stop: OnStop::Stop,
+        skips: None,
+        retry: None,
+        helper: true,
     }
 }
 
@@ -293,13 +384,7 @@ fn with_keeper(rules: Rules, programs: usize) -> (Rules, Option<Rules>) {
         stop: StopRules { leftovers: Leftovers::Drain(DEFAULT_LEFTOVERS), ..rules.stop.clone() },
         ..rules.clone()
     };
-    let whole_keeper = HookRule {
-        child: ChildId(u16::try_from(programs).unwrap_or(u16::MAX)),
-        timeout: None,
-        stop_timeout: Duration::ZERO,
-        on_failure: OnFailure::Abort,
-        on_stop: OnStop::Stop,
-    };
+    let whole_keeper = helper_rule(ChildId(u16::try_from(programs).unwrap_or(u16::MAX)));
     let rules = Rules { deploy: vec![whole_keeper], post_deploy: Vec::new(), on_failure: Vec::new(), ..rules };
     (rules, Some(keeper))
 }

@@ -10,27 +10,39 @@ use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
 
-use super::{Findings, Planned};
+use super::environment::{self, Environment};
+use super::users::Users;
+use super::{Findings, Job, Planned, settings};
 use crate::config::Layers;
-use crate::config::expand::{self, Lookup};
+use crate::config::expand;
 use crate::config::keys::{Hook, HookRun};
-use crate::config::values::{HookOutput, Named, Span};
-use crate::machine::{ChildId, HookRule, OnFailure, OnStop};
-use crate::sys::exec::{self, Environment, Program, Stdin, Stdout};
+use crate::config::values::{Condition, HookOutput, Named, Span, Word};
+use crate::identity::Identity;
+use crate::machine::{ChildId, HookRule, OnFailure, OnStop, Retry};
+use crate::sys::bounds::Bounds;
+use crate::sys::exec::{self, Program, Stdin, Stdout};
 
 /// Where hooks are unless `hooks_dir` says otherwise: where the original system had them.
 pub const DEFAULT_DIRECTORY: &str = ".docker/action_hooks";
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_BACKOFF: Duration = Duration::from_secs(1);
+const DEFAULT_MAX_BACKOFF: Duration = Duration::from_secs(30);
 
 /// What every hook of a plan has in common.
-pub struct Surroundings<'a, E: Lookup> {
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
     /// Where hooks run, and what `directory` is relative to.
     pub workdir: &'a Path,
     pub directory: &'a Path,
-    pub environment: &'a E,
+    pub environment: &'a Environment,
+    /// The same, shared by the programs.
     pub strings: &'a Rc<[CString]>,
+    /// The server's command line, for `when`.
+    pub server: &'a [Vec<u8>],
+    pub users: &'a Users,
+    pub bounds: &'a Option<Rc<Bounds>>,
     pub umask: Option<u32>,
     pub output: HookOutput,
     /// Handed to the hook's files: what follows the name in `app-init hook NAME`.
@@ -39,51 +51,210 @@ pub struct Surroundings<'a, E: Lookup> {
     pub on_failure: OnFailure,
 }
 
+/// One command of a hook, before it is a program.
+struct Command<'a> {
+    label: String,
+    argv: Vec<CString>,
+    /// Its own settings, and where they are.
+    run: Option<(&'a HookRun, String)>,
+    /// The hook's file that it is, below the working directory.
+    file: Option<PathBuf>,
+}
+
 /// The commands of hook `name`, in order: its file, the files of `NAME.d`, the configured commands. Their programs are
 /// appended to `programs`.
-pub fn plan<E: Lookup>(
+pub fn plan(
     name: &str,
     configured: Option<&(Hook, Vec<HookRun>)>,
-    around: &Surroundings<'_, E>,
+    around: &Surroundings<'_>,
     programs: &mut Vec<Planned>,
     findings: &mut Findings<'_>,
 ) -> Vec<HookRule> {
-    let mut rules = Vec::new();
+    let commands = commands(name, configured, around, findings);
+    let key = format!("hooks.{name}");
     let settings = configured.map(|(hook, _)| hook);
-    let mut add = |label: String, argv: Vec<CString>, run: Option<&HookRun>| {
-        let id = ChildId(u16::try_from(programs.len()).unwrap_or(u16::MAX));
-        rules.push(rule(id, name, settings, run, around.on_failure));
-        let looked_for_in = Some(around.workdir.to_owned());
-        programs.push(Planned {
-            program: program(name, &label, argv, around),
-            label,
-            phase: name.to_owned(),
-            looked_for_in,
-        });
-    };
-    for file in files(name, around, findings) {
-        let label = file.display().to_string();
-        let words = [invocable(file)].into_iter().chain(around.arguments.iter().cloned());
-        add(label, exec::arguments(words), None);
+    let mut list = Appender { name, settings, around, programs, rules: Vec::new() };
+    for command in commands {
+        let (own, key) = match &command.run {
+            Some((run, key)) => (Some(*run), key.as_str()),
+            None => (None, key.as_str()),
+        };
+        let user = own.and_then(|run| run.user.as_ref()).or(settings.and_then(|hook| hook.user.as_ref()));
+        let identity = match user {
+            Some(user) => around.users.resolve(&format!("{key}.user"), user, findings),
+            None => around.users.main(),
+        };
+        if let Some(file) = &command.file {
+            around.users.check_trust(key, &around.workdir.join(file), identity.as_deref(), findings);
+        }
+        if let Some(question) = own.and_then(|run| run.skip_if.as_ref()) {
+            list.ask(question, 1, own, &format!("{key}.skip_if"), identity.clone(), findings);
+        }
+        let rule = list.rule(own, key, findings);
+        list.append(command.label, command.argv, identity, rule);
     }
-    for (place, run) in configured.iter().flat_map(|(_, runs)| runs).enumerate() {
-        match expand::expand_words(&run.command, around.environment) {
-            Ok(words) => {
-                let words: Vec<OsString> = words.into_iter().map(OsString::from_vec).collect();
-                let label = words.join(" ".as_ref()).to_string_lossy().into_owned();
-                add(label, exec::arguments(words), Some(run));
-            }
-            Err(faults) => faults
-                .into_iter()
-                .for_each(|fault| findings.fault(&format!("hooks.{name}.run[{place}].command"), fault)),
+    if let Some(question) = settings.and_then(|hook| hook.skip_if.as_ref())
+        && !list.rules.is_empty()
+    {
+        // One answer for all of them, so it stands before them.
+        let commands = std::mem::take(&mut list.rules);
+        let user = settings.and_then(|hook| hook.user.as_ref());
+        let identity = match user {
+            Some(user) => around.users.resolve(&format!("{key}.user"), user, findings),
+            None => around.users.main(),
+        };
+        let count = u16::try_from(commands.len()).unwrap_or(u16::MAX);
+        list.ask(question, count, None, &format!("{key}.skip_if"), identity, findings);
+        list.rules.extend(commands);
+    }
+    list.rules
+}
+
+/// What there is to run now: `when` is decided here.
+fn commands<'a>(
+    name: &str,
+    configured: Option<&'a (Hook, Vec<HookRun>)>,
+    around: &Surroundings<'_>,
+    findings: &mut Findings<'_>,
+) -> Vec<Command<'a>> {
+    let of_hook = configured.and_then(|(hook, _)| hook.when.as_deref()).unwrap_or_default();
+    let is_due = |conditions: &[Condition]| conditions.iter().all(|one| one.holds(around.environment, around.server));
+    let mut commands = Vec::new();
+    if is_due(of_hook) {
+        for file in files(name, around, findings) {
+            let label = file.display().to_string();
+            let words = [invocable(file.clone())].into_iter().chain(around.arguments.iter().cloned());
+            commands.push(Command { label, argv: exec::arguments(words), run: None, file: Some(file) });
         }
     }
-    rules
+    for (place, run) in configured.iter().flat_map(|(_, runs)| runs).enumerate() {
+        if !is_due(run.when.as_deref().unwrap_or(of_hook)) {
+            continue;
+        }
+        let key = format!("hooks.{name}.run[{place}]");
+        if let Some((label, argv)) = words(&run.command, &format!("{key}.command"), around.environment, findings) {
+            commands.push(Command { label, argv, run: Some((run, key)), file: None });
+        }
+    }
+    commands
+}
+
+/// A command of the configuration as people see it, and as it is executed; `None` where it cannot be expanded.
+pub fn words(
+    list: &[Word],
+    key: &str,
+    environment: &Environment,
+    findings: &mut Findings<'_>,
+) -> Option<(String, Vec<CString>)> {
+    match expand::expand_words(list, environment) {
+        Ok(words) => {
+            let label = findings.secrets().mask(&words.join(&b' '));
+            let words = words.into_iter().map(OsString::from_vec);
+            Some((String::from_utf8_lossy(&label).into_owned(), exec::arguments(words)))
+        }
+        Err(faults) => {
+            for fault in faults {
+                findings.unexpanded(key, fault);
+            }
+            None
+        }
+    }
+}
+
+/// Appends commands of one hook to the plan.
+struct Appender<'a> {
+    name: &'a str,
+    settings: Option<&'a Hook>,
+    around: &'a Surroundings<'a>,
+    programs: &'a mut Vec<Planned>,
+    rules: Vec<HookRule>,
+}
+
+impl Appender<'_> {
+    fn append(&mut self, label: String, argv: Vec<CString>, identity: Option<Rc<Identity>>, rule: HookRule) {
+        let id = ChildId(u16::try_from(self.programs.len()).unwrap_or(u16::MAX));
+        self.rules.push(HookRule { child: id, ..rule });
+        self.programs.push(Planned {
+            job: Job::Program(program(self.name, &label, argv, identity, self.around)),
+            label,
+            phase: self.name.to_owned(),
+            looked_for_in: Some(self.around.workdir.to_owned()),
+        });
+    }
+
+    /// Appends the question whose answer 0 skips the `skips` commands after it.
+    fn ask(
+        &mut self,
+        question: &[Word],
+        skips: u16,
+        run: Option<&HookRun>,
+        key: &str,
+        identity: Option<Rc<Identity>>,
+        findings: &mut Findings<'_>,
+    ) {
+        let Some((label, argv)) = words(question, key, self.around.environment, findings) else { return };
+        if argv.is_empty() {
+            findings
+                .fault(key, "is empty; write a command that exits with 0 when there is nothing to do, or remove it");
+            return;
+        }
+        let rule = HookRule { skips: Some(skips), retry: None, ..self.rule(run, key, findings) };
+        self.append(label, argv, identity, rule);
+    }
+
+    fn rule(&self, run: Option<&HookRun>, key: &str, findings: &mut Findings<'_>) -> HookRule {
+        let hook = self.settings;
+        // Pollers wait for things for as long as it takes.
+        let default = if self.name == super::POST_DEPLOY { Duration::ZERO } else { DEFAULT_TIMEOUT };
+        let mut span = |name: &str, of_run: Option<&Span>, of_hook: Option<&Span>| {
+            settings::resolve(&format!("{key}.{name}"), of_run.or(of_hook), self.around.environment, findings)
+        };
+        let timeout =
+            span("timeout", run.and_then(|run| run.timeout.as_ref()), hook.and_then(|hook| hook.timeout.as_ref()));
+        let timeout = timeout.unwrap_or(default);
+        let stop_timeout = span(
+            "stop_timeout",
+            run.and_then(|run| run.stop_timeout.as_ref()),
+            hook.and_then(|hook| hook.stop_timeout.as_ref()),
+        );
+        let retry = run.and_then(|run| run.retry.as_ref()).or(hook.and_then(|hook| hook.retry.as_ref()));
+        let retry = retry.map(|retry| Retry {
+            max: retry.max,
+            backoff: span("retry.backoff", retry.backoff.as_ref(), None).unwrap_or(DEFAULT_BACKOFF),
+            max_backoff: span("retry.max_backoff", retry.max_backoff.as_ref(), None).unwrap_or(DEFAULT_MAX_BACKOFF),
+            on_codes: retry.on_codes.clone(),
+        });
+        let failure = run.and_then(|run| run.on_failure).or(hook.and_then(|hook| hook.on_failure));
+        let stop = run.and_then(|run| run.on_stop).or(hook.and_then(|hook| hook.on_stop));
+        HookRule {
+            // Its place is known when it is appended.
+            child: ChildId(0),
+            timeout: (!timeout.is_zero()).then_some(timeout),
+            stop_timeout: stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
+            on_failure: failure.map_or(self.around.on_failure, |Named(policy)| policy),
+            on_stop: stop.map_or(OnStop::Stop, |Named(policy)| policy),
+            skips: None,
+            retry,
+            helper: false,
+        }
+    }
 }
 
 /// The executable file `name` in the hooks' directory, as it is to be called.
-pub fn file<E: Lookup>(name: &str, around: &Surroundings<'_, E>, findings: &mut Findings<'_>) -> Option<PathBuf> {
+pub fn file(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Option<PathBuf> {
     executable(around.directory.join(name), around.workdir, findings).map(|path| PathBuf::from(invocable(path)))
+}
+
+/// Whether there may be commands of hook `name`. One that may not be looked at may be one.
+#[must_use]
+pub fn is_there(name: &str, directory: &Path, configured: Option<&(Hook, Vec<HookRun>)>) -> bool {
+    let may_run = |path: &Path| match fs::metadata(path) {
+        Ok(metadata) => metadata.is_file() && access(path, AccessFlags::X_OK).is_ok(),
+        Err(error) => !is_absence(&error),
+    };
+    configured.is_some_and(|(_, runs)| !runs.is_empty())
+        || may_run(&directory.join(name))
+        || any_in(&directory.join(format!("{name}.d")))
 }
 
 /// Whether the directory holds anything that could be run, which ends plain use. One that may not be looked into may.
@@ -104,14 +275,14 @@ fn is_absence(error: &std::io::Error) -> bool {
 #[must_use]
 pub fn skipped_in_plain_use() -> Vec<String> {
     let layers = Layers::default();
-    let mut findings = Findings { layers: &layers, strict: false, faults: Vec::new(), warnings: Vec::new() };
+    let mut findings = Findings::new(&layers, false, Vec::new());
     for name in super::PHASES {
         executable(Path::new(DEFAULT_DIRECTORY).join(name), Path::new(""), &mut findings);
     }
-    findings.warnings
+    findings.into_warnings()
 }
 
-fn files<E: Lookup>(name: &str, around: &Surroundings<'_, E>, findings: &mut Findings<'_>) -> Vec<PathBuf> {
+fn files(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Vec<PathBuf> {
     let mut found = Vec::from_iter(executable(around.directory.join(name), around.workdir, findings));
     let drop_in = around.directory.join(format!("{name}.d"));
     let mut names: Vec<OsString> = match fs::read_dir(around.workdir.join(&drop_in)) {
@@ -138,7 +309,7 @@ fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Opt
         Ok(metadata) => metadata,
         Err(error) if full.is_symlink() => {
             findings
-                .warning(format!("hook {shown} is a link that leads nowhere and is skipped: {error}; mend the link"));
+                .warning(&format!("hook {shown} is a link that leads nowhere and is skipped: {error}; mend the link"));
             return None;
         }
         Err(error) if is_absence(&error) => return None,
@@ -149,21 +320,21 @@ fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Opt
         }
     };
     if !metadata.is_dir() && !metadata.is_file() {
-        findings.warning(format!("hook {shown} is no regular file and is skipped; put a script there"));
+        findings.warning(&format!("hook {shown} is no regular file and is skipped; put a script there"));
         return None;
     }
     if metadata.is_dir() {
-        findings.warning(format!(
+        findings.warning(&format!(
             "hook {shown} is a directory and is skipped; put a script there, or its scripts into {shown}.d"
         ));
         return None;
     }
     if access(&full, AccessFlags::X_OK).is_err() {
-        findings.warning(format!("hook {shown} is not executable and is skipped; run chmod +x {shown}"));
+        findings.warning(&format!("hook {shown} is not executable and is skipped; run chmod +x {shown}"));
         return None;
     }
     if lacks_interpreter_line(&full) {
-        findings.warning(format!("hook {shown} has no #! line and is run by /bin/sh; begin it with #!/bin/sh"));
+        findings.warning(&format!("hook {shown} has no #! line and is run by /bin/sh; begin it with #!/bin/sh"));
     }
     Some(path)
 }
@@ -179,14 +350,26 @@ fn invocable(path: PathBuf) -> OsString {
     if path.as_os_str().as_bytes().contains(&b'/') { path.into() } else { Path::new(".").join(path).into() }
 }
 
-fn program<E: Lookup>(name: &str, label: &str, argv: Vec<CString>, around: &Surroundings<'_, E>) -> Program {
-    let extra = [("APP_INIT_PHASE", name), ("APP_INIT_HOOK", label)];
+fn program(
+    name: &str,
+    label: &str,
+    argv: Vec<CString>,
+    identity: Option<Rc<Identity>>,
+    around: &Surroundings<'_>,
+) -> Program {
+    let mut extra = vec![("APP_INIT_PHASE", name.as_bytes().to_vec()), ("APP_INIT_HOOK", label.as_bytes().to_vec())];
+    // One that names a user of its own has that user's home.
+    if let Some(identity) = identity.as_deref().filter(|_| identity != around.users.main()) {
+        extra.extend(environment::of_identity(identity));
+    }
     Program {
         argv,
-        environment: Environment::Computed(Rc::clone(around.strings)),
-        extra: extra.iter().filter_map(|(name, value)| exec::assignment(name, value.as_bytes())).collect(),
+        environment: exec::Environment::Computed(Rc::clone(around.strings)),
+        extra: extra.iter().filter_map(|(name, value)| exec::assignment(name, value)).collect(),
         directory: Some(around.workdir.to_owned()),
         umask: around.umask,
+        identity,
+        bounds: around.bounds.clone(),
         stdin: Stdin::Null,
         stdout: match around.output {
             HookOutput::Stdout => Stdout::Inherited,
@@ -194,22 +377,6 @@ fn program<E: Lookup>(name: &str, label: &str, argv: Vec<CString>, around: &Surr
         },
         keeps_descriptors: false,
         retries_busy: true,
-    }
-}
-
-fn rule(child: ChildId, name: &str, hook: Option<&Hook>, run: Option<&HookRun>, on_failure: OnFailure) -> HookRule {
-    // Pollers wait for things for as long as it takes.
-    let default = if name == super::POST_DEPLOY { Duration::ZERO } else { DEFAULT_TIMEOUT };
-    let span = |of_run: Option<Span>, of_hook: Option<Span>| of_run.or(of_hook).map(|Span(span)| span);
-    let timeout = span(run.and_then(|run| run.timeout), hook.and_then(|hook| hook.timeout)).unwrap_or(default);
-    let stop_timeout = span(run.and_then(|run| run.stop_timeout), hook.and_then(|hook| hook.stop_timeout));
-    let failure = run.and_then(|run| run.on_failure).or(hook.and_then(|hook| hook.on_failure));
-    let stop = run.and_then(|run| run.on_stop).or(hook.and_then(|hook| hook.on_stop));
-    HookRule {
-        child,
-        timeout: (!timeout.is_zero()).then_some(timeout),
-        stop_timeout: stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
-        on_failure: failure.map_or(on_failure, |Named(policy)| policy),
-        on_stop: stop.map_or(OnStop::Stop, |Named(policy)| policy),
+        writes_environment: name == super::DEPLOY_ENV,
     }
 }

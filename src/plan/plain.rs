@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::rc::Rc;
 
 use log::LevelFilter;
 
-use super::{Plan, Planned, hooks, quiet_log};
+use super::make::quiet_log;
+use super::{Plan, Planned, hooks};
 use crate::cli::{self, Answer, Options};
 use crate::config::values::{HookOutput, LogFormat};
 use crate::logging;
@@ -19,7 +21,7 @@ use crate::sys::exec::{self, Environment, Program};
 /// A usage error where there is no command.
 pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer> {
     if arguments.is_empty() {
-        return Err(cli::usage("nothing to run: no command was given and no server.command is configured"));
+        return Err(cli::nothing_to_run());
     }
     let label = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let program = Program::new(exec::arguments(arguments), Environment::Inherited);
@@ -62,13 +64,18 @@ pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer
         rules,
         keeper: None,
         programs: vec![Planned::server(program, label)],
+        is_prelude: false,
         success_codes: options.success_code.clone(),
         log: if asked { quiet_log(options) } else { usual },
         hook_output: HookOutput::Stdout,
+        announces: false,
         termination_file: None,
         parent_death_signal: options.parent_death_signal,
+        hands_over_to: None,
         nested: false,
         warnings: if Path::new(".docker").exists() { hooks::skipped_in_plain_use() } else { Vec::new() },
         origins: Vec::new(),
+        environment: Rc::from([]),
+        secrets: super::Secrets::default(),
     })
 }

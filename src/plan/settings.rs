@@ -17,12 +17,14 @@ use crate::machine::{Rewrite, Signal, SignalTarget};
 pub const PREFIX: &str = "APP_INIT_";
 
 /// The variables by which a container is set up without changing its image, and what they mean.
-pub const VARIABLES: [(&str, &str); 10] = [
+pub const VARIABLES: [(&str, &str); 12] = [
     ("APP_INIT_CONFIG", "read this file alone, as --config"),
     ("APP_INIT_LOG", "off, error, warn, info, debug or trace; the one variable that does not end plain use"),
     ("APP_INIT_SKIP", "hooks that are not run, separated by commas"),
     ("APP_INIT_HOOKS_DIR", "as --hooks-dir"),
     ("APP_INIT_WORKDIR", "as --workdir"),
+    ("APP_INIT_USER", "as --user"),
+    ("APP_INIT_ROLE", "the role, where the first argument names none"),
     ("APP_INIT_STOP_SIGNAL", "as --stop-signal"),
     ("APP_INIT_STOP_TIMEOUT", "as --stop-timeout"),
     ("APP_INIT_STOP_BUDGET", "what the platform gives from its stop request to its KILL, as stop.budget"),
@@ -60,10 +62,13 @@ impl Settings {
         options: &Options,
         config: &Config,
         variables: &Variables<'_>,
+        environment: &impl Lookup,
         findings: &mut Findings<'_>,
     ) -> Settings {
         let none_if_zero = |time: Option<Duration>| time.filter(|time| !time.is_zero());
-        let span = |span: Option<Span>| span.map(|Span(span)| span);
+        let span = |key: &str, span: &Option<Span>, findings: &mut Findings<'_>| {
+            resolve(key, span.as_ref(), environment, findings)
+        };
         let name = |name: Option<SignalName>| name.map(|SignalName(signal)| signal);
         let server = &config.server;
         let stop = &config.stop;
@@ -78,16 +83,19 @@ impl Settings {
             (false, false) => None,
         };
         let file_rewrite = server.rewrite.iter().flatten().map(|rule| rule.0).collect();
-        let stop_timeout =
-            options.stop_timeout.or(variables.span("STOP_TIMEOUT", findings)).or(span(server.stop_timeout));
-        let run_timeout = options.run_timeout.or(variables.span("RUN_TIMEOUT", findings)).or(span(server.run_timeout));
+        let stop_timeout = options.stop_timeout.or(variables.span("STOP_TIMEOUT", findings));
+        let stop_timeout = stop_timeout.or(span("server.stop_timeout", &server.stop_timeout, findings));
+        let run_timeout = options.run_timeout.or(variables.span("RUN_TIMEOUT", findings));
+        let run_timeout = run_timeout.or(span("server.run_timeout", &server.run_timeout, findings));
         let run_signal = variables.signal("RUN_TIMEOUT_SIGNAL", findings).or(name(server.run_timeout_signal));
         let stop_signal =
             options.stop_signal.or(variables.signal("STOP_SIGNAL", findings)).or(name(server.stop_signal));
-        let drain = options.drain.or(variables.span("DRAIN", findings)).or(span(stop.drain));
-        let hooks_dir = options.hooks_dir.clone().or(variables.path("HOOKS_DIR")).or(config.top.hooks_dir.clone());
+        let drain = options.drain.or(variables.span("DRAIN", findings)).or(span("stop.drain", &stop.drain, findings));
+        let budget = variables.span("STOP_BUDGET", findings).or(span("stop.budget", &stop.budget, findings));
+        let hook_stop_timeout = span("stop.timeout", &stop.timeout, findings);
+        let leftovers = span("stop.leftovers", &stop.leftovers, findings);
         Settings {
-            hooks_dir: hooks_dir.unwrap_or_else(|| super::hooks::DEFAULT_DIRECTORY.into()),
+            hooks_dir: hooks_dir(options, config, variables),
             umask: config.top.umask.map(|values::Umask(mask)| mask),
             mode: option_mode.or(server.mode.map(|Named(mode)| mode)).unwrap_or(ServerMode::Supervise),
             stop_signal,
@@ -118,14 +126,37 @@ impl Settings {
                 Some(signals) => signals.iter().map(|SignalName(signal)| *signal).collect(),
                 None => vec![Signal::TERM, Signal::INT, Signal::HALT],
             },
-            hook_stop_timeout: none_if_zero(span(stop.timeout)),
+            hook_stop_timeout: none_if_zero(hook_stop_timeout),
             drain: drain.unwrap_or(Duration::ZERO),
-            leftovers: span(stop.leftovers),
-            budget: none_if_zero(variables.span("STOP_BUDGET", findings).or(span(stop.budget))),
+            leftovers,
+            budget: none_if_zero(budget),
             skip: variables.list("SKIP"),
             format: config.log.format.map_or(LogFormat::Text, |Named(format)| format),
             hook_output: config.log.hook_output.map_or(HookOutput::Stdout, |Named(output)| output),
             termination_file: config.log.termination_file.clone().unwrap_or_else(|| "/dev/termination-log".into()),
+        }
+    }
+}
+
+/// Where the hooks are.
+#[must_use]
+pub fn hooks_dir(options: &Options, config: &Config, variables: &Variables<'_>) -> PathBuf {
+    let said = options.hooks_dir.clone().or(variables.path("HOOKS_DIR")).or(config.top.hooks_dir.clone());
+    said.unwrap_or_else(|| super::hooks::DEFAULT_DIRECTORY.into())
+}
+
+/// A duration of the configuration, with the variables in it.
+pub fn resolve(
+    key: &str,
+    span: Option<&Span>,
+    environment: &impl Lookup,
+    findings: &mut Findings<'_>,
+) -> Option<Duration> {
+    match span?.resolve(environment) {
+        Ok(duration) => Some(duration),
+        Err(fault) => {
+            findings.unexpanded(key, fault);
+            None
         }
     }
 }
@@ -161,6 +192,12 @@ impl Variables<'_> {
         self.get(name).map(|value| std::ffi::OsString::from_vec(value).into())
     }
 
+    /// The value as text; what is not UTF-8 in it names nothing.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(|value| String::from_utf8_lossy(&value).into_owned())
+    }
+
     fn read<T>(&self, name: &str, read: impl Fn(&str) -> Result<T, String>, findings: &mut Findings<'_>) -> Option<T> {
         let value = self.get(name)?;
         match read(&String::from_utf8_lossy(&value)) {
@@ -181,15 +218,11 @@ impl Variables<'_> {
     }
 
     fn choice<T: Choice>(&self, name: &str, findings: &mut Findings<'_>) -> Option<T> {
-        let read = |word: &str| {
-            let known = T::CHOICES.iter().find(|(known, _)| *known == word).map(|&(_, value)| value);
-            let choices: Vec<_> = T::CHOICES.iter().map(|(known, _)| *known).collect();
-            known.ok_or_else(|| format!("`{word}` is not known; write {}", choices.join(", ")))
-        };
-        self.read(name, read, findings)
+        self.read(name, Named::parse, findings)
     }
 
-    fn list(&self, name: &str) -> Vec<String> {
+    #[must_use]
+    pub fn list(&self, name: &str) -> Vec<String> {
         let value = self.get(name).unwrap_or_default();
         let words = String::from_utf8_lossy(&value);
         words.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()

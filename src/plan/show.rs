@@ -1,43 +1,48 @@
 //! `check`: the plan for people.
 
+use std::ffi::CString;
 use std::fmt::Write as _;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
-use nix::unistd::{AccessFlags, access};
-
-use super::{Findings, Plan, Planned};
+use super::secrets::Secrets;
+use super::{Job, Plan, Planned};
 use crate::config::duration;
-use crate::logging::escape;
-use crate::machine::{ChildId, HookRule, Leftovers, Mode, OnFailure, OnStop, SignalTarget};
-use crate::sys::exec;
+use crate::config::expand::is_name;
+use crate::config::literal;
+use crate::logging::{escape, json};
+use crate::machine::{HookRule, Leftovers, Mode, OnFailure, OnStop, SignalTarget};
+use crate::prepare::{Owner, Preparation, Recursive, Step};
+use crate::sys::bounds::RESOURCES;
+use crate::sys::exec::Program;
+use crate::wait::Wait;
 
-/// Reports programs that could not be executed. Hooks' files were looked at when they were found.
-pub fn look_up_programs(programs: &[Planned], findings: &mut Findings<'_>) {
-    for planned in programs {
-        let program = &planned.program;
-        let Some(name) = program.argv.first() else { continue };
-        let name = Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()));
-        let directory = program.directory.as_deref().unwrap_or_else(|| Path::new(""));
-        let runs = |path: &Path| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
-        let is_path = name.as_os_str().as_bytes().contains(&b'/');
-        let found = if is_path {
-            runs(&directory.join(name))
-        } else {
-            exec::search_path_of(&program.environment)
-                .split(|&byte| byte == b':')
-                .any(|entry| runs(&directory.join(Path::new(std::ffi::OsStr::from_bytes(entry)).join(name))))
+/// The environment for `app-init env`: lines that a shell can `eval` and an env file may hold, or JSON. Secrets are hidden
+/// unless they are to be revealed. A string without a name that a variable may have is left out of the lines: no shell
+/// could set it.
+#[must_use]
+pub fn environment(plan: &Plan, as_json: bool, reveal: bool) -> Vec<u8> {
+    let nothing = Secrets::default();
+    let secrets = if reveal { &nothing } else { &plan.secrets };
+    let pair = |string: &CString| {
+        let bytes = string.to_bytes();
+        let place = bytes.iter().position(|byte| *byte == b'=')?;
+        let name = String::from_utf8_lossy(bytes.get(..place)?).into_owned();
+        Some((name, secrets.mask(bytes.get(place.saturating_add(1)..)?)))
+    };
+    let pairs: Vec<(String, Vec<u8>)> = plan.environment.iter().filter_map(pair).collect();
+    let mut text = Vec::new();
+    if as_json {
+        let line = |(name, value): &(String, Vec<u8>)| {
+            format!("  \"{}\": \"{}\"", json(name), json(&String::from_utf8_lossy(value)))
         };
-        if !found {
-            let key = if planned.phase == "server" {
-                "server.command".to_owned()
-            } else {
-                format!("hooks.{}", planned.phase)
-            };
-            let place = if is_path { "it is not there, or not executable" } else { "not found in PATH" };
-            findings.fault(&key, format!("cannot run {}: {place}; install it, or name another", name.display()));
-        }
+        let lines: Vec<String> = pairs.iter().map(line).collect();
+        text.extend_from_slice(format!("{{\n{}\n}}\n", lines.join(",\n")).as_bytes());
+        return text;
     }
+    for (name, value) in pairs.iter().filter(|(name, _)| is_name(name)) {
+        text.extend(literal::shell_line(name, value));
+        text.push(b'\n');
+    }
+    text
 }
 
 /// The plan, a line each.
@@ -53,12 +58,12 @@ pub fn show(plan: &Plan) -> String {
         }
     }
     let keeper = plan.keeper.as_ref().unwrap_or(&plan.rules);
-    hooks(&mut text, plan, "deploy", &keeper.deploy);
+    phases(&mut text, plan, &keeper.deploy);
     server(&mut text, plan);
-    hooks(&mut text, plan, "post-deploy, beside the server", &keeper.post_deploy);
-    hooks(&mut text, plan, "pre-stop", &plan.rules.pre_stop);
-    hooks(&mut text, plan, "post-stop", &plan.rules.post_stop);
-    hooks(&mut text, plan, "on-failure", &keeper.on_failure);
+    phases(&mut text, plan, &keeper.post_deploy);
+    phases(&mut text, plan, &plan.rules.pre_stop);
+    phases(&mut text, plan, &plan.rules.post_stop);
+    phases(&mut text, plan, &keeper.on_failure);
     stop(&mut text, plan);
     for warning in &plan.warnings {
         let _ = writeln!(text, "\nwarning: {}", escape(warning));
@@ -71,27 +76,83 @@ fn line(text: &mut String, what: &str) {
     let _ = writeln!(text, "  {}", escape(what));
 }
 
-fn hooks(text: &mut String, plan: &Plan, title: &str, rules: &[HookRule]) {
-    if rules.is_empty() {
-        return;
-    }
-    let _ = writeln!(text, "\n{title}");
+/// The commands of a list, under the name of the phase that each belongs to.
+fn phases(text: &mut String, plan: &Plan, rules: &[HookRule]) {
+    let mut phase = "";
     for rule in rules {
-        let mut details = Vec::new();
-        details.extend(rule.timeout.map(|limit| format!("timeout {}", duration::show(limit))));
-        if rule.on_failure == OnFailure::Continue && title == "deploy" {
-            details.push("on_failure continue".into());
+        let Some(planned) = plan.get(rule.child) else { continue };
+        if planned.phase != phase {
+            phase = &planned.phase;
+            let beside = if phase == super::POST_DEPLOY { ", beside the server" } else { "" };
+            let _ = writeln!(text, "\n{phase}{beside}");
         }
-        if rule.on_stop == OnStop::Finish {
-            details.push("on_stop finish".into());
+        match &planned.job {
+            Job::Program(program) => command(text, planned, program, rule),
+            Job::Prepare(all) => all.iter().for_each(|one| preparation(text, one)),
+            Job::Wait(all) => all.iter().for_each(|one| wait(text, one)),
         }
-        let label = label(plan, rule.child);
-        line(text, &if details.is_empty() { label.to_owned() } else { format!("{label}  ({})", details.join(", ")) });
     }
 }
 
-fn label(plan: &Plan, child: ChildId) -> &str {
-    plan.get(child).map_or("", |planned| planned.label.as_str())
+fn command(text: &mut String, planned: &Planned, program: &Program, rule: &HookRule) {
+    let mut details = Vec::new();
+    if rule.skips.is_some() {
+        details.push("exit 0 skips what follows".to_owned());
+    }
+    details.extend(rule.timeout.map(|limit| format!("timeout {}", duration::show(limit))));
+    details.extend(rule.retry.as_ref().map(|retry| format!("retry {}", retry.max)));
+    if rule.on_failure == OnFailure::Continue && planned.phase == super::DEPLOY {
+        details.push("on_failure continue".into());
+    }
+    if rule.on_stop == OnStop::Finish {
+        details.push("on_stop finish".into());
+    }
+    details.extend(as_whom(program));
+    let details = if details.is_empty() { String::new() } else { format!("  ({})", details.join(", ")) };
+    line(text, &format!("{}{details}", planned.label));
+}
+
+fn as_whom(program: &Program) -> Option<String> {
+    let identity = program.identity.as_ref()?;
+    Some(format!("as {}:{}", identity.uid, identity.gid))
+}
+
+fn preparation(text: &mut String, preparation: &Preparation) {
+    let needed = if preparation.required { "  (required)" } else { "" };
+    line(text, &format!("{}{needed}", step(&preparation.step)));
+}
+
+fn step(step: &Step) -> String {
+    let owned = |owner: &Option<Owner>| match owner {
+        Some(Owner { uid, gid: Some(gid) }) => format!(", owner {uid}:{gid}"),
+        Some(Owner { uid, gid: None }) => format!(", owner {uid}"),
+        None => String::new(),
+    };
+    match step {
+        Step::Directory { path, owner, mode, recursive } => {
+            let mode = mode.map_or_else(String::new, |mode| format!(", mode {mode:04o}"));
+            let below = match (owner, recursive) {
+                (None, _) | (_, Recursive::Never) => "",
+                (_, Recursive::IfTopDiffers) => ", with its content if it differs",
+                (_, Recursive::Always) => ", with its content",
+            };
+            format!("directory {}{}{mode}{below}", path.display(), owned(owner))
+        }
+        Step::Remove { paths } => {
+            let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+            format!("remove {}", paths.join(", "))
+        }
+        Step::Copy { from, to, overwrite, owner } => {
+            let over = if *overwrite { ", overwriting" } else { "" };
+            format!("copy {} to {}{}{over}", from.display(), to.display(), owned(owner))
+        }
+        Step::PasswdEntry { uid, gid, .. } => format!("an entry in /etc/passwd for {uid}:{gid}"),
+    }
+}
+
+fn wait(text: &mut String, wait: &Wait) {
+    let limit = wait.timeout.map_or("for ever".to_owned(), |limit| format!("up to {}", duration::show(limit)));
+    line(text, &format!("{}  ({limit})", wait.target));
 }
 
 fn server(text: &mut String, plan: &Plan) {
@@ -100,12 +161,16 @@ fn server(text: &mut String, plan: &Plan) {
         line(text, "the arguments that the container is started with");
         return;
     };
-    if let Some(planned) = plan.get(rule.child) {
-        let words: Vec<_> = planned.program.argv.iter().map(|word| word.to_string_lossy()).collect();
-        line(text, &words.join(" "));
-        if let Some(directory) = &planned.program.directory {
+    if let Some(program) = plan.get(rule.child).and_then(Planned::program) {
+        let words: Vec<_> = program.argv.iter().map(|word| word.to_string_lossy()).collect();
+        line(text, &plan.secrets.mask_text(&words.join(" ")));
+        if let Some(directory) = &program.directory {
             line(text, &format!("in {}", directory.display()));
         }
+        if let Some(whom) = as_whom(program) {
+            line(text, &whom);
+        }
+        limits(text, program);
     }
     line(text, if plan.rules.mode == Mode::Exec { "mode exec" } else { "mode supervise" });
     let target = match rule.target {
@@ -116,6 +181,21 @@ fn server(text: &mut String, plan: &Plan) {
     line(text, &format!("signal_target {target}"));
     if let Some(limit) = rule.run_limit {
         line(text, &format!("run_timeout {}, then {}", duration::show(limit.timeout), limit.signal));
+    }
+}
+
+fn limits(text: &mut String, program: &Program) {
+    let Some(bounds) = &program.bounds else { return };
+    let number = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |limit| limit.to_string());
+    for limit in &bounds.limits {
+        let name = RESOURCES.get(usize::from(limit.resource)).map_or("", |(name, _)| name);
+        line(text, &format!("{name} {}:{}", number(limit.soft), number(limit.hard)));
+    }
+    if bounds.no_new_privileges {
+        line(text, "no new privileges");
+    }
+    if let Some(score) = bounds.oom_score_adj {
+        line(text, &format!("oom_score_adj {score}"));
     }
 }
 

@@ -15,7 +15,7 @@ use nix::unistd::ForkResult;
 use super::exec::{Program, Refusal};
 use super::signals::{self, Inherited};
 use super::terminal::Terminal;
-use super::{descriptors, last_resort, processes};
+use super::{descriptors, last_resort, processes, written};
 use crate::machine::{ChildId, Ending, Recipient, Signal, StartStep};
 
 /// What a call of [`Children::reap`] found out about one child of the plan.
@@ -67,17 +67,24 @@ impl Children {
         self.alone
     }
 
-    /// Starts `program` in a process group of its own, in the terminal's foreground where one is given.
+    /// Starts `program` in a process group of its own, in the terminal's foreground where one is given, with `passed` as
+    /// the descriptor that its environment is written to.
     ///
     /// # Errors
     ///
     /// Only what the system refuses before there is a child: a pipe, a process. All else is the child's ending.
-    pub fn spawn(&mut self, id: ChildId, program: &Program, terminal: Option<&Terminal>) -> Result<(), Refusal> {
+    pub fn spawn(
+        &mut self,
+        id: ChildId,
+        program: &Program,
+        terminal: Option<&Terminal>,
+        passed: Option<RawFd>,
+    ) -> Result<(), Refusal> {
         let refuse = |errno: Errno| Refusal { step: StartStep::Fork, errno: errno as i32 };
         let (report, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refuse)?;
         // SAFETY: app-init has one thread, so the child may use everything that the parent could.
         match unsafe { nix::unistd::fork() }.map_err(refuse)? {
-            ForkResult::Child => self.become_child(program, terminal, writer),
+            ForkResult::Child => self.become_child(program, terminal, passed, writer),
             ForkResult::Parent { child } => {
                 drop(writer);
                 // Also done by the child: whoever comes first, the group is there before it is signalled.
@@ -89,21 +96,29 @@ impl Children {
         }
     }
 
-    fn become_child(&self, program: &Program, terminal: Option<&Terminal>, writer: OwnedFd) -> ! {
+    fn become_child(
+        &self,
+        program: &Program,
+        terminal: Option<&Terminal>,
+        passed: Option<RawFd>,
+        mut writer: OwnedFd,
+    ) -> ! {
         last_resort::forget();
         let _ = nix::unistd::setpgid(nix::unistd::Pid::from_raw(0), nix::unistd::Pid::from_raw(0));
         if let Some(terminal) = terminal {
             terminal.give_to(nix::unistd::getpid().as_raw());
         }
         if !program.keeps_descriptors {
-            descriptors::close_inherited(&[writer.as_raw_fd()]);
+            if let Some(passed) = passed {
+                writer = descriptors::pass(passed, written::DESCRIPTOR, writer);
+            }
+            // Twice the same is as good as once.
+            let passed = passed.map_or(writer.as_raw_fd(), |_| written::DESCRIPTOR);
+            descriptors::close_inherited(&[writer.as_raw_fd(), passed]);
         }
         let refusal = program.execute(self.inherited, Some(self.own_pid));
-        let mut report = [0_u8; 5];
-        report[0] = step_number(refusal.step);
-        report[1..].copy_from_slice(&refusal.errno.to_le_bytes());
         // A report that cannot be written leaves the exit code.
-        let _ = std::fs::File::from(writer).write_all(&report);
+        let _ = std::fs::File::from(writer).write_all(&report_of(refusal));
         leave(if refusal.errno == libc::ENOENT { 127 } else { 126 })
     }
 
@@ -319,18 +334,36 @@ fn ending(status: i32) -> Option<Ending> {
     Some(Ending::Killed { signal, core: libc::WCOREDUMP(status) })
 }
 
-const STEPS: [StartStep; 4] = [StartStep::Fork, StartStep::Directory, StartStep::Stdin, StartStep::Exec];
+const STEPS: [StartStep; 8] = [
+    StartStep::Fork,
+    StartStep::Directory,
+    StartStep::Stdin,
+    StartStep::Exec,
+    StartStep::Identity,
+    StartStep::NoNewPrivileges,
+    StartStep::OomScore,
+    StartStep::Limit(0),
+];
 
-fn step_number(step: StartStep) -> u8 {
+/// A failed start, as the child writes it down: the step, which limit, and the kernel's reason.
+fn report_of(refusal: Refusal) -> [u8; 6] {
+    let (step, limit) = match refusal.step {
+        StartStep::Limit(limit) => (StartStep::Limit(0), limit),
+        step => (step, 0),
+    };
     let place = STEPS.iter().position(|known| *known == step).unwrap_or(0);
-    u8::try_from(place).unwrap_or(0)
+    let [a, b, c, d] = refusal.errno.to_le_bytes();
+    [u8::try_from(place).unwrap_or(0), limit, a, b, c, d]
 }
 
 /// The report of a start that failed; nothing in the pipe means that the program ran.
 fn read_report(pipe: OwnedFd) -> Option<Ending> {
-    let mut report = [0_u8; 5];
+    let mut report = [0_u8; 6];
     std::fs::File::from(pipe).read_exact(&mut report).ok()?;
-    let [step, errno @ ..] = report;
-    let step = *STEPS.get(usize::from(step))?;
+    let [step, limit, errno @ ..] = report;
+    let step = match *STEPS.get(usize::from(step))? {
+        StartStep::Limit(_) => StartStep::Limit(limit),
+        step => step,
+    };
     Some(Ending::NotStarted { step, errno: i32::from_le_bytes(errno) })
 }

@@ -1,6 +1,6 @@
 //! Descriptors that are only numbers: the three standard ones at the start, the inherited ones, and closing the rest.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 
 use nix::libc;
@@ -63,6 +63,43 @@ pub fn close_inherited(own: &[RawFd]) {
         for fd in open_ones().into_iter().filter(|fd| *fd >= 3 && !spared.contains(fd)) {
             // SAFETY: as in `close_range`.
             unsafe { libc::close(fd) };
+        }
+    }
+}
+
+/// Puts `passed` under the number `number` for the program to come; `own`, which may have that number, is moved out of the
+/// way. Where the system refuses, the program finds no such descriptor, and says so.
+#[must_use]
+pub fn pass(passed: RawFd, number: RawFd, own: OwnedFd) -> OwnedFd {
+    // SAFETY: fcntl(2) and dup2(2) on descriptors that are open: one is borrowed, the other owned by the caller, and what
+    // is overwritten is an inherited one, which this forked process is about to close.
+    unsafe {
+        let moved = libc::fcntl(own.as_raw_fd(), libc::F_DUPFD_CLOEXEC, number.saturating_add(1));
+        let own = if moved >= 0 { OwnedFd::from_raw_fd(moved) } else { own };
+        if passed == number {
+            libc::fcntl(number, libc::F_SETFD, 0);
+        } else {
+            libc::dup2(passed, number);
+        }
+        own
+    }
+}
+
+/// Hands the standard descriptors to `uid` where they are pipes or terminals, as runc does for the user of a container:
+/// nginx and Apache open `/dev/stdout` once more. A refusal changes nothing that worked before; files, sockets and
+/// `/dev/null` belong to others.
+pub fn hand_over_standard(uid: u32) {
+    for number in 0..=2 {
+        // SAFETY: fstat(2) writes the zeroed buffer; fchown(2) and isatty(3) take numbers.
+        unsafe {
+            let mut status: libc::stat = std::mem::zeroed();
+            if libc::fstat(number, &raw mut status) != 0 {
+                continue;
+            }
+            let is_pipe = status.st_mode & libc::S_IFMT == libc::S_IFIFO;
+            if is_pipe || libc::isatty(number) == 1 {
+                libc::fchown(number, uid, libc::gid_t::MAX);
+            }
         }
     }
 }

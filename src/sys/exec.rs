@@ -10,7 +10,10 @@ use std::rc::Rc;
 use nix::errno::Errno;
 use nix::libc;
 
+use super::bounds::Bounds;
+use super::credentials;
 use super::signals::{self, Inherited};
+use crate::identity::Identity;
 use crate::machine::StartStep;
 
 /// Where a program's standard input comes from.
@@ -49,12 +52,17 @@ pub struct Program {
     /// `None`: where app-init was started.
     pub directory: Option<PathBuf>,
     pub umask: Option<u32>,
+    /// `None`: whoever app-init is.
+    pub identity: Option<Rc<Identity>>,
+    pub bounds: Option<Rc<Bounds>>,
     pub stdin: Stdin,
     pub stdout: Stdout,
     /// Descriptors from 3 on go to the server only.
     pub keeps_descriptors: bool,
     /// A hook that is still being written is tried again for a second.
     pub retries_busy: bool,
+    /// What it writes to descriptor 3 joins the environment of everything after it.
+    pub writes_environment: bool,
 }
 
 /// Why a program could not be executed.
@@ -69,7 +77,8 @@ unsafe extern "C" {
     static environ: *const *const c_char;
 }
 
-const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What is searched where PATH is not set.
+pub const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const SHELL: &CStr = c"/bin/sh";
 
 impl Program {
@@ -82,10 +91,13 @@ impl Program {
             extra: Vec::new(),
             directory: None,
             umask: None,
+            identity: None,
+            bounds: None,
             stdin: Stdin::Inherited,
             stdout: Stdout::Inherited,
             keeps_descriptors: true,
             retries_busy: false,
+            writes_environment: false,
         }
     }
 
@@ -119,11 +131,23 @@ impl Program {
         Refusal { step: StartStep::Exec, errno }
     }
 
-    /// Directory, umask and descriptors.
+    /// Bounds, identity, directory, umask and descriptors.
     fn prepare(&self) -> Result<(), Refusal> {
         let refuse = |step| move |errno: Errno| Refusal { step, errno: errno as i32 };
-        if let Some(directory) = &self.directory {
-            nix::unistd::chdir(directory).map_err(refuse(StartStep::Directory))?;
+        let refused = |(step, errno): (StartStep, Errno)| Refusal { step, errno: errno as i32 };
+        if let Some(bounds) = &self.bounds {
+            bounds.set().map_err(refused)?;
+        }
+        let enter = || self.directory.as_ref().map_or(Ok(()), nix::unistd::chdir);
+        // A directory may be closed to the user, or, on a network file system, to root.
+        let mut entered = enter();
+        if let Some(identity) = &self.identity {
+            credentials::become_user(identity).map_err(refuse(StartStep::Identity))?;
+            entered = entered.or_else(|_| enter());
+        }
+        entered.map_err(refuse(StartStep::Directory))?;
+        if let Some(bounds) = &self.bounds {
+            bounds.renounce_privileges().map_err(refused)?;
         }
         if let Some(umask) = self.umask {
             nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(umask));

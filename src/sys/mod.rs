@@ -6,6 +6,7 @@
 
 #[allow(unsafe_code, reason = "the C entry point's argument vector is read once, here")]
 pub mod arguments;
+pub mod bounds;
 #[allow(unsafe_code, reason = "fork is unsafe by its nature; wait statuses must show real-time signals")]
 pub mod children;
 #[allow(
@@ -13,6 +14,7 @@ pub mod children;
     reason = "the system call itself: the C library's way through the vDSO costs more for a few calls"
 )]
 pub mod clock;
+pub mod credentials;
 #[allow(unsafe_code, reason = "descriptors that are only numbers: closed at start, inherited, to be closed")]
 pub mod descriptors;
 #[allow(unsafe_code, reason = "the first instructions of the program, before there is a C library")]
@@ -20,6 +22,8 @@ mod entry;
 #[allow(unsafe_code, reason = "execve takes pointers, and the inherited environment is one")]
 pub mod exec;
 pub mod last_resort;
+#[allow(unsafe_code, reason = "fork and _exit are unsafe by their nature")]
+pub mod offspring;
 pub mod output;
 #[allow(unsafe_code, reason = "readlink into a buffer on the stack: the way of a stop asks for no memory")]
 pub mod processes;
@@ -27,3 +31,4 @@ pub mod processes;
 pub mod signals;
 #[allow(unsafe_code, reason = "tcgetpgrp and tcsetpgrp on descriptor 0, which may not be open")]
 pub mod terminal;
+pub mod written;

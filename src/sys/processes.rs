@@ -168,6 +168,18 @@ pub fn become_subreaper() -> nix::Result<()> {
     nix::sys::prctl::set_child_subreaper(true)
 }
 
+/// Undoes [`become_subreaper`], before a program takes this process's place that knows nothing of orphans.
+pub fn cease_to_be_subreaper() {
+    // PID 1 never was one, and cannot be less than it is.
+    let _ = nix::sys::prctl::set_child_subreaper(false);
+}
+
+/// No core file of this process, in which secrets would be found; an exec allows them again (prctl(2), `PR_SET_DUMPABLE`).
+pub fn forbid_core_dumps() {
+    // A kernel that refuses has nothing better to offer.
+    let _ = nix::sys::prctl::set_dumpable(false);
+}
+
 /// Asks for `signal` when the parent ends; `false` where the parent is gone already.
 #[must_use]
 pub fn ask_for_parent_death_signal(signal: Signal) -> bool {

@@ -59,6 +59,27 @@ pub fn hold_again() {
     restore(all);
 }
 
+/// Turns a process that was forked off with all signals held into one that a signal can end: TERM, INT, HUP and QUIT have
+/// their default effect, whatever app-init was given, and the rest of the mask is the inherited one.
+///
+/// Two stay blocked: PIPE, so that a reader of the log that is gone costs a line and not the process, and TTOU, so that a
+/// line from a terminal's background does not stop it.
+pub fn be_ordinary(inherited: Inherited) {
+    let mut mask = inherited.mask;
+    for number in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+        // SAFETY: as in `hold_all`: a default disposition, no handler.
+        unsafe {
+            let default: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(number, &raw const default, ptr::null_mut());
+        }
+        mask &= !Signal::new(number).map_or(0, Signal::bit);
+    }
+    for number in [libc::SIGPIPE, libc::SIGTTOU] {
+        mask |= Signal::new(number).map_or(0, Signal::bit);
+    }
+    restore(Inherited { mask });
+}
+
 /// Why [`wait`] returned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wake {

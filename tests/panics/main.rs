@@ -20,7 +20,7 @@ fn main() {
     let mut children = Children::new(1, None, inherited);
     let argv = exec::arguments(["/bin/sh", "-c", APPLICATION].map(Into::into));
     let program = Program::new(argv, Environment::Inherited);
-    children.spawn(ChildId(0), &program, None).expect("a process can be started");
+    children.spawn(ChildId(0), &program, None, None).expect("a process can be started");
     while signals::wait(None) != Wake::Signal(Signal::USR1) {}
     panic!("broken on purpose");
 }

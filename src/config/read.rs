@@ -1,0 +1,280 @@
+//! From values to types: each key is read by its own, so that every mistake is reported, and each type says what it takes,
+//! so that the schema for editors cannot differ from what is read.
+//!
+//! serde's derive would do the former for the first mistake only and the latter not at all, and its code for these tables
+//! is a fifth of what the whole program may weigh.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+
+use super::value::{Table, Value};
+use crate::logging::json;
+
+/// A type that a key may have.
+pub trait Read: Sized {
+    /// # Errors
+    ///
+    /// What is wrong with the value, and what to do.
+    fn read(value: Value) -> Result<Self, String>;
+
+    /// The type as JSON Schema (2020-12).
+    fn schema() -> String;
+}
+
+/// A table with keys of its own; [`table!`] makes one.
+pub trait Keys: Default {
+    /// Each key, what it means, and its schema.
+    fn keys() -> Vec<(&'static str, String, String)>;
+
+    /// Sets one key.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with its value; a key that there is not.
+    fn set(&mut self, key: &str, value: Value) -> Result<(), String>;
+}
+
+/// Defines a struct whose fields are the keys of a table. A key that is a word of Rust is written `r#as`.
+macro_rules! table {
+    ($(#[doc = $about:literal])+ pub struct $name:ident {
+        $($(#[doc = $doc:literal])+ pub $key:ident: $type:ty,)+
+    }) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, Default)]
+        pub struct $name {
+            $($(#[doc = $doc])+ pub $key: $type,)+
+        }
+
+        impl $crate::config::read::Keys for $name {
+            fn keys() -> Vec<(&'static str, String, String)> {
+                vec![$((
+                    $crate::config::read::bare(stringify!($key)),
+                    [$($doc),+].concat().trim().to_owned(),
+                    <$type as $crate::config::read::Read>::schema(),
+                )),+]
+            }
+
+            fn set(&mut self, key: &str, value: $crate::config::value::Value) -> Result<(), String> {
+                $(if key == $crate::config::read::bare(stringify!($key)) {
+                    self.$key = $crate::config::read::Read::read(value)?;
+                    return Ok(());
+                })+
+                let known = [$($crate::config::read::bare(stringify!($key))),+];
+                Err($crate::config::read::unknown(key, &known))
+            }
+        }
+    };
+}
+pub(crate) use table;
+
+/// A key as it is written in a file.
+#[must_use]
+pub fn bare(identifier: &'static str) -> &'static str {
+    identifier.trim_start_matches("r#")
+}
+
+/// What to say of a key that there is not.
+#[must_use]
+pub fn unknown(key: &str, known: &[&str]) -> String {
+    let known: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+    format!("`{key}` is no key of this table; remove it, or write one of {}", known.join(", "))
+}
+
+/// What to say of a value of another kind.
+#[must_use]
+pub fn expected(what: &str, found: &Value) -> String {
+    format!("expected {what}, found {}; change its value", found.kind())
+}
+
+/// The schema of a table.
+#[must_use]
+pub fn schema_of<T: Keys>() -> String {
+    let mut text = String::from("{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {");
+    for (place, (key, about, schema)) in T::keys().into_iter().enumerate() {
+        let comma = if place == 0 { "" } else { ", " };
+        let inside = schema.strip_prefix('{').unwrap_or(&schema);
+        // Writing to a String does not fail.
+        let _ = write!(text, "{comma}\"{key}\": {{\"description\": \"{}\", {inside}", json(&about));
+    }
+    text.push_str("}}");
+    text
+}
+
+/// A table whose keys are read on their own, with their own places: see [`super::interpret`].
+#[derive(Clone, Debug)]
+pub struct Nested<T> {
+    pub table: Table,
+    of: PhantomData<T>,
+}
+
+/// A list of such tables: `[[wait]]`.
+#[derive(Clone, Debug)]
+pub struct NestedList<T> {
+    pub tables: Vec<Table>,
+    of: PhantomData<T>,
+}
+
+/// Such tables under names that are given to them: `[hooks.NAME]`.
+#[derive(Clone, Debug)]
+pub struct NestedMap<T> {
+    pub tables: Table,
+    of: PhantomData<T>,
+}
+
+impl<T> Default for Nested<T> {
+    fn default() -> Self {
+        Nested { table: Table::new(), of: PhantomData }
+    }
+}
+
+impl<T> Default for NestedList<T> {
+    fn default() -> Self {
+        NestedList { tables: Vec::new(), of: PhantomData }
+    }
+}
+
+impl<T> Default for NestedMap<T> {
+    fn default() -> Self {
+        NestedMap { tables: Table::new(), of: PhantomData }
+    }
+}
+
+impl<T: Keys> Read for Nested<T> {
+    fn read(value: Value) -> Result<Self, String> {
+        Table::read(value).map(|table| Nested { table, of: PhantomData })
+    }
+
+    fn schema() -> String {
+        schema_of::<T>()
+    }
+}
+
+impl<T: Keys> Read for NestedList<T> {
+    fn read(value: Value) -> Result<Self, String> {
+        Vec::read(value).map(|tables| NestedList { tables, of: PhantomData })
+    }
+
+    fn schema() -> String {
+        format!("{{\"type\": \"array\", \"items\": {}}}", schema_of::<T>())
+    }
+}
+
+impl<T: Keys> Read for NestedMap<T> {
+    fn read(value: Value) -> Result<Self, String> {
+        Table::read(value).map(|tables| NestedMap { tables, of: PhantomData })
+    }
+
+    fn schema() -> String {
+        format!("{{\"type\": \"object\", \"additionalProperties\": {}}}", schema_of::<T>())
+    }
+}
+
+impl Read for Table {
+    fn read(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Table(table) => Ok(table),
+            other => Err(expected("a table", &other)),
+        }
+    }
+
+    fn schema() -> String {
+        "{\"type\": \"object\"}".to_owned()
+    }
+}
+
+impl Read for String {
+    fn read(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Text(text) if text.contains('\0') => {
+                Err("holds a NUL, which no program could be given; remove it".into())
+            }
+            Value::Text(text) => Ok(text),
+            other => Err(format!("expected a string, found {}; put it in quotes", other.kind())),
+        }
+    }
+
+    fn schema() -> String {
+        "{\"type\": \"string\"}".to_owned()
+    }
+}
+
+impl Read for PathBuf {
+    fn read(value: Value) -> Result<Self, String> {
+        String::read(value).map(PathBuf::from)
+    }
+
+    fn schema() -> String {
+        String::schema()
+    }
+}
+
+impl Read for bool {
+    fn read(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Truth(truth) => Ok(truth),
+            other => Err(expected("true or false", &other)),
+        }
+    }
+
+    fn schema() -> String {
+        "{\"type\": \"boolean\"}".to_owned()
+    }
+}
+
+macro_rules! numbers {
+    ($($type:ty),+) => {
+        $(impl Read for $type {
+            fn read(value: Value) -> Result<Self, String> {
+                let fits = match value {
+                    Value::Number(number) => <$type>::try_from(number).ok(),
+                    Value::Text(_) | Value::Truth(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => None,
+                };
+                fits.ok_or_else(|| expected(&format!("a number from 0 to {}", <$type>::MAX), &value))
+            }
+
+            fn schema() -> String {
+                format!("{{\"type\": \"integer\", \"minimum\": 0, \"maximum\": {}}}", <$type>::MAX)
+            }
+        })+
+    };
+}
+numbers!(u8, u16, u32);
+
+impl<T: Read> Read for Option<T> {
+    fn read(value: Value) -> Result<Self, String> {
+        T::read(value).map(Some)
+    }
+
+    fn schema() -> String {
+        T::schema()
+    }
+}
+
+impl<T: Read> Read for Vec<T> {
+    fn read(value: Value) -> Result<Self, String> {
+        match value {
+            Value::List(values) => values.into_iter().map(T::read).collect(),
+            other => Err(expected("a list", &other)),
+        }
+    }
+
+    fn schema() -> String {
+        format!("{{\"type\": \"array\", \"items\": {}}}", T::schema())
+    }
+}
+
+impl<T: Read> Read for BTreeMap<String, Vec<T>> {
+    fn read(value: Value) -> Result<Self, String> {
+        let read = |(key, value)| match Vec::read(value) {
+            Ok(list) => Ok((key, list)),
+            Err(fault) => Err(format!("{key}: {fault}")),
+        };
+        Table::read(value)?.into_iter().map(read).collect()
+    }
+
+    fn schema() -> String {
+        format!("{{\"type\": \"object\", \"additionalProperties\": {}}}", Vec::<T>::schema())
+    }
+}

@@ -1,0 +1,384 @@
+//! Whether a user could change what root is about to run or read as its configuration (§5).
+//!
+//! The path is walked from `/` as the kernel walks it (path_resolution(7)), and every file on the way counts: who may
+//! write to a directory may put another file in its place, and who owns something may change its mode. In a directory
+//! with the sticky bit everybody may make files, but takes away only their own (inode(7)).
+//!
+//! Modes and owners are looked at, access control lists are not: where one grants a write, the mode's group bits show it
+//! only to the file's own group.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+use super::Identity;
+
+/// As many links as the kernel follows (path_resolution(7)).
+const MOST_LINKS: u32 = 40;
+const STICKY: u32 = 0o1000;
+const GROUP_WRITES: u32 = 0o020;
+const OTHERS_WRITE: u32 = 0o002;
+
+/// Why `path` (absolute or relative to the current directory) could be changed by `user`, or by everyone: the file or
+/// directory at fault and its mode, as "PATH (mode 0775, owner 1000:1000)", the one nearest to `/`. `None`: it cannot.
+///
+/// What is not there is nobody's; ask when the file has been found. A directory at the end of the path counts with its
+/// own mode, sticky or not, since files could be added; what is in it has to be asked for by itself. What cannot be
+/// looked at is a reason too: "PATH cannot be looked at: …". There is no boundary between root and root.
+#[must_use]
+pub fn changeable_by(path: &Path, user: &Identity) -> Option<String> {
+    if user.uid == 0 {
+        return None;
+    }
+    let unseen = |error: &io::Error| Some(format!("{} cannot be looked at: {error}", path.display()));
+    match fs::metadata(path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        Err(error) => return unseen(&error),
+    }
+    match (Walk { user, at: PathBuf::new(), todo: VecDeque::new(), links: 0 }).along(path) {
+        Ok(()) => None,
+        Err(Obstacle::Changeable(what)) => Some(what),
+        Err(Obstacle::Unseen(error)) => unseen(&error),
+    }
+}
+
+/// What ends a walk before its end.
+enum Obstacle {
+    Changeable(String),
+    Unseen(io::Error),
+}
+
+impl From<io::Error> for Obstacle {
+    fn from(error: io::Error) -> Obstacle {
+        Obstacle::Unseen(error)
+    }
+}
+
+struct Walk<'a> {
+    user: &'a Identity,
+    /// Where the walk is: without links and `..`.
+    at: PathBuf,
+    /// The names that are still ahead.
+    todo: VecDeque<Step>,
+    links: u32,
+}
+
+enum Step {
+    Root,
+    Up,
+    Down(OsString),
+}
+
+impl Walk<'_> {
+    fn along(mut self, path: &Path) -> Result<(), Obstacle> {
+        self.turn_to(path);
+        if path.is_relative() {
+            // The kernel gives it without links.
+            self.turn_to(&std::env::current_dir()?);
+        }
+        while let Some(step) = self.todo.pop_front() {
+            match step {
+                Step::Root => self.at = PathBuf::from("/"),
+                // `/..` is `/`.
+                Step::Up => drop(self.at.pop()),
+                Step::Down(name) => self.enter(&name)?,
+            }
+        }
+        // The last one: nothing was looked up in it, so it has not been asked for yet.
+        let end = fs::symlink_metadata(&self.at)?;
+        if self.can_write(&end) { Err(at_fault(&self.at, &end)) } else { Ok(()) }
+    }
+
+    /// Puts the path before what is still ahead.
+    fn turn_to(&mut self, path: &Path) {
+        for component in path.components().rev() {
+            match component {
+                Component::RootDir => self.todo.push_front(Step::Root),
+                Component::ParentDir => self.todo.push_front(Step::Up),
+                Component::Normal(name) => self.todo.push_front(Step::Down(name.to_owned())),
+                Component::CurDir | Component::Prefix(_) => {}
+            }
+        }
+    }
+
+    /// Looks up one name in the directory where the walk is, after looking at who could put something else there.
+    fn enter(&mut self, name: &OsString) -> Result<(), Obstacle> {
+        let directory = fs::symlink_metadata(&self.at)?;
+        let path = self.at.join(name);
+        let entry = fs::symlink_metadata(&path)?;
+        if self.can_write(&directory) {
+            let keeps_others_out = directory.mode() & STICKY != 0 && directory.uid() != self.user.uid;
+            if !keeps_others_out {
+                return Err(at_fault(&self.at, &directory));
+            }
+            if entry.uid() == self.user.uid {
+                return Err(at_fault(&path, &entry));
+            }
+        }
+        if entry.is_symlink() {
+            self.links += 1;
+            if self.links > MOST_LINKS {
+                return Err(io::Error::from(nix::errno::Errno::ELOOP).into());
+            }
+            // A link's own mode means nothing, and its owner cannot change where it leads.
+            self.turn_to(&fs::read_link(&path)?);
+        } else {
+            self.at = path;
+        }
+        Ok(())
+    }
+
+    /// Whether the user may write, or may give themselves the right to.
+    fn can_write(&self, file: &Metadata) -> bool {
+        let in_group = file.gid() == self.user.gid || self.user.groups.contains(&file.gid());
+        file.uid() == self.user.uid || file.mode() & OTHERS_WRITE != 0 || (file.mode() & GROUP_WRITES != 0 && in_group)
+    }
+}
+
+fn at_fault(path: &Path, file: &Metadata) -> Obstacle {
+    let (mode, owner, group) = (file.mode() & 0o7777, file.uid(), file.gid());
+    Obstacle::Changeable(format!("{} (mode {mode:04o}, owner {owner}:{group})", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use nix::unistd::{Gid, Uid, chown, getuid};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const USER: u32 = 4321;
+    const GROUP: u32 = 4322;
+    const OTHER_GROUP: u32 = 4323;
+    const STRANGER: u32 = 4999;
+
+    fn user() -> Identity {
+        Identity { uid: USER, gid: GROUP, groups: vec![GROUP, OTHER_GROUP], name: None, home: None }
+    }
+
+    /// A directory in `/tmp`, which is sticky, with `etc/` and the file `etc/hook` in it, all root's own.
+    struct Tree(TempDir);
+
+    impl Tree {
+        fn new() -> Tree {
+            assert!(getuid().is_root(), "these tests give files to other users; run them as root");
+            let folder = tempfile::tempdir().expect("a directory");
+            let tree = Tree(folder);
+            tree.set(".", 0o755, 0, 0);
+            fs::create_dir(tree.path("etc")).expect("a directory");
+            tree.set("etc", 0o755, 0, 0);
+            tree.file("etc/hook", 0o755, 0, 0);
+            tree
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            if name == "." { self.0.path().to_owned() } else { self.0.path().join(name) }
+        }
+
+        fn file(&self, name: &str, mode: u32, uid: u32, gid: u32) {
+            fs::write(self.path(name), "").expect("a file");
+            self.set(name, mode, uid, gid);
+        }
+
+        fn directory(&self, name: &str, mode: u32, uid: u32, gid: u32) {
+            fs::create_dir(self.path(name)).expect("a directory");
+            self.set(name, mode, uid, gid);
+        }
+
+        fn link(&self, target: &str, name: &str, uid: u32) {
+            symlink(target, self.path(name)).expect("a link");
+            std::os::unix::fs::lchown(self.path(name), Some(uid), Some(uid)).expect("lchown");
+        }
+
+        fn set(&self, name: &str, mode: u32, uid: u32, gid: u32) {
+            chown(&self.path(name), Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))).expect("chown");
+            fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).expect("chmod");
+        }
+
+        #[track_caller]
+        fn safe(&self, name: &str) {
+            assert_eq!(changeable_by(&self.path(name), &user()), None, "{name}");
+        }
+
+        #[track_caller]
+        fn fault(&self, name: &str, at: &str, what: &str) {
+            let at = format!("{} ({what})", self.path(at).display());
+            assert_eq!(changeable_by(&self.path(name), &user()), Some(at), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_file_itself_counts() {
+        let tree = Tree::new();
+        for (mode, uid, gid, changeable) in [
+            (0o755, 0, 0, false),
+            (0o775, 0, 0, false),
+            (0o775, STRANGER, STRANGER, false),
+            (0o755, 0, GROUP, false),
+            (0o755, USER, 0, true),
+            // The owner may give the right back.
+            (0o000, USER, 0, true),
+            (0o775, 0, GROUP, true),
+            (0o620, 0, OTHER_GROUP, true),
+            (0o777, 0, 0, true),
+            (0o002, STRANGER, STRANGER, true),
+            // Only a directory's sticky bit means something.
+            (0o1777, 0, 0, true),
+        ] {
+            tree.set("etc/hook", mode, uid, gid);
+            if changeable {
+                tree.fault("etc/hook", "etc/hook", &format!("mode {mode:04o}, owner {uid}:{gid}"));
+            } else {
+                tree.safe("etc/hook");
+            }
+        }
+    }
+
+    #[test]
+    fn each_directory_above_counts() {
+        for (mode, uid, gid, changeable) in [
+            (0o775, 0, 0, false),
+            (0o700, STRANGER, 0, false),
+            (0o555, USER, 0, true),
+            (0o775, 0, GROUP, true),
+            (0o2775, 0, OTHER_GROUP, true),
+            (0o777, 0, 0, true),
+            (0o1777, 0, 0, false),
+            (0o1775, 0, GROUP, false),
+            // Whoever owns a sticky directory may take everything out of it.
+            (0o1777, USER, 0, true),
+        ] {
+            for directory in [".", "etc"] {
+                let tree = Tree::new();
+                tree.set(directory, mode, uid, gid);
+                if changeable {
+                    tree.fault("etc/hook", directory, &format!("mode {mode:04o}, owner {uid}:{gid}"));
+                } else {
+                    tree.safe("etc/hook");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn in_a_sticky_directory_only_what_the_user_owns_can_be_replaced() {
+        let tree = Tree::new();
+        tree.directory("shared", 0o1777, 0, 0);
+        tree.file("shared/roots", 0o755, 0, 0);
+        tree.file("shared/strangers", 0o755, STRANGER, STRANGER);
+        tree.file("shared/users", 0o755, USER, GROUP);
+        tree.link("../etc/hook", "shared/roots-link", 0);
+        tree.link("../etc/hook", "shared/users-link", USER);
+        for name in ["shared/roots", "shared/strangers", "shared/roots-link"] {
+            tree.safe(name);
+        }
+        tree.fault("shared/users", "shared/users", &format!("mode 0755, owner {USER}:{GROUP}"));
+        tree.fault("shared/users-link", "shared/users-link", &format!("mode 0777, owner {USER}:{USER}"));
+        // Elsewhere a link may be anybody's: it can be neither changed nor replaced.
+        tree.link("etc/hook", "link", USER);
+        tree.safe("link");
+    }
+
+    #[test]
+    fn a_directory_at_the_end_counts_with_its_own_mode() {
+        let tree = Tree::new();
+        tree.safe("etc");
+        tree.safe("etc/../etc/.");
+        tree.set("etc", 0o1777, 0, 0);
+        for name in ["etc", "etc/", "etc/."] {
+            tree.fault(name, "etc", "mode 1777, owner 0:0");
+        }
+        tree.directory("etc/inner", 0o755, 0, 0);
+        tree.fault("etc/inner/..", "etc", "mode 1777, owner 0:0");
+        assert_eq!(changeable_by(Path::new("/"), &user()), None);
+        assert_eq!(changeable_by(Path::new("/../.."), &user()), None);
+    }
+
+    #[test]
+    fn both_ends_of_a_link_count() {
+        let tree = Tree::new();
+        tree.directory("users", 0o755, USER, GROUP);
+        tree.file("users/hook", 0o755, 0, 0);
+        let users = format!("mode 0755, owner {USER}:{GROUP}");
+        // A link where the user may put another one, to a file that is safe.
+        tree.link("../etc/hook", "users/link", 0);
+        tree.fault("users/link", "users", &users);
+        // A link that is safe, to a file that is not; and a directory that is a link.
+        tree.link("../users/hook", "etc/link", 0);
+        tree.link(&tree.path("users/hook").to_string_lossy(), "etc/absolute", 0);
+        tree.link("../users", "etc/directory", 0);
+        tree.fault("etc/link", "users", &users);
+        tree.fault("etc/absolute", "users", &users);
+        tree.fault("etc/directory/hook", "users", &users);
+        // The same by links that are safe on both sides.
+        tree.link("hook", "etc/good", 0);
+        tree.link("good", "etc/better", 0);
+        tree.link("..", "etc/up", 0);
+        tree.safe("etc/better");
+        tree.safe("etc/up/etc/better");
+        // The user cannot change where `users/..` leads, but what is looked up in `users`.
+        tree.link("../users/../etc/hook", "etc/detour", 0);
+        tree.safe("etc/detour");
+        tree.directory("users/inner", 0o755, 0, 0);
+        tree.link("../users/inner/../../etc/hook", "etc/through", 0);
+        tree.fault("etc/through", "users", &users);
+    }
+
+    #[test]
+    fn what_is_not_there_is_nobodys() {
+        let tree = Tree::new();
+        tree.set("etc", 0o777, 0, 0);
+        tree.link("nowhere", "etc/dangling", 0);
+        for name in ["etc/none", "none/at/all", "etc/dangling"] {
+            tree.safe(name);
+        }
+        assert_eq!(changeable_by(Path::new(""), &user()), None);
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_refused() {
+        let tree = Tree::new();
+        tree.link("loop", "etc/loop", 0);
+        (0..=MOST_LINKS).for_each(|number| tree.link(&format!("link{}", number + 1), &format!("etc/link{number}"), 0));
+        tree.link("hook", &format!("etc/link{}", MOST_LINKS + 1), 0);
+        let long = "x".repeat(300);
+        for name in ["etc/loop", "etc/link0", "etc/hook/below", &long] {
+            let fault = changeable_by(&tree.path(name), &user()).expect(name);
+            assert!(fault.starts_with(&format!("{} cannot be looked at: ", tree.path(name).display())), "{fault}");
+        }
+        // As many links as the kernel follows are none too many.
+        tree.safe("etc/link2");
+    }
+
+    #[test]
+    fn relative_paths_begin_in_the_current_directory() {
+        let here = std::env::current_dir().expect("a directory");
+        let absolute = here.join("Cargo.toml");
+        assert_eq!(changeable_by(Path::new("Cargo.toml"), &user()), changeable_by(&absolute, &user()));
+        let metadata = fs::metadata("Cargo.toml").expect("the manifest");
+        // Its owner, if that is not root, may change it; and so the walk has been to the right place.
+        let owner = Identity { uid: metadata.uid(), ..user() };
+        assert_eq!(changeable_by(Path::new("Cargo.toml"), &owner).is_some(), metadata.uid() != 0);
+
+        let tree = Tree::new();
+        tree.set("etc/hook", 0o777, 0, 0);
+        let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+        let relative = up.join(tree.path("etc/hook").strip_prefix("/").expect("an absolute path"));
+        let fault = format!("{} (mode 0777, owner 0:0)", tree.path("etc/hook").display());
+        assert_eq!(changeable_by(&relative, &user()), Some(fault));
+    }
+
+    #[test]
+    fn root_has_no_boundary_to_itself() {
+        let tree = Tree::new();
+        tree.set("etc/hook", 0o777, USER, GROUP);
+        assert_eq!(changeable_by(&tree.path("etc/hook"), &Identity { uid: 0, ..user() }), None);
+        assert!(changeable_by(&tree.path("etc/hook"), &user()).is_some());
+    }
+}

@@ -1,0 +1,132 @@
+//! What was found wrong or odd while the plan was made.
+
+use super::secrets::Secrets;
+use super::users::Refused;
+use crate::cli::Answer;
+use crate::config::{Fault, Layers};
+use crate::exit;
+use crate::logging;
+
+/// Everything that was found; nothing in it shows a secret.
+#[derive(Debug)]
+pub struct Findings<'a> {
+    layers: &'a Layers,
+    strict: bool,
+    /// The `deploy-env` hook has not run yet: what is not set now may be later.
+    expects_more: bool,
+    secrets: Secrets,
+    faults: Vec<Fault>,
+    /// What is refused for the permissions of a file or for an identity.
+    refusals: Vec<Fault>,
+    warnings: Vec<String>,
+}
+
+impl<'a> Findings<'a> {
+    #[must_use]
+    pub fn new(layers: &'a Layers, strict: bool, faults: Vec<Fault>) -> Findings<'a> {
+        let (expects_more, secrets) = (false, Secrets::default());
+        Findings { layers, strict, expects_more, secrets, faults, refusals: Vec::new(), warnings: Vec::new() }
+    }
+
+    pub fn fault(&mut self, key: &str, what: impl Into<String>) {
+        let what = self.secrets.mask_text(&what.into());
+        self.faults.push(self.layers.fault(key, what));
+    }
+
+    /// A fault of a value that depends on the environment: none while more of it is expected.
+    pub fn unexpanded(&mut self, key: &str, what: String) {
+        if !self.expects_more {
+            self.fault(key, what);
+        }
+    }
+
+    /// What must not be done for reasons of permission (§5).
+    pub fn refusal(&mut self, key: &str, what: impl Into<String>) {
+        let what = self.secrets.mask_text(&what.into());
+        self.refusals.push(self.layers.fault(key, what));
+    }
+
+    /// A user who cannot be had.
+    pub fn put(&mut self, key: &str, refused: Refused) {
+        match refused {
+            Refused::Unknown(why) => self.fault(key, why),
+            Refused::OutOfReach(why) => self.refusal(key, why),
+        }
+    }
+
+    /// With `strict` a warning is a fault.
+    pub fn warning(&mut self, what: &str) {
+        let what = self.secrets.mask_text(what);
+        if self.strict {
+            self.faults.push(Fault::new("strict", what));
+        } else {
+            self.warnings.push(what);
+        }
+    }
+
+    /// Shows none of these values from here on.
+    pub fn hide(&mut self, secrets: &Secrets) {
+        self.secrets = secrets.clone();
+    }
+
+    /// Counts what is not set as not set yet.
+    pub fn expect_more(&mut self) {
+        self.expects_more = true;
+    }
+
+    /// Whether the role that was chosen sets this key.
+    #[must_use]
+    pub fn is_of_role(&self, key: &str) -> bool {
+        self.layers.is_of_role(key)
+    }
+
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.faults.is_empty() && self.refusals.is_empty()
+    }
+
+    /// The warnings; or, where there are faults, the answer that lists them all.
+    ///
+    /// # Errors
+    ///
+    /// That answer: code 77 where nothing but permissions is wrong, else 78.
+    pub fn verdict(self) -> Result<Vec<String>, Answer> {
+        if self.is_sound() {
+            return Ok(self.warnings);
+        }
+        let code = if self.faults.is_empty() { exit::PERMISSION } else { exit::CONFIG };
+        let faults = self.all_faults();
+        let mut text = String::new();
+        for fault in &faults {
+            text.push_str(&logging::escape(fault));
+            text.push('\n');
+        }
+        let (count, things) = (faults.len(), if faults.len() == 1 { "fault" } else { "faults" });
+        text.push_str(&format!("app-init: {count} {things}, nothing was started\n"));
+        Err(Answer::new(text, code))
+    }
+
+    /// The faults as warnings, for a shell, which is needed most when something is wrong.
+    #[must_use]
+    pub fn into_warnings(mut self) -> Vec<String> {
+        let mut warnings = std::mem::take(&mut self.warnings);
+        let faulty = !self.is_sound();
+        warnings.extend(self.all_faults());
+        if faulty {
+            warnings.push("the configuration is wrong; this shell has what could be made of it".into());
+        }
+        warnings
+    }
+
+    fn all_faults(self) -> Vec<String> {
+        let mut faults: Vec<Fault> = self.faults.into_iter().chain(self.refusals).collect();
+        faults.sort();
+        faults.dedup();
+        faults.iter().map(ToString::to_string).collect()
+    }
+}

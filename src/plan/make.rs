@@ -1,0 +1,314 @@
+//! How a plan is made: each thing decided from what was decided before it.
+
+use std::ffi::{CString, OsString};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use log::LevelFilter;
+
+use super::builder::Builder;
+use super::environment::{self, Environment, Inputs};
+use super::files::Disk;
+use super::settings::{self, Settings, Variables};
+use super::users::Users;
+use super::{DEPLOY_ENV, Findings, Plan, Purpose, Stage, hooks, lookup};
+use crate::cli::{self, Answer, Options};
+use crate::config::keys::{self, Limits};
+use crate::config::value::Value;
+use crate::config::values::{HookOutput, LimitValue, LogFormat};
+use crate::config::{self, Config, Fault, Layers};
+use crate::logging;
+use crate::sys::bounds::{Bounds, Limit, RESOURCES};
+use crate::sys::{credentials, exec};
+
+/// Makes the plan. Where the `deploy-env` hook has to run first, it is the plan of that: made again, with what the hook
+/// wrote, it is the rest.
+///
+/// # Errors
+///
+/// Every fault at once, with exit code 78 or 77; or a usage error, when there is nothing to run.
+pub fn make(
+    purpose: Purpose<'_>,
+    options: &Options,
+    arguments: Vec<OsString>,
+    deploy_env: Option<&[u8]>,
+) -> Result<Plan, Answer> {
+    let given = Environment::new(exec::inherited_environment());
+    let variables = Variables(&given);
+    let mut faults = Vec::new();
+    let mut layers = read_layers(options, &variables, &mut faults);
+    let arguments = choose_role(purpose, &mut layers, &variables, arguments, &mut faults);
+    let reserved = cli::COMMANDS.map(|(name, _, _)| name);
+    let mut config = config::interpret(&layers, &reserved, &mut faults);
+    let mut findings = Findings::new(&layers, config.top.strict.unwrap_or(false), faults);
+    let nothing = Environment::default();
+    let resident = matches!(purpose, Purpose::Run | Purpose::Hook(..) | Purpose::Check);
+    if !resident {
+        // What is said of the server and its stop is not said of a shell, or of a command beside it.
+        config.server = keys::Server::default();
+        config.stop = keys::Stop::default();
+    }
+    let said = if resident { &variables } else { &Variables(&nothing) };
+
+    let users = users(purpose, options, &config, &variables, &mut findings)?;
+    let workdir = workdir(options, &config, &variables, &mut findings);
+    let current = || std::env::current_dir().unwrap_or_else(|_| "/".into());
+    let base = workdir.clone().unwrap_or_else(current);
+    let expects_more = deploy_env.is_none() && asks_for_environment(purpose, options, &config, &variables, &base);
+    if expects_more {
+        findings.expect_more();
+    }
+    let is_prelude = expects_more && purpose != Purpose::Check;
+
+    let virtualenv = virtualenv(&config, &base, &mut findings);
+    let main = users.main();
+    let inputs = Inputs {
+        env: &config.env,
+        virtualenv: virtualenv.as_deref(),
+        identity: main.as_deref(),
+        workdir: &base,
+        files: &Disk,
+        deploy_env,
+    };
+    let mut computed = environment::compute(given.clone(), &inputs, &mut findings);
+    if purpose == Purpose::Shell {
+        computed.environment.set_default("TERM", b"xterm");
+        computed.environment.set_default("PS1", format!("[{}] $PWD $ ", host_name()).as_bytes());
+    }
+    let strings: Rc<[CString]> = computed.environment.clone().into_strings().into();
+
+    let settings = Settings::decide(options, &config, said, &computed.environment, &mut findings);
+    let builder = Builder {
+        environment: &computed.environment,
+        strings: Rc::clone(&strings),
+        settings: &settings,
+        users: &users,
+        bounds: bounds(&config.limits),
+        workdir: workdir.as_deref(),
+        base: &base,
+    };
+    let words = builder.server_words(purpose, &mut config, arguments, &mut findings);
+    let argv: Vec<Vec<u8>> = words.iter().map(|word| word.as_encoded_bytes().to_vec()).collect();
+    let needs_server = matches!(purpose, Purpose::Run | Purpose::Nested | Purpose::Exec | Purpose::Shell);
+    if words.is_empty() && needs_server && !is_prelude && findings.is_sound() {
+        return Err(cli::nothing_to_run());
+    }
+    let mut programs = Vec::new();
+    let server = match purpose {
+        Purpose::Hook(..) | Purpose::Env => None,
+        _ => builder.server(words, &mut programs),
+    };
+    let stage = Stage { purpose, argv: &argv, is_prelude, prepares: deploy_env.is_none() };
+    let (rules, keeper) = builder.rules(stage, server, &config, options, &mut programs, &mut findings);
+    lookup::check_trust(&layers.files, &programs, &computed.steering, &users, &mut findings);
+    if purpose == Purpose::Check {
+        lookup::check_programs(&programs, &mut findings);
+    }
+
+    let default = match purpose {
+        Purpose::Run | Purpose::Hook(..) | Purpose::Check => LevelFilter::Info,
+        Purpose::Nested | Purpose::Exec | Purpose::Shell | Purpose::Env => LevelFilter::Warn,
+    };
+    let configured = config.log.level.map(|level| level.0);
+    let level = settings::level(options, configured, &variables, default, &mut findings);
+    let warnings = match purpose {
+        // A shell is needed most when something is wrong.
+        Purpose::Shell => findings.into_warnings(),
+        Purpose::Check | Purpose::Env => findings.verdict()?,
+        _ => findings.verdict().map_err(|answer| answer.left_in(settings.termination_file.clone()))?,
+    };
+    Ok(Plan {
+        rules,
+        keeper,
+        programs,
+        is_prelude,
+        success_codes: settings.success_codes,
+        log: logging::Settings { level, format: settings.format },
+        // Standard output is somebody's data there.
+        hook_output: if resident { settings.hook_output } else { HookOutput::Stderr },
+        announces: resident,
+        termination_file: resident.then_some(settings.termination_file),
+        parent_death_signal: options.parent_death_signal,
+        hands_over_to: main.filter(|_| credentials::is_root()).map(|identity| identity.uid).filter(|uid| *uid != 0),
+        nested: purpose == Purpose::Nested,
+        warnings: if deploy_env.is_some() { Vec::new() } else { warnings },
+        origins: match purpose {
+            Purpose::Check => layers.origins().map(|(key, origin)| (key, origin.to_string())).collect(),
+            _ => Vec::new(),
+        },
+        environment: strings,
+        secrets: computed.secrets,
+    })
+}
+
+fn read_layers(options: &Options, variables: &Variables<'_>, faults: &mut Vec<Fault>) -> Layers {
+    let mut layers = Layers::default();
+    if let Some(path) = options.config.clone().or_else(|| variables.path("CONFIG")) {
+        layers.read(&path, true, faults);
+        return layers;
+    }
+    layers.read(Path::new(config::BASE_FILE), false, faults);
+    let configured = || layers.table.get("workdir").and_then(Value::as_text).map(PathBuf::from);
+    let below = options.workdir.clone().or_else(|| variables.path("WORKDIR")).or_else(configured);
+    let path = below.unwrap_or_default().join(config::APPLICATION_FILE);
+    layers.read(&path, false, faults);
+    layers
+}
+
+/// Lays the role that the first argument names over the configuration, and takes that argument away; or the one that
+/// `APP_INIT_ROLE` names, for what has no arguments of the container's: a hook, a shell beside it.
+fn choose_role(
+    purpose: Purpose<'_>,
+    layers: &mut Layers,
+    variables: &Variables<'_>,
+    mut arguments: Vec<OsString>,
+    faults: &mut Vec<Fault>,
+) -> Vec<OsString> {
+    let boots = matches!(purpose, Purpose::Run | Purpose::Check);
+    let first = arguments.first().filter(|_| boots).and_then(|first| first.to_str());
+    if first.is_some_and(|first| layers.choose_role(first)) {
+        arguments.remove(0);
+        return arguments;
+    }
+    if let Some(name) = variables.text("ROLE")
+        && !layers.choose_role(&name)
+    {
+        let what = format!("there is no role `{name}`; write [role.{name}], or unset this");
+        faults.push(Fault::new("APP_INIT_ROLE", what));
+    }
+    arguments
+}
+
+/// Who the application runs as. A shell opens with faults of every kind, but not as somebody else.
+fn users(
+    purpose: Purpose<'_>,
+    options: &Options,
+    config: &Config,
+    variables: &Variables<'_>,
+    findings: &mut Findings<'_>,
+) -> Result<Users, Answer> {
+    let mut users = Users::default();
+    let option = options.user.clone().map(|spec| ("--user", spec));
+    let variable = || variables.text("USER").map(|spec| ("APP_INIT_USER", spec));
+    let configured = || config.top.user.clone().map(|spec| ("user", spec));
+    if let Some((key, spec)) = option.or_else(variable).or_else(configured)
+        && let Err(fault) = users.set_main(&spec)
+    {
+        if purpose == Purpose::Shell {
+            return Err(Answer::new(
+                format!("app-init: {key}: {fault}\nanother user: app-init shell -u UID:GID\n"),
+                fault.code(),
+            ));
+        }
+        findings.put(key, fault);
+    }
+    if let Some(gid) = config.top.require_gid {
+        let own = nix::unistd::getegid().as_raw();
+        let groups = nix::unistd::getgroups().unwrap_or_default();
+        if own != gid && !groups.iter().any(|group| group.as_raw() == gid) {
+            findings.refusal(
+                "require_gid",
+                format!("app-init runs with gid {own} and not {gid}; start the container with --user UID:{gid}"),
+            );
+        }
+    }
+    Ok(users)
+}
+
+/// Whether the `deploy-env` hook has a say in this plan.
+fn asks_for_environment(
+    purpose: Purpose<'_>,
+    options: &Options,
+    config: &Config,
+    variables: &Variables<'_>,
+    base: &Path,
+) -> bool {
+    let is_it = matches!(purpose, Purpose::Nested | Purpose::Hook(DEPLOY_ENV, _));
+    let skipped = options.no_hooks || variables.list("SKIP").iter().any(|name| name == DEPLOY_ENV);
+    let directory = settings::hooks_dir(options, config, variables);
+    !is_it && !skipped && hooks::is_there(DEPLOY_ENV, &base.join(directory), config.hooks.get(DEPLOY_ENV))
+}
+
+/// The directory that was asked for, absolute; `None`: the current one.
+fn workdir(
+    options: &Options,
+    config: &Config,
+    variables: &Variables<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<PathBuf> {
+    let wanted =
+        options.workdir.clone().or_else(|| variables.path("WORKDIR")).or_else(|| config.top.workdir.clone())?;
+    match std::fs::metadata(&wanted) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => {
+            findings.fault("workdir", format!("{} is not a directory; name one", wanted.display()));
+            return None;
+        }
+        Err(error) => {
+            findings.fault("workdir", format!("cannot enter {}: {error}; make it, or name another", wanted.display()));
+            return None;
+        }
+    }
+    Some(std::env::current_dir().map_or_else(|_| wanted.clone(), |current| current.join(&wanted)))
+}
+
+fn virtualenv(config: &Config, base: &Path, findings: &mut Findings<'_>) -> Option<PathBuf> {
+    let directory = base.join(config.top.virtualenv.as_ref()?);
+    if !directory.join("bin").is_dir() {
+        let what =
+            format!("{} has no bin directory; make it with python3 -m venv, or name another", directory.display());
+        findings.fault("virtualenv", what);
+    }
+    Some(directory)
+}
+
+fn bounds(limits: &Limits) -> Option<Rc<Bounds>> {
+    let Limits {
+        r#as,
+        core,
+        cpu,
+        data,
+        fsize,
+        locks,
+        memlock,
+        msgqueue,
+        nice,
+        nofile,
+        nproc,
+        rss,
+        rtprio,
+        rttime,
+        sigpending,
+        stack,
+        no_new_privileges,
+        oom_score_adj,
+    } = limits;
+    // In the order of `RESOURCES`.
+    let values: [&Option<LimitValue>; RESOURCES.len()] = [
+        r#as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending,
+        stack,
+    ];
+    let limit = |(place, value): (u8, &Option<LimitValue>)| {
+        value.map(|LimitValue { soft, hard }| Limit { resource: place, soft, hard })
+    };
+    let bounds = Bounds {
+        limits: (0..).zip(values).filter_map(limit).collect(),
+        no_new_privileges: no_new_privileges.unwrap_or(false),
+        oom_score_adj: oom_score_adj.map(|score| score.0),
+    };
+    (bounds != Bounds::default()).then(|| Rc::new(bounds))
+}
+
+fn host_name() -> String {
+    nix::unistd::gethostname().map_or_else(|_| "container".into(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The log of what needs no plan.
+#[must_use]
+pub fn quiet_log(options: &Options) -> logging::Settings {
+    let variables = Environment::new(exec::inherited_environment());
+    let layers = Layers::default();
+    let mut findings = Findings::new(&layers, false, Vec::new());
+    let level = settings::level(options, None, &Variables(&variables), LevelFilter::Warn, &mut findings);
+    logging::Settings { level, format: LogFormat::Text }
+}

@@ -1,0 +1,185 @@
+//! What app-init does itself before the hooks: preparing files (§5) and waiting (§8). Both may block, so each is one of its
+//! own processes.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::environment::Environment;
+use super::hooks::{self, Surroundings};
+use super::{Findings, settings};
+use crate::config::expand::{self, Lookup};
+use crate::config::keys;
+use crate::config::values::{FileMode, Named};
+use crate::prepare::{Owner, Preparation, Recursive, Step};
+use crate::sys::exec::{self, Program, Stdin};
+use crate::wait::{OnTimeout, Target, Wait};
+
+/// How long a wait lasts where nothing is said (§8).
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The pause between the first two attempts.
+pub const DEFAULT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The waits whose conditions hold.
+pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Vec<Wait> {
+    let mut waits = Vec::new();
+    for (place, wait) in configured.iter().enumerate() {
+        let key = format!("wait[{place}]");
+        if !wait.when.iter().all(|condition| condition.holds(around.environment, around.server)) {
+            continue;
+        }
+        let target = match (&wait.target, wait.command.is_empty()) {
+            (Some(target), true) => target_of(target, &format!("{key}.target"), around.environment, findings),
+            (None, false) => {
+                let words = hooks::words(&wait.command, &format!("{key}.command"), around.environment, findings);
+                words.map(|(_, argv)| Target::Command(question(argv, around)))
+            }
+            (Some(_), false) | (None, true) => {
+                findings.fault(&key, "needs one of target and command; write target = \"tcp://db:5432\"");
+                None
+            }
+        };
+        let mut span =
+            |name: &str, span| settings::resolve(&format!("{key}.{name}"), span, around.environment, findings);
+        let timeout = span("timeout", wait.timeout.as_ref()).unwrap_or(DEFAULT_TIMEOUT);
+        let interval = span("interval", wait.interval.as_ref()).unwrap_or(DEFAULT_INTERVAL);
+        waits.extend(target.map(|target| Wait {
+            target,
+            timeout: (!timeout.is_zero()).then_some(timeout),
+            interval,
+            on_timeout: wait.on_timeout.map_or(OnTimeout::Abort, |Named(policy)| policy),
+        }));
+    }
+    waits
+}
+
+fn target_of(text: &str, key: &str, environment: &Environment, findings: &mut Findings<'_>) -> Option<Target> {
+    let expanded = match expand::expand(text, environment) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(fault) => {
+            findings.unexpanded(key, fault);
+            return None;
+        }
+    };
+    match Target::parse(&expanded) {
+        Ok(target) => Some(target),
+        Err(fault) => {
+            findings.unexpanded(key, fault);
+            None
+        }
+    }
+}
+
+fn question(argv: Vec<std::ffi::CString>, around: &Surroundings<'_>) -> Program {
+    Program {
+        directory: Some(around.workdir.to_owned()),
+        umask: around.umask,
+        identity: around.users.main(),
+        bounds: around.bounds.clone(),
+        stdin: Stdin::Null,
+        keeps_descriptors: false,
+        ..Program::new(argv, exec::Environment::Computed(std::rc::Rc::clone(around.strings)))
+    }
+}
+
+/// The preparations whose conditions hold, and the entry of an arbitrary uid where that is asked for.
+pub fn preparations(
+    configured: &[keys::Prepare],
+    passwd_entry: bool,
+    around: &Surroundings<'_>,
+    findings: &mut Findings<'_>,
+) -> Vec<Preparation> {
+    let mut all = Vec::new();
+    if passwd_entry {
+        let main = around.users.main();
+        let (uid, gid) = main.as_deref().map_or_else(
+            || (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()),
+            |identity| (identity.uid, identity.gid),
+        );
+        let home = around.environment.get("HOME").unwrap_or_default();
+        let step = Step::PasswdEntry { uid, gid, home };
+        all.push(Preparation { step, required: false, label: "passwd_entry".into() });
+    }
+    for (place, preparation) in configured.iter().enumerate() {
+        let label = format!("prepare[{place}]");
+        if !preparation.when.iter().all(|condition| condition.holds(around.environment, around.server)) {
+            continue;
+        }
+        if let Some(step) = step(preparation, &label, around, findings) {
+            all.push(Preparation { step, required: preparation.required, label });
+        }
+    }
+    all
+}
+
+fn step(from: &keys::Prepare, key: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Option<Step> {
+    let kinds = [from.dir.is_some(), !from.remove.is_empty(), from.copy.is_some()];
+    if kinds.iter().filter(|given| **given).count() != 1 {
+        findings.fault(key, "needs one of dir, remove and copy; write dir = \"/data\"");
+        return None;
+    }
+    let misplaced = [
+        ("mode", from.mode.is_some() && from.dir.is_none()),
+        ("recursive", from.recursive.is_some() && (from.dir.is_none() || from.owner.is_none())),
+        ("owner", from.owner.is_some() && !from.remove.is_empty()),
+        ("to", from.to.is_some() != from.copy.is_some()),
+        ("overwrite", from.overwrite.is_some() && from.copy.is_none()),
+    ];
+    for (name, _) in misplaced.into_iter().filter(|(_, misplaced)| *misplaced) {
+        findings.fault(
+            &format!("{key}.{name}"),
+            match name {
+                "mode" => "belongs to dir; remove it",
+                "recursive" => "belongs to dir with an owner; remove it",
+                "owner" => "belongs to dir or copy; remove it",
+                "to" => "belongs together with copy; write both",
+                _ => "belongs to copy; remove it",
+            },
+        );
+    }
+    let owner = match &from.owner {
+        Some(spec) => Some(owner(spec, &format!("{key}.owner"), around, findings)?),
+        None => None,
+    };
+    let mut path = |name: &str, text: &str| path(text, &format!("{key}.{name}"), around, findings);
+    if let Some(directory) = &from.dir {
+        return Some(Step::Directory {
+            path: path("dir", directory)?,
+            owner,
+            mode: from.mode.map(|FileMode(mode)| mode),
+            recursive: from.recursive.map_or(Recursive::IfTopDiffers, |Named(recursive)| recursive),
+        });
+    }
+    if let (Some(copy), Some(to)) = (&from.copy, &from.to) {
+        let (from_path, to) = (path("copy", copy)?, path("to", to)?);
+        return Some(Step::Copy { from: from_path, to, overwrite: from.overwrite.unwrap_or(false), owner });
+    }
+    let paths: Option<Vec<PathBuf>> = from.remove.iter().map(|text| path("remove", text)).collect();
+    paths.filter(|paths| !paths.is_empty()).map(|paths| Step::Remove { paths })
+}
+
+/// A path, with its variables, in the working directory where it is relative.
+fn path(text: &str, key: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Option<PathBuf> {
+    match expand::expand(text, around.environment) {
+        Ok(bytes) if bytes.is_empty() || bytes.contains(&0) => {
+            findings.unexpanded(key, "is empty; name a path".into());
+            None
+        }
+        Ok(bytes) => Some(around.workdir.join(Path::new(&OsString::from_vec(bytes)))),
+        Err(fault) => {
+            findings.unexpanded(key, fault);
+            None
+        }
+    }
+}
+
+fn owner(spec: &str, key: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Option<Owner> {
+    match around.users.databases().and_then(|databases| databases.owner(spec)) {
+        Ok((uid, gid)) => Some(Owner { uid, gid }),
+        Err(fault) => {
+            findings.fault(key, fault);
+            None
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! `app-init wait`: no configuration, no environment of its own, only waiting and then the command.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use super::builder::helper;
+use super::environment::Environment;
+use super::settings::{self, Variables};
+use super::{Findings, Job, Plan, Planned, steps};
+use crate::cli::{Answer, WaitOptions, usage};
+use crate::config::Layers;
+use crate::config::values::{HookOutput, LogFormat};
+use crate::logging;
+use crate::machine::{ChildId, Leftovers, Mode, Rules, ServerRule, Signal, SignalTarget, StopRules};
+use crate::sys::exec::{self, Program};
+use crate::wait::{OnTimeout, Target, Wait};
+
+/// The plan of `app-init wait TARGET... [-- CMD...]`.
+///
+/// # Errors
+///
+/// What is no target.
+pub fn waiting(options: &WaitOptions, command: Vec<OsString>) -> Result<Plan, Answer> {
+    let on_timeout = if options.no_strict { OnTimeout::Continue } else { OnTimeout::Abort };
+    let mut waits = Vec::new();
+    for text in &options.targets {
+        let target = Target::parse(text).map_err(|fault| usage(&fault))?;
+        let timeout = options.timeout.unwrap_or(steps::DEFAULT_TIMEOUT);
+        let timeout = (!timeout.is_zero()).then_some(timeout);
+        let interval = options.interval.unwrap_or(steps::DEFAULT_INTERVAL);
+        waits.push(Wait { target, timeout, interval, on_timeout });
+    }
+    let mut programs = Vec::new();
+    let server = (!command.is_empty()).then(|| {
+        let label = command.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        programs.push(Planned::server(Program::new(exec::arguments(command), exec::Environment::Inherited), label));
+        server_rule()
+    });
+    let deploy = vec![helper(Job::Wait(waits), "wait", &mut programs)];
+    let rules = Rules {
+        // The command takes this process's place.
+        mode: if server.is_some() { Mode::Exec } else { Mode::HookOnly },
+        deploy,
+        post_deploy: Vec::new(),
+        pre_stop: Vec::new(),
+        post_stop: Vec::new(),
+        on_failure: Vec::new(),
+        server,
+        stop: StopRules {
+            signals: vec![Signal::TERM, Signal::INT, Signal::HALT],
+            timeout: None,
+            drain: Duration::ZERO,
+            budget: None,
+            leftovers: Leftovers::Ignore,
+        },
+        plain: false,
+        terminal: false,
+        foreground: false,
+        top_of_session: false,
+    };
+    Ok(Plan {
+        rules,
+        keeper: None,
+        programs,
+        is_prelude: false,
+        success_codes: Vec::new(),
+        log: log(options),
+        hook_output: HookOutput::Stderr,
+        announces: false,
+        termination_file: None,
+        parent_death_signal: None,
+        hands_over_to: None,
+        nested: false,
+        warnings: Vec::new(),
+        origins: Vec::new(),
+        environment: Vec::new().into(),
+        secrets: super::Secrets::default(),
+    })
+}
+
+fn server_rule() -> ServerRule {
+    ServerRule {
+        child: ChildId(0),
+        stop_signal: None,
+        stop_timeout: None,
+        target: SignalTarget::Process,
+        rewrite: Vec::new(),
+        run_limit: None,
+    }
+}
+
+/// It says what it waits for, unless somebody wants it quiet.
+fn log(options: &WaitOptions) -> logging::Settings {
+    let given = Environment::new(exec::inherited_environment());
+    let layers = Layers::default();
+    let mut findings = Findings::new(&layers, false, Vec::new());
+    let default = if options.quiet { LevelFilter::Error } else { LevelFilter::Info };
+    let level = settings::level(&options.levels(), None, &Variables(&given), default, &mut findings);
+    logging::Settings { level, format: LogFormat::Text }
+}

@@ -1,0 +1,135 @@
+//! Every entry of a tree, in no order, without following a symlink and without leaving the mount that it starts on.
+//!
+//! The tree may be somebody's trap, and may change under the walk. It goes by descriptors and never back by a name; it
+//! needs no stack and two descriptors for each level, of which it takes [`DEEPEST`]; what lies deeper is told and left
+//! alone. (No path that a program can name in full is that deep in practice: it has 4096 bytes.)
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::dir::OwningIter;
+use nix::errno::Errno;
+use nix::unistd::geteuid;
+
+use super::Owner;
+use super::entry::Entry;
+use super::report::{Failure, Report};
+
+/// With a copy's third descriptor this is well below the usual limit of 1024.
+const DEEPEST: usize = 256;
+
+/// A walk at one of its places.
+#[derive(Debug)]
+pub struct Walk {
+    levels: Vec<Level>,
+    path: PathBuf,
+}
+
+#[derive(Debug)]
+struct Level {
+    directory: Entry,
+    names: OwningIter,
+}
+
+/// What the walk comes to.
+#[derive(Debug)]
+pub enum News {
+    /// An entry of the directory that it is in. To go in, [`Walk::descend`].
+    Found(OsString, Entry),
+    /// The end of a directory that was gone into, the top one last.
+    Left(Entry),
+}
+
+impl Walk {
+    pub fn start(top: &Entry, path: &Path) -> Result<Walk, Failure> {
+        let mut walk = Walk { levels: Vec::new(), path: path.to_owned() };
+        let entered = Entry::open(&top.fd, c".").and_then(|top| walk.enter(top));
+        entered.map_err(|errno| Failure::new(format_args!("list {}", path.display()), errno))?;
+        Ok(walk)
+    }
+
+    fn enter(&mut self, directory: Entry) -> nix::Result<()> {
+        let names = directory.list()?.into_iter();
+        self.levels.push(Level { directory, names });
+        Ok(())
+    }
+
+    /// Goes into a directory that was just found; whether it could.
+    pub fn descend(&mut self, name: &OsStr, directory: Entry, report: &mut Report<'_>) -> bool {
+        let path = self.path.join(name);
+        if self.levels.len() >= DEEPEST {
+            report.skip(format_args!("{}, which is {DEEPEST} directories deep", path.display()));
+            return false;
+        }
+        if let Err(errno) = self.enter(directory) {
+            report.fail(&Failure::new(format_args!("list {}", path.display()), errno));
+            return false;
+        }
+        self.path = path;
+        true
+    }
+
+    pub fn next(&mut self, report: &mut Report<'_>) -> Option<News> {
+        loop {
+            let level = self.levels.last_mut()?;
+            let name = match level.names.next() {
+                Some(Ok(listed)) => OsStr::from_bytes(listed.file_name().to_bytes()).to_owned(),
+                ended => {
+                    if let Some(Err(errno)) = ended {
+                        report.fail(&Failure::new(format_args!("list {}", self.path.display()), errno));
+                    }
+                    let left = self.levels.pop()?;
+                    self.path.pop();
+                    return Some(News::Left(left.directory));
+                }
+            };
+            if matches!(name.as_bytes(), b"." | b"..") {
+                continue;
+            }
+            match level.directory.open_within(&name) {
+                Ok(entry) => return Some(News::Found(name, entry)),
+                // It went while the directory was read.
+                Err(Errno::ENOENT) => {}
+                Err(Errno::EXDEV) => {
+                    report.skip(format_args!("{}, which is another mount; name it by itself", self.shown(&name)));
+                }
+                Err(errno) => report.fail(&Failure::new(format_args!("open {}", self.shown(&name)), errno)),
+            }
+        }
+    }
+
+    /// The directory that the walk is in.
+    pub fn directory(&self) -> Option<&Entry> {
+        self.levels.last().map(|level| &level.directory)
+    }
+
+    /// The path of an entry of this directory, for messages.
+    pub fn shown(&self, name: &OsStr) -> String {
+        self.path.join(name).display().to_string()
+    }
+}
+
+/// Makes everything below `top` the owner's, but not `top` itself.
+pub fn give_content(top: &Entry, path: &Path, owner: Owner, report: &mut Report<'_>) -> Result<(), Failure> {
+    let mut walk = Walk::start(top, path)?;
+    while let Some(news) = walk.next(report) {
+        let News::Found(name, entry) = news else { continue };
+        if entry.is_foreign_link(owner.uid) {
+            let uid = entry.stat.st_uid;
+            report.skip(format_args!("{}, which has other hard links and is uid {uid}'s", walk.shown(&name)));
+            continue;
+        }
+        if let Err(errno) = entry.give(owner) {
+            report.fail(&Failure::new(format_args!("set the owner of {}", walk.shown(&name)), errno));
+            // Without the right to do this once there is no point in trying a million times.
+            if errno == Errno::EPERM && !geteuid().is_root() {
+                return Ok(());
+            }
+        }
+        if entry.is_directory() {
+            walk.descend(&name, entry, report);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! What bounds a program: resource limits, no new privileges, and its place in the queue of the OOM killer.
+
+use nix::errno::Errno;
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
+
+use crate::machine::StartStep;
+
+/// The limits by their names in the configuration, as getrlimit(2) has them.
+pub const RESOURCES: [(&str, Resource); 16] = [
+    ("as", Resource::RLIMIT_AS),
+    ("core", Resource::RLIMIT_CORE),
+    ("cpu", Resource::RLIMIT_CPU),
+    ("data", Resource::RLIMIT_DATA),
+    ("fsize", Resource::RLIMIT_FSIZE),
+    ("locks", Resource::RLIMIT_LOCKS),
+    ("memlock", Resource::RLIMIT_MEMLOCK),
+    ("msgqueue", Resource::RLIMIT_MSGQUEUE),
+    ("nice", Resource::RLIMIT_NICE),
+    ("nofile", Resource::RLIMIT_NOFILE),
+    ("nproc", Resource::RLIMIT_NPROC),
+    ("rss", Resource::RLIMIT_RSS),
+    ("rtprio", Resource::RLIMIT_RTPRIO),
+    ("rttime", Resource::RLIMIT_RTTIME),
+    ("sigpending", Resource::RLIMIT_SIGPENDING),
+    ("stack", Resource::RLIMIT_STACK),
+];
+
+/// One limit; `None` is unlimited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// Its place in [`RESOURCES`].
+    pub resource: u8,
+    pub soft: Option<u64>,
+    pub hard: Option<u64>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Bounds {
+    pub limits: Vec<Limit>,
+    pub no_new_privileges: bool,
+    pub oom_score_adj: Option<i16>,
+}
+
+impl Bounds {
+    /// Sets what only root may set freely; to be called before the identity changes.
+    ///
+    /// # Errors
+    ///
+    /// The first that is refused, with its step.
+    pub fn set(&self) -> Result<(), (StartStep, Errno)> {
+        if let Some(score) = self.oom_score_adj {
+            let written = std::fs::write("/proc/self/oom_score_adj", score.to_string());
+            written.map_err(|error| (StartStep::OomScore, Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
+        }
+        for limit in &self.limits {
+            let Some((_, resource)) = RESOURCES.get(usize::from(limit.resource)) else { continue };
+            let value = |limit: Option<u64>| limit.unwrap_or(RLIM_INFINITY);
+            setrlimit(*resource, value(limit.soft), value(limit.hard))
+                .map_err(|errno| (StartStep::Limit(limit.resource), errno))?;
+        }
+        Ok(())
+    }
+
+    /// Gives up gaining privileges by exec (prctl(2), `PR_SET_NO_NEW_PRIVS`); the last step, after the change of identity.
+    ///
+    /// # Errors
+    ///
+    /// What prctl(2) says.
+    pub fn renounce_privileges(&self) -> Result<(), (StartStep, Errno)> {
+        if self.no_new_privileges {
+            nix::sys::prctl::set_no_new_privs().map_err(|errno| (StartStep::NoNewPrivileges, errno))?;
+        }
+        Ok(())
+    }
+}
+
+/// The limits that this process has, for a message about one that was refused.
+#[must_use]
+pub fn current(resource: u8) -> Option<(u64, u64)> {
+    let (_, resource) = RESOURCES.get(usize::from(resource))?;
+    getrlimit(*resource).ok()
+}

@@ -1,0 +1,95 @@
+//! Waiting until what the application needs is there (§8): in a process of its own, which may block, never in PID 1's
+//! loop.
+//!
+//! ```text
+//! PID 1 ─── watcher ─┬─ probe of tcp://db:5432
+//!                    ├─ probe of http://api:80/
+//!                    └─ probe of a command ─── the command
+//! ```
+//!
+//! - [`target`]: what can be waited for; [`url`] and [`services`], how it is written.
+//! - [`watch`]: the watcher. It keeps the time, hears the probes and says what is missing.
+//! - [`probe`]: one process a target, so that a name server that hangs holds up nobody else. It tries and tries again.
+//! - [`connect`], [`http`], [`command`]: one attempt.
+//! - [`tell`]: what is said.
+//!
+//! **Nothing is left behind.** Watcher, probes and commands are one process group, so a signal to it reaches all. When the
+//! watcher goes alone, the kernel kills the probes (`PR_SET_PDEATHSIG`), but for those of commands: a command may have
+//! taken on another identity, with which it loses such a wish. So the probe of a command cannot be stopped by signals
+//! other than KILL, it sees the watcher's end on the pipe between them, and it is a subreaper: it kills every descendant
+//! before it ends.
+
+pub mod command;
+pub mod connect;
+pub mod http;
+pub mod probe;
+pub mod services;
+pub mod target;
+pub mod tell;
+pub mod url;
+pub mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use target::Target;
+pub use tell::Report;
+
+use crate::sys::descriptors;
+use crate::sys::signals::{self, Inherited};
+
+/// One thing to wait for.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    pub target: Target,
+    /// Counted from the start of all waits. `None`: for ever.
+    pub timeout: Option<Duration>,
+    /// The pause after the first failed attempt; it doubles up to 5 s, or is longer from the beginning.
+    pub interval: Duration,
+    pub on_timeout: OnTimeout,
+}
+
+/// What happens when a target is not there in time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnTimeout {
+    /// All waiting ends, with the code 124.
+    Abort,
+    /// A warning, and the others are waited for.
+    Continue,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// For one attempt: connections, and the answer to a request.
+    pub attempt: Duration,
+    /// The longest pause between two attempts.
+    pub pause: Duration,
+    /// Between two lines of what is missing, and between two looks for probes that have to be started again.
+    pub tick: Duration,
+}
+
+impl Pace {
+    pub const USUAL: Pace =
+        Pace { attempt: Duration::from_secs(5), pause: Duration::from_secs(5), tick: Duration::from_secs(5) };
+    /// A line that is written over may change more often.
+    const ON_TERMINAL: Pace = Pace { tick: Duration::from_secs(1), ..Pace::USUAL };
+}
+
+/// Waits for all, in parallel: 0 when they are there, or were given up where that is wanted; 124 when time ran out.
+///
+/// To be called in a process of its own that ends with this code: it closes every inherited descriptor and changes the
+/// dispositions of signals for good.
+#[must_use]
+pub fn run(waits: &[Wait], inherited: Inherited, report: Report) -> u8 {
+    let pace = if report.terminal { Pace::ON_TERMINAL } else { Pace::USUAL };
+    run_at(waits, inherited, report, pace)
+}
+
+fn run_at(waits: &[Wait], inherited: Inherited, report: Report, pace: Pace) -> u8 {
+    signals::be_ordinary(inherited);
+    descriptors::close_inherited(&[]);
+    watch::watch(waits, inherited, report, pace)
+}

@@ -1,0 +1,402 @@
+//! Whole waits: a watcher in a process of its own, real listeners, files and commands.
+//!
+//! A test waits for lines and for ends of files, never for time: the limits that are reached on purpose are as short as
+//! they can be, all others are long.
+
+use std::ffi::CString;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use log::LevelFilter;
+use nix::fcntl::OFlag;
+use nix::sys::signal::{Signal as Named, kill};
+use nix::sys::stat::Mode;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::*;
+use crate::config::values::LogFormat;
+use crate::exit;
+use crate::logging;
+use crate::sys::exec::{Environment, Program, Stdin};
+use crate::sys::offspring;
+
+const MOMENT: Duration = Duration::from_millis(30);
+const LONG: Duration = Duration::from_secs(600);
+const PACE: Pace = Pace { attempt: LONG, pause: MOMENT, tick: MOMENT };
+
+fn wait(target: Target) -> Wait {
+    Wait { target, timeout: None, interval: MOMENT, on_timeout: OnTimeout::Abort }
+}
+
+fn at(text: &str) -> Wait {
+    wait(Target::parse(text).expect("a target"))
+}
+
+fn shell(script: &str) -> Wait {
+    let argv = ["sh", "-c", script].map(|word| CString::new(word).expect("no NUL")).to_vec();
+    let mut program = Program::new(argv, Environment::Inherited);
+    program.stdin = Stdin::Null;
+    program.keeps_descriptors = false;
+    wait(Target::Command(program))
+}
+
+/// A watcher at work, and what it says.
+struct Watcher {
+    pid: Pid,
+    lines: BufReader<File>,
+    is_reaped: bool,
+}
+
+impl Watcher {
+    fn start(waits: &[Wait], report: Report, pace: Pace) -> Watcher {
+        let (ours, theirs) = nix::unistd::pipe2(OFlag::O_CLOEXEC).expect("a pipe");
+        let pid = offspring::spawn(|| {
+            let inherited = signals::hold_all();
+            nix::unistd::dup2_stderr(&theirs).expect("standard error");
+            logging::start(logging::Settings { level: LevelFilter::Debug, format: LogFormat::Text });
+            run_at(waits, inherited, report, pace)
+        });
+        Watcher { pid: pid.expect("a process"), lines: BufReader::new(File::from(ours)), is_reaped: false }
+    }
+
+    fn of(waits: &[Wait]) -> Watcher {
+        Watcher::start(waits, Report { quiet: false, terminal: false }, PACE)
+    }
+
+    /// Reads until a line has `part` in it.
+    fn says(&mut self, part: &str) -> String {
+        let mut said = String::new();
+        loop {
+            let start = said.len();
+            assert_ne!(self.lines.read_line(&mut said).expect("a line"), 0, "it never said {part:?}, but:\n{said}");
+            if said[start..].contains(part) {
+                return said;
+            }
+        }
+    }
+
+    fn signal(&self, signal: Named) {
+        kill(self.pid, signal).expect("a process");
+    }
+
+    /// Its code and the rest of what it says. The end of that comes when the last probe has ended.
+    fn ends(mut self) -> (i32, String) {
+        let mut said = String::new();
+        self.lines.read_to_string(&mut said).expect("text");
+        let ending = waitpid(self.pid, None);
+        self.is_reaped = true;
+        match ending {
+            Ok(WaitStatus::Exited(_, code)) => (code, said),
+            Ok(WaitStatus::Signaled(_, signal, _)) => (128 + signal as i32, said),
+            other => panic!("{other:?}: {said}"),
+        }
+    }
+}
+
+/// Whatever a test found: with the watcher everything ends.
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if !self.is_reaped {
+            let _ = kill(self.pid, Named::SIGKILL);
+            let _ = waitpid(self.pid, None);
+        }
+    }
+}
+
+fn ends_well(waits: &[Wait]) -> String {
+    let (code, said) = Watcher::of(waits).ends();
+    assert_eq!(code, 0, "{said}");
+    said
+}
+
+#[test]
+fn what_is_there_is_found() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().display();
+    let v4 = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let v6 = TcpListener::bind("[::1]:0").expect("a listener");
+    let _stream = UnixListener::bind(directory.path().join("stream")).expect("a socket");
+    let _datagram = UnixDatagram::bind(directory.path().join("datagram")).expect("a socket");
+    let (v4, v6) = (v4.local_addr().expect("an address"), v6.local_addr().expect("an address"));
+    let waits = [
+        at(&format!("{v4}")),
+        at(&format!("tcp://{v6}")),
+        at(&format!("postgres://user:s3cret@localhost:{}/db", v4.port())),
+        at(&format!("unix:{path}/stream")),
+        at(&format!("unix:{path}/datagram")),
+        at(&format!("file:{path}")),
+        shell("exit 0"),
+    ];
+    let said = ends_well(&waits);
+    assert_eq!(said.matches(" is there after ").count(), waits.len(), "{said}");
+    assert!(!said.contains("s3cret"), "{said}");
+}
+
+#[test]
+fn one_of_several_hosts_is_enough() {
+    // Nobody listens where somebody has just stopped to, and no other test uses this address.
+    let gone = |_| TcpListener::bind("127.8.9.10:0").and_then(|listener| listener.local_addr()).expect("an address");
+    let [one, other] = [0, 1].map(gone);
+    let mut watcher = Watcher::of(&[at(&format!("kafka://{one},{other}"))]);
+    watcher.says(&format!("({one}: connect: Connection refused, {other}: connect: Connection refused)"));
+    let _listener = TcpListener::bind(other).expect("a listener");
+    watcher.says(" is there after ");
+    assert_eq!(watcher.ends().0, 0);
+}
+
+#[test]
+fn what_fails_is_named_and_tried_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path();
+    let long_label = "x".repeat(64);
+    // No name server has to be asked to know that there is no such name.
+    let mut watcher = Watcher::of(&[
+        at(&format!("tcp://{long_label}.invalid:80")),
+        at(&format!("file:{}", path.join("file").display())),
+    ]);
+    watcher.says("(lookup: ");
+    let mut file = Watcher::of(&[at(&format!("file:{}", path.join("file").display()))]);
+    file.says("(exists: No such file or directory)");
+    File::create(path.join("file")).expect("a file");
+    file.says(" is there after ");
+    assert_eq!(file.ends().0, 0);
+    watcher.says(" is there after ");
+    watcher.signal(Named::SIGTERM);
+    assert_eq!(watcher.ends().0, 143);
+
+    let mut socket = Watcher::of(&[at(&format!("unix:{}", path.join("socket").display()))]);
+    socket.says("(connect: No such file or directory)");
+    let listener = UnixListener::bind(path.join("socket")).expect("a socket");
+    socket.says(" is there after ");
+    assert_eq!(socket.ends().0, 0);
+    drop(listener);
+    let mut socket = Watcher::of(&[at(&format!("unix:{}", path.join("socket").display()))]);
+    socket.says("(connect: Connection refused)");
+    socket.signal(Named::SIGINT);
+    assert_eq!(socket.ends().0, 130);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the server of the test; the product's processes are forked")]
+fn http_is_there_when_it_answers_well() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let port = listener.local_addr().expect("an address").port();
+    let (tell, told) = std::sync::mpsc::channel();
+    let server = thread::spawn(move || {
+        let mut requests = Vec::new();
+        for answer in ["HTTP/1.1 503 Not yet\r\n\r\n", "", "SSH-2.0-OpenSSH\r\n", "HTTP/1.1 302 Found\r\n\r\n"] {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut request = String::new();
+            let mut reader = BufReader::new(&stream);
+            while !request.ends_with("\r\n\r\n") {
+                reader.read_line(&mut request).expect("a line");
+            }
+            requests.push(request);
+            stream.write_all(answer.as_bytes()).expect("an answer");
+            drop(stream);
+            // Until the test has seen what became of it.
+            told.recv().expect("the test");
+        }
+        requests
+    });
+    let mut watcher = Watcher::of(&[at(&format!("http://user:s3cret@localhost:{port}/health?deep=s3cret"))]);
+    for step in ["(status: 503)", "(answer: the connection was closed without one)", "(answer: it is not HTTP)"] {
+        watcher.says(&format!("http://localhost:{port}/health {step}"));
+        tell.send(()).expect("the server");
+    }
+    watcher.says(" is there after ");
+    tell.send(()).expect("the server");
+    assert_eq!(watcher.ends().0, 0);
+    let requests = server.join().expect("the server's end");
+    let first = requests.first().expect("a request");
+    assert!(first.starts_with(&format!("GET /health?deep=s3cret HTTP/1.1\r\nHost: localhost:{port}\r\n")), "{first}");
+    assert!(first.contains("\r\nAuthorization: Basic dXNlcjpzM2NyZXQ=\r\n"), "{first}");
+}
+
+#[test]
+fn a_port_that_never_answers_is_named_and_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let target = format!("http://{}/", listener.local_addr().expect("an address"));
+    let pace = Pace { attempt: MOMENT, ..PACE };
+    let mut watcher = Watcher::start(&[at(&target)], Report { quiet: false, terminal: false }, pace);
+    watcher.says("(answer: no answer within 30ms)");
+    // The first and the second attempt; later ones may come and go.
+    let _first = listener.accept().expect("a connection");
+    let _second = listener.accept().expect("a connection");
+    watcher.signal(Named::SIGTERM);
+    assert_eq!(watcher.ends().0, 143);
+}
+
+#[test]
+fn a_command_is_there_when_it_exits_with_0() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let ready = directory.path().join("ready");
+    let script = format!(
+        "echo one; printf '\\033[1mtwo \\n\\n' >&2; test -e {} && exit 0; echo more | (cat >/dev/null); exit 3",
+        ready.display()
+    );
+    let mut watcher = Watcher::of(&[shell(&script)]);
+    let said = watcher.says("(exit 3: \\u{1b}[1mtwo)");
+    assert!(said.contains("app-init: sh: one\n"), "each line at debug level: {said}");
+    File::create(&ready).expect("a file");
+    watcher.says(" is there after ");
+    assert_eq!(watcher.ends().0, 0);
+
+    let mut watcher = Watcher::of(&[shell("kill -KILL $$"), wait(Target::Command(missing_program()))]);
+    watcher.says("(killed by signal 9 (KILL)), /no/such/program (exit 127: cannot run /no/such/program: No such file");
+    watcher.signal(Named::SIGKILL);
+    watcher.ends();
+}
+
+fn missing_program() -> Program {
+    Program::new(vec![c"/no/such/program".to_owned()], Environment::Inherited)
+}
+
+#[test]
+fn time_that_runs_out_ends_all_waiting() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let there = at(&format!("http://{}/", listener.local_addr().expect("an address")));
+    let gone = Wait { timeout: Some(MOMENT), ..at("file:/no/such/file") };
+    for (quiet, terminal) in [(false, false), (true, false), (false, true)] {
+        let pace = Pace { tick: LONG, ..PACE };
+        let (code, said) = Watcher::start(&[there.clone(), gone.clone()], Report { quiet, terminal }, pace).ends();
+        assert_eq!(code, i32::from(exit::TIMED_OUT));
+        let start = "app-init: error: cannot go on: http://127.0.0.1:";
+        assert!(said.starts_with(start) && said.lines().count() == 1, "{said}");
+        assert!(said.contains("file:/no/such/file is not there after 30ms ("), "{said}");
+    }
+}
+
+#[test]
+fn what_can_be_done_without_is_given_up() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("file");
+    let gone = Wait { timeout: Some(MOMENT), on_timeout: OnTimeout::Continue, ..at("file:/no/such/file") };
+    let mut watcher = Watcher::of(&[gone.clone(), at(&format!("file:{}", file.display()))]);
+    watcher.says("app-init: warning: file:/no/such/file is not there after 30ms (");
+    File::create(&file).expect("a file");
+    let said = watcher.says(" is there after ");
+    assert_eq!(
+        (said.contains("/no/such/file"), watcher.ends().0),
+        (false, 0),
+        "it is not waited for any longer: {said}"
+    );
+    let (code, said) = Watcher::start(&[gone], Report { quiet: true, terminal: false }, PACE).ends();
+    assert_eq!((code, said.as_str()), (0, ""));
+}
+
+#[test]
+fn a_terminal_gets_one_line_that_is_written_over() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("file");
+    let target = format!("file:{}", file.display());
+    let mut watcher = Watcher::start(&[at(&target)], Report { quiet: false, terminal: true }, PACE);
+    let mut said = Vec::new();
+    for _ in 0..2 {
+        said.clear();
+        watcher.lines.read_until(b'h', &mut said).expect("a line");
+        while !said.ends_with(b"\x1b[?7h") {
+            watcher.lines.read_until(b'h', &mut said).expect("a line");
+        }
+        let line = String::from_utf8_lossy(&said);
+        assert!(line.starts_with(&format!("\r\x1b[?7lapp-init: waiting for {target} (")), "{line:?}");
+        assert!(line.ends_with("\x1b[K\x1b[?7h"), "{line:?}");
+    }
+    File::create(&file).expect("a file");
+    let (code, said) = watcher.ends();
+    let (_, end) = said.rsplit_once("\r\x1b[K").expect("the line is taken away");
+    assert!(end.starts_with(&format!("app-init: {target} is there after ")), "{end:?}");
+    assert_eq!((code, end.lines().count()), (0, 1));
+}
+
+#[test]
+fn a_probe_that_was_killed_is_started_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let mut watcher = Watcher::of(&[at(&format!("http://{}/", listener.local_addr().expect("an address")))]);
+    let _connection = listener.accept().expect("a connection");
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", watcher.pid)).expect("a list");
+    let probe = children.trim().parse().map(Pid::from_raw).expect("one probe");
+    kill(probe, Named::SIGKILL).expect("the probe");
+    watcher.says("(its probe was killed)");
+    let _connection = listener.accept().expect("a connection");
+    watcher.signal(Named::SIGTERM);
+    assert_eq!(watcher.ends().0, 143);
+}
+
+/// A command that goes to lengths to stay: it ignores signals, and has children in its group, in a session of their own
+/// and without a parent. Each holds the pipe, so its end is the end of all.
+fn stubborn(fifo: &Path) -> Wait {
+    nix::unistd::mkfifo(fifo, Mode::S_IRWXU).expect("a pipe");
+    shell(&format!(
+        "trap '' TERM INT HUP QUIT; exec 9>{}; sleep 1000 & (setsid sleep 1000 &) ; setsid sh -c 'sleep 1000 & sleep 1000' & \
+         echo here >&9; wait",
+        fifo.display()
+    ))
+}
+
+fn here(fifo: &Path) -> BufReader<File> {
+    let mut pipe = BufReader::new(File::open(fifo).expect("a pipe"));
+    let mut line = String::new();
+    pipe.read_line(&mut line).expect("a line");
+    assert_eq!(line, "here\n");
+    pipe
+}
+
+#[test]
+fn nothing_is_left_behind_when_the_watcher_is_ended() {
+    for signal in [Named::SIGTERM, Named::SIGKILL, Named::SIGINT] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let fifo = directory.path().join("fifo");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        let watcher = Watcher::of(&[stubborn(&fifo), at(&format!("http://{address}/"))]);
+        let mut command = here(&fifo);
+        let (mut connection, _) = listener.accept().expect("a connection");
+        watcher.signal(signal);
+        let mut rest = Vec::new();
+        connection.read_to_end(&mut rest).expect("the end of the probe");
+        command.read_to_end(&mut rest).expect("the end of the command");
+        assert_eq!(watcher.ends().0, 128 + signal as i32);
+    }
+}
+
+#[test]
+fn nothing_is_left_behind_when_time_runs_out() {
+    // Too short a time for the command to get that far proves nothing.
+    for limit in (0..12).map(|doubling| Duration::from_millis(100 << doubling)) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let fifo = directory.path().join("fifo");
+        let command = Wait { timeout: Some(limit), ..stubborn(&fifo) };
+        let mut pipe =
+            OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&fifo).expect("a pipe");
+        let (code, said) = Watcher::of(&[command]).ends();
+        assert_eq!(code, i32::from(exit::TIMED_OUT), "{said}");
+        let mut written = String::new();
+        // While somebody has it open, there is no end but EAGAIN.
+        pipe.read_to_string(&mut written).expect("the end of the command");
+        if written == "here\n" {
+            return;
+        }
+    }
+    panic!("the command was never there");
+}
+
+#[test]
+fn nothing_is_left_behind_by_an_attempt() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let fifo = directory.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).expect("a pipe");
+    let script = format!("exec 9>{}; sleep 1000 & setsid sleep 1000 & echo here >&9; exit 4", fifo.display());
+    let mut watcher = Watcher::of(&[Wait { interval: LONG, ..shell(&script) }]);
+    here(&fifo).read_to_end(&mut Vec::new()).expect("the end of what the command left");
+    watcher.says("(exit 4)");
+    watcher.signal(Named::SIGKILL);
+    watcher.ends();
+}

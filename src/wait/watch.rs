@@ -1,0 +1,200 @@
+//! The watcher: starts the probes, keeps the time, says what is missing.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use log::Level;
+use nix::fcntl::{FcntlArg, OFlag};
+use nix::poll::{PollFd, PollFlags};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::tell::{self, Missing, Voice};
+use super::{OnTimeout, Pace, Report, Wait, probe};
+use crate::config::duration;
+use crate::exit;
+use crate::machine::Signal;
+use crate::sys::clock::Clock;
+use crate::sys::offspring;
+use crate::sys::signals::{self, Inherited};
+
+/// Waits for all; the code to end with.
+#[must_use]
+pub fn watch(waits: &[Wait], inherited: Inherited, report: Report, pace: Pace) -> u8 {
+    let mut clock = Clock::default();
+    let start = clock.now();
+    let mut voice = Voice::new(report);
+    let mut watched: Vec<Watched> = waits.iter().map(Watched::new).collect();
+    let mut tick = pace.tick;
+    start_probes(&mut watched, pace, inherited);
+    let code = loop {
+        let waited = clock.now().since(start);
+        if is_over(&mut watched, waited, &mut voice) {
+            break exit::TIMED_OUT;
+        }
+        if watched.iter().all(|one| !one.is_missing()) {
+            break 0;
+        }
+        if waited >= tick {
+            voice.progress(&tell::progress(&missing(&watched, waited), waited, next_limit(&watched)));
+            // Those that somebody has killed, or that the system refused.
+            start_probes(&mut watched, pace, inherited);
+            tick = waited.saturating_add(pace.tick);
+        }
+        let until = next_limit(&watched).map_or(tick, |limit| limit.min(tick));
+        wait_for_news(&watched, until.saturating_sub(waited));
+        for one in &mut watched {
+            if one.has_come() {
+                let after = duration::rounded(clock.now().since(start));
+                voice.say(Level::Info, &format!("{} is there after {after}", one.wait.target));
+            }
+        }
+    };
+    voice.clear();
+    watched.iter_mut().for_each(Watched::stop);
+    code
+}
+
+/// One target, as the watcher knows it.
+#[derive(Debug)]
+struct Watched<'wait> {
+    wait: &'wait Wait,
+    state: State,
+    /// What its probe said last.
+    step: String,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Its probe is to be started, again perhaps.
+    Idle,
+    Probed(Probe),
+    /// It is there, or was given up.
+    Done,
+}
+
+#[derive(Debug)]
+struct Probe {
+    pid: Pid,
+    /// Its end is the watcher's wish that the probe ends.
+    pipe: File,
+    unread: Vec<u8>,
+}
+
+impl<'wait> Watched<'wait> {
+    fn new(wait: &'wait Wait) -> Watched<'wait> {
+        Watched { wait, state: State::Idle, step: "no answer yet".into() }
+    }
+
+    fn is_missing(&self) -> bool {
+        !matches!(self.state, State::Done)
+    }
+
+    fn is_overdue(&self, waited: Duration) -> bool {
+        self.is_missing() && self.wait.timeout.is_some_and(|timeout| timeout <= waited)
+    }
+
+    fn start(&mut self, pace: Pace, inherited: Inherited) -> nix::Result<()> {
+        let (pipe, theirs) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        nix::fcntl::fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        let own = nix::unistd::getpid().as_raw();
+        let wait = self.wait;
+        let pid = offspring::spawn(move || probe::run(wait, pace, inherited, theirs, own))?;
+        self.state = State::Probed(Probe { pid, pipe: File::from(pipe), unread: Vec::new() });
+        Ok(())
+    }
+
+    /// Hears what the probe says; `true` when it says by its end that the target is there.
+    fn has_come(&mut self) -> bool {
+        let State::Probed(probe) = &mut self.state else { return false };
+        let mut buffer = [0; 4096];
+        loop {
+            match probe.pipe.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => {
+                    probe.unread.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                    if let Some(step) = last_line(&mut probe.unread) {
+                        self.step = step;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(_) => break,
+            }
+        }
+        // Only its end closes the pipe, so this does not take long.
+        let there = matches!(waitpid(probe.pid, None), Ok(WaitStatus::Exited(_, 0)));
+        self.state = if there { State::Done } else { State::Idle };
+        if !there {
+            self.step = "its probe was killed".into();
+        }
+        there
+    }
+
+    /// Ends the probe, and waits until nothing of it is left.
+    fn stop(&mut self) {
+        let State::Probed(Probe { pid, pipe, .. }) = std::mem::replace(&mut self.state, State::Done) else { return };
+        drop(pipe);
+        // A command's probe has something to end before itself.
+        if !self.wait.target.is_command() {
+            signals::send(pid.as_raw(), Signal::KILL);
+        }
+        let _ = waitpid(pid, None);
+    }
+
+    fn missing(&self, waited: Duration) -> Missing {
+        let overdue = self.wait.timeout.filter(|_| self.is_overdue(waited));
+        Missing { target: self.wait.target.to_string(), step: self.step.clone(), overdue }
+    }
+}
+
+fn start_probes(watched: &mut [Watched<'_>], pace: Pace, inherited: Inherited) {
+    for one in watched.iter_mut().filter(|one| matches!(one.state, State::Idle)) {
+        if let Err(errno) = one.start(pace, inherited) {
+            one.step = format!("the system refused a process: {}", errno.desc());
+        }
+    }
+}
+
+/// Gives up what is overdue and can be done without; `true` when something is overdue that cannot.
+fn is_over(watched: &mut [Watched<'_>], waited: Duration, voice: &mut Voice) -> bool {
+    let cannot_go_on = |one: &Watched<'_>| one.is_overdue(waited) && one.wait.on_timeout == OnTimeout::Abort;
+    if watched.iter().any(cannot_go_on) {
+        voice.say(Level::Error, &tell::ran_out(&missing(watched, waited), waited));
+        return true;
+    }
+    for one in watched.iter_mut().filter(|one| one.is_overdue(waited)) {
+        voice.say(Level::Warn, &tell::given_up(&one.missing(waited), waited));
+        one.stop();
+    }
+    false
+}
+
+fn missing(watched: &[Watched<'_>], waited: Duration) -> Vec<Missing> {
+    watched.iter().filter(|one| one.is_missing()).map(|one| one.missing(waited)).collect()
+}
+
+/// The next time limit, counted from the start.
+fn next_limit(watched: &[Watched<'_>]) -> Option<Duration> {
+    watched.iter().filter(|one| one.is_missing()).filter_map(|one| one.wait.timeout).min()
+}
+
+fn wait_for_news(watched: &[Watched<'_>], at_most: Duration) {
+    let pipes = watched.iter().filter_map(|one| match &one.state {
+        State::Probed(probe) => Some(PollFd::new(probe.pipe.as_fd(), PollFlags::POLLIN)),
+        State::Idle | State::Done => None,
+    });
+    let mut entries: Vec<_> = pipes.collect();
+    // Interrupted or not: everything is looked at.
+    let _ = nix::poll::poll(&mut entries, probe::poll_timeout(at_most));
+}
+
+/// Takes the complete lines out of `unread`; the last of them.
+fn last_line(unread: &mut Vec<u8>) -> Option<String> {
+    let end = unread.iter().rposition(|&byte| byte == b'\n')?;
+    let rest = unread.split_off(end.saturating_add(1));
+    let lines = std::mem::replace(unread, rest);
+    let lines = String::from_utf8_lossy(&lines);
+    lines.lines().last().map(str::to_owned)
+}

@@ -13,6 +13,7 @@ mod harness;
 mod bad_hooks;
 mod cli;
 mod config;
+mod entrypoints;
 mod exec_mode;
 mod fails_closed;
 mod forwarding;

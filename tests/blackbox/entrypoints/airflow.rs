@@ -1,0 +1,155 @@
+//! Airflow: arbitrary uids, waits that depend on the command, steps that may fail.
+
+use super::address::Address;
+use super::stage::Case;
+use crate::harness::*;
+
+const DATABASE: &str = "airflow db check";
+const MIGRATE: &str = "airflow db migrate";
+const CREATE: &str = "airflow users create";
+const SCHEDULER: &str = "airflow scheduler";
+/// An uid of the platform's choice, with group 0.
+const SOMEBODY: &str = "setpriv --reuid 4711 --regid 0 --clear-groups";
+
+pub fn case(arguments: &[&str]) -> Case {
+    at(Cell::PID1, arguments)
+}
+
+fn at(cell: Cell, arguments: &[&str]) -> Case {
+    let case = Case::at(cell, "airflow", arguments).plays(&["path/airflow", "path/python", "path/bash", "path/pip"]);
+    case.through(SOMEBODY).env("CONNECTION_CHECK_SLEEP_TIME", "20ms")
+}
+
+/// It needs a broker: nobody listens there yet.
+fn with_celery(arguments: &[&str], broker: &Address) -> Case {
+    let url = format!("redis://:s3cret@{}:{}/0", broker.host(), broker.port());
+    case(arguments).env("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor").env("AIRFLOW__CELERY__BROKER_URL", &url)
+}
+
+#[test]
+fn airflow_waits_and_runs_its_command() {
+    each_place(|cell| {
+        let case = at(cell, &["--", "scheduler"]).codes(DATABASE, &["1", "1", "0"]).codes(SCHEDULER, &["4"]);
+        let played = case.env("PIP_USER", "true").env("HOME", "/").play().exited(4);
+        played.called(&[DATABASE, DATABASE, DATABASE, SCHEDULER]);
+        for call in &played.calls {
+            assert_eq!((call.identity.as_str(), call.umask.as_str()), ("4711:0", "0002"), "{call}");
+            assert_eq!((call.env("HOME"), call.has("PIP_USER")), ("/home/airflow", false), "{call}");
+            assert!(call.env("LD_PRELOAD").ends_with("/libstdc++.so.6"), "{call}: {}", call.env("LD_PRELOAD"));
+        }
+    });
+}
+
+#[test]
+fn airflow_commands_are_what_they_were() {
+    for (arguments, line) in [
+        (&["webserver", "-p", "80"][..], "airflow webserver -p 80"),
+        (&["airflow", "webserver"], "airflow webserver"),
+        (&["airflow"], "airflow"),
+        (&["bash", "-c", "id"], "bash -c id"),
+        (&["python", "-V"], "python -V"),
+        (&[], "airflow"),
+    ] {
+        let arguments: Vec<&str> = ["--"].iter().chain(arguments).copied().collect();
+        case(&arguments).play().exited(0).called(&[DATABASE, line]);
+    }
+}
+
+#[test]
+fn airflow_need_not_wait() {
+    let broker = Address::new();
+    let case = with_celery(&["--", "scheduler"], &broker).env("CONNECTION_CHECK_MAX_COUNT", "0");
+    case.play().exited(0).called(&[SCHEDULER]);
+}
+
+#[test]
+fn airflow_waits_for_its_broker() {
+    for (arguments, line) in
+        [(&["--", "scheduler"][..], SCHEDULER), (&["--", "airflow", "celery", "worker"], "airflow celery worker")]
+    {
+        let broker = Address::new();
+        let playing = with_celery(arguments, &broker).start();
+        playing.run.err_line(&broker.port());
+        let _listener = broker.listen();
+        playing.end().exited(0).never_says("s3cret").called(&[DATABASE, line]);
+    }
+    // Others do not talk to it.
+    let broker = Address::new();
+    let played = with_celery(&["--", "webserver"], &broker).play().exited(0);
+    played.called(&[DATABASE, "airflow webserver"]);
+    let local = with_celery(&["--", "scheduler"], &broker).env("AIRFLOW__CORE__EXECUTOR", "LocalExecutor").play();
+    local.exited(0).called(&[DATABASE, SCHEDULER]);
+}
+
+#[test]
+fn airflow_waits_in_vain() {
+    let case = case(&["--", "webserver"]).env("CONNECTION_CHECK_TIMEOUT", "200ms").codes(DATABASE, &["1"]);
+    let played = case.play().exited(124).complains(&[DATABASE]);
+    assert!(played.calls.iter().all(|call| call.to_string() == DATABASE), "{}", played.story());
+    let broker = Address::new();
+    let played = with_celery(&["--", "scheduler"], &broker).env("CONNECTION_CHECK_TIMEOUT", "200ms").play();
+    played.exited(124).complains(&[&broker.host(), &broker.port()]).never_says("s3cret").called(&[DATABASE]);
+}
+
+#[test]
+fn airflow_is_stopped_while_it_waits() {
+    let playing = case(&["--", "webserver"]).codes(DATABASE, &["hold"]).start();
+    playing.until_called(DATABASE);
+    playing.stop().exited(143).called(&[DATABASE]);
+}
+
+/// A failed migration or a user who is there already is no reason not to run.
+#[test]
+fn airflow_migrates_and_makes_its_user() {
+    for variable in ["_AIRFLOW_DB_MIGRATE", "_AIRFLOW_DB_UPGRADE"] {
+        let case = case(&["--", "webserver"]).env(variable, "true").codes(MIGRATE, &["1"]);
+        case.play().exited(0).complains(&["exit 1"]).called(&[DATABASE, MIGRATE, "airflow webserver"]);
+    }
+    let create =
+        || case(&["--", "webserver"]).env("_AIRFLOW_WWW_USER_CREATE", "true").env("_AIRFLOW_DB_MIGRATE", "true");
+    let played = create().env("_AIRFLOW_WWW_USER_PASSWORD", "s3 cret").codes(CREATE, &["1"]).play().exited(0);
+    let line = "airflow users create --username admin --firstname Airflow --lastname Admin \
+        --email airflowadmin@example.com --role Admin --password s3 cret";
+    played.called(&[DATABASE, MIGRATE, line, "airflow webserver"]);
+    assert_eq!(played.call(CREATE).words.len(), 15, "{}", played.story());
+    played.never_says("s3 cret");
+    let named = create().env("_AIRFLOW_WWW_USER_PASSWORD", "x").env("_AIRFLOW_WWW_USER_USERNAME", "o'neil $HOME");
+    assert!(named.play().exited(0).call(CREATE).words.contains(&"o'neil $HOME".to_owned()));
+    // Without a password it would fail, and go on: it is a mistake instead, which is found before anything runs.
+    create().play().exited(78).complains(&["_AIRFLOW_WWW_USER_PASSWORD"]).called(&[]);
+}
+
+#[test]
+fn airflow_installs_what_is_asked_for() {
+    let case = || {
+        let case = case(&["--", "webserver"]).env("AIRFLOW_VERSION", "2.9.0");
+        case.env("_PIP_ADDITIONAL_REQUIREMENTS", "first second==2")
+    };
+    let install = "pip install apache-airflow==2.9.0 --root-user-action ignore --no-cache-dir first second==2";
+    let played = case().play().exited(0);
+    played.called(&[DATABASE, install, "pip check", "airflow webserver"]);
+    assert_eq!(played.call("pip install").words.len(), 8, "{}", played.story());
+    case().codes("pip check", &["1"]).play().exited(70).called(&[DATABASE, install, "pip check"]);
+}
+
+#[test]
+fn airflow_demands_group_0() {
+    let start = |through: &str| case(&["--", "webserver"]).through(through).play();
+    start("setpriv --reuid 4711 --regid 4711 --clear-groups").exited(77).complains(&["4711"]).called(&[]);
+    // A supplementary one is one.
+    let played = start("setpriv --reuid 4711 --regid 4711 --groups 0").exited(0);
+    assert_eq!(played.call("airflow webserver").identity, "4711:4711");
+}
+
+#[test]
+fn airflow_gets_a_passwd_entry() {
+    let passwd = "cp /etc/passwd /tmp/passwd; chown 0:0 /tmp/passwd; chmod 664 /tmp/passwd
+        mount --bind /tmp/passwd /etc/passwd";
+    let ask =
+        || case(&["--", "bash"]).with("command = [\"bash\"]", "command = [\"sh\", \"-c\", \"getent passwd 4711\"]");
+    let played = ask().before(passwd).play().exited(0);
+    let entry = played.end.out.lines().find(|line| line.contains(":4711:0:")).unwrap_or_default().to_owned();
+    assert!(entry.contains(":/home/airflow:"), "{}", played.story());
+    // Where that cannot be written, it is a warning.
+    case(&["--", "webserver"]).play().exited(0).complains(&["/etc/passwd"]).called(&[DATABASE, "airflow webserver"]);
+}

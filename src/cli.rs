@@ -61,6 +61,7 @@ struct EnvOptions {
 /// The options of `wait`. They may stand between the targets, as those of other wait scripts.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Parser)]
 #[command(name = "app-init", args_override_self = true, disable_help_subcommand = true)]
+#[command(about = "Wait for ports, files and services, then become CMD")]
 #[expect(clippy::struct_excessive_bools, reason = "these are flags as they were typed")]
 pub struct WaitOptions {
     /// How long to wait; 0: for ever [default: 30s]

@@ -25,14 +25,17 @@ bench: ## measure against tini, dumb-init and catatonit, and write the table
 mutants: ## break the machine on purpose and see its test fail
 	@tests/mutants/run.py
 
-lint: ## format, clippy, purity, man page
+lint: ## format, clippy, purity, man page, schema
 	@tests/lint.sh
 
 man: ## write docs/app-init.8 anew
 	cargo run --quiet --example man > docs/app-init.8
 
+schema: ## write docs/app-init.schema.json anew
+	cargo run --quiet --example schema > docs/app-init.schema.json
+
 clean-docker: ## remove the images that the tests built
 	@docker images --filter label=app-init-test --quiet | sort -u | xargs -r docker rmi -f >/dev/null
 	@docker images --format '{{.Repository}}:{{.Tag}}' | grep '^app-init-test/' | xargs -r docker rmi -f >/dev/null
 
-.PHONY: help static demo test bench mutants lint man clean-docker
+.PHONY: help static demo test bench mutants lint man schema clean-docker

@@ -353,9 +353,10 @@ fn read<T: Parser>(arguments: &[OsString], help: fn() -> String) -> Result<T, An
         clap::error::ErrorKind::DisplayHelp => Answer::new(help(), 0),
         clap::error::ErrorKind::DisplayVersion => Answer::new(error.to_string(), 0),
         _ => {
+            // The first paragraph says what is wrong; what follows is the usage.
             let rendered = error.to_string();
-            let first = rendered.lines().next().unwrap_or_default();
-            usage(first.trim_start_matches("error: "))
+            let lines: Vec<&str> = rendered.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+            usage(lines.join(" ").trim_start_matches("error: "))
         }
     })
 }

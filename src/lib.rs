@@ -17,7 +17,7 @@
 //! - [`machine`]: what to do next; pure.
 //! - [`supervisor`]: the loop that tells the machine and does what it says; [`keeper`], its second process in exec mode.
 //! - [`prepare`], [`wait`]: what app-init does itself before the hooks, each in a process of its own.
-//! - [`messages`], [`logging`]: what is said, and how it gets out.
+//! - [`messages`], [`logging`], [`secrets`]: what is said, how it gets out, and what does not.
 //! - [`exit`]: the table of exit codes.
 //! - [`sys`]: the system calls.
 
@@ -33,6 +33,7 @@ pub mod machine;
 pub mod messages;
 pub mod plan;
 pub mod prepare;
+pub mod secrets;
 pub mod supervisor;
 pub mod sys;
 pub mod wait;
@@ -41,7 +42,8 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use cli::{Answer, Command, Options, Request};
-use plan::{Plan, Purpose};
+use machine::Outcome;
+use plan::{Part, Plan, Purpose};
 use sys::output::{self, Stream};
 use sys::signals::{self, Inherited};
 use sys::{descriptors, processes};
@@ -60,41 +62,50 @@ pub fn start(inherited: Inherited, arguments: Vec<OsString>) -> u8 {
 fn obey(request: &Request, inherited: Inherited) -> Result<u8, Answer> {
     let plan = make_plan(request, None)?;
     if request.command == Command::Check {
+        secrets::hide(&plan.secrets);
         return Ok(say(&Answer::new(plan::show(&plan), 0)));
     }
     logging::start(plan.log);
     if plan.nested {
         log::debug!("app-init is PID 1 here already: no hooks; --hooks runs them all the same");
     }
-    for warning in &plan.warnings {
-        log::warn!("{warning}");
-    }
-    if !plan.secrets.is_empty() {
-        processes::forbid_core_dumps();
-    }
-    if !plan.is_prelude {
-        return Ok(carry_out(&request.command, plan, inherited));
-    }
+    take_note(&plan, &[]);
     // What the hooks wrote decides the rest.
-    let end = supervisor::supervise(&plan, inherited);
+    let end = match plan.part {
+        Part::Whole => return Ok(carry_out(&request.command, plan, inherited)),
+        Part::Prelude => supervisor::supervise(&plan, inherited),
+        Part::RefusedPrelude => supervisor::End::default(),
+    };
     processes::cease_to_be_subreaper();
-    let written = match end.written.filter(|_| end.completed) {
+    let interrupted = matches!(end.outcome, Outcome::Interrupted(_));
+    let completed = end.outcome == Outcome::Completed;
+    let written = match end.written.filter(|_| completed) {
         Some(written) => written,
-        None if request.command == Command::Shell => {
+        None if request.command == Command::Shell && !interrupted => {
             log::warn!("this shell has no environment of the deploy-env hook");
             Vec::new()
         }
-        None if end.completed => {
+        None if completed => {
             log::error!("the deploy-env hook wrote more than 4 MiB of variables; write less");
             return Ok(exit::HOOK_FAILED);
         }
         None => return Ok(end.code),
     };
+    let said = plan.warnings;
     let plan = make_plan(request, Some(&written))?;
+    take_note(&plan, &said);
+    Ok(carry_out(&request.command, plan, inherited))
+}
+
+/// Warns of what is odd, unless that was said before, and keeps secrets out of core files.
+fn take_note(plan: &Plan, said: &[String]) {
+    for warning in plan.warnings.iter().filter(|warning| !said.contains(warning)) {
+        log::warn!("{warning}");
+    }
     if !plan.secrets.is_empty() {
+        secrets::hide(&plan.secrets);
         processes::forbid_core_dumps();
     }
-    Ok(carry_out(&request.command, plan, inherited))
 }
 
 /// Does what the whole plan says.
@@ -166,10 +177,11 @@ fn print(text: &[u8], inherited: Inherited) -> u8 {
 /// wait for a reader either.
 fn say(answer: &Answer) -> u8 {
     let mut stream = if answer.code == 0 { Stream::standard_output() } else { Stream::standard_error() };
+    let text = secrets::hidden(answer.text.clone());
     // A stream never fails: what cannot be written is dropped.
-    let _ = stream.write_all(answer.text.as_bytes());
+    let _ = stream.write_all(text.as_bytes());
     if let Some(file) = &answer.termination_file {
-        output::leave_message(file, &answer.text);
+        output::leave_message(file, &text);
     }
     answer.code
 }

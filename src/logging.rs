@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::config::values::LogFormat;
+use crate::secrets;
 use crate::sys::output::Stream;
 
 /// What the configuration says about the log.
@@ -53,7 +54,7 @@ fn build(settings: Option<Settings>) -> env_logger::Logger {
         .filter_level(settings.level)
         .target(env_logger::Target::Pipe(Box::new(Stream::standard_error())))
         .format(move |out, record| {
-            let message = record.args().to_string();
+            let message = secrets::hidden(record.args().to_string());
             match settings.format {
                 LogFormat::Text => writeln!(out, "app-init: {}{}", prefix(record.level()), escape(&message)),
                 LogFormat::Json => {

@@ -32,8 +32,11 @@ pub fn note(plan: &Plan, note: Note) -> (Level, String) {
         Note::NothingToDo { question } => {
             (Level::Info, format!("{} hook: nothing to do, says {}", phase(question), label(question)))
         }
-        Note::Retrying { child, delay } => {
-            (Level::Warn, format!("{} hook {} is tried again in {}", phase(child), label(child), duration::show(delay)))
+        Note::Retrying { child, ending, after, delay } => {
+            let how = how_it_ended(plan, child, ending);
+            let (after, delay) = (duration::rounded(after), duration::show(delay));
+            let text = format!("{} hook failed: {}: {how} after {after}", phase(child), label(child));
+            (Level::Warn, format!("{text}; it is tried again in {delay}"))
         }
         Note::GoingOnWithout { child } => {
             (Level::Error, format!("going on without {}, as on_failure = \"continue\" says", label(child)))
@@ -62,7 +65,7 @@ pub fn note(plan: &Plan, note: Note) -> (Level, String) {
 fn aborts(plan: &Plan, child: ChildId) -> bool {
     let rules = plan.keeper.as_ref().unwrap_or(&plan.rules);
     let policy = rules.deploy.iter().find(|hook| hook.child == child).map(|hook| hook.on_failure);
-    plan.rules.server.is_some() && policy == Some(OnFailure::Abort)
+    plan.announces && plan.rules.server.is_some() && policy == Some(OnFailure::Abort)
 }
 
 /// The end in one line: phase, process and reason.
@@ -83,9 +86,10 @@ pub fn end(plan: &Plan, outcome: Outcome) -> Option<(Level, String)> {
             // It was logged when it happened.
             Some((Level::Debug, format!("{phase}: {label} failed: {how}{then}")))
         }
-        Outcome::Interrupted(signal) => {
+        Outcome::Interrupted(signal) if plan.announces => {
             Some((Level::Info, format!("deploy: stopped by {signal} before the server was started")))
         }
+        Outcome::Interrupted(signal) => Some((Level::Info, format!("stopped by {signal}"))),
         Outcome::TimedOut { killed } => {
             let how = if killed { "killed" } else { "ended" };
             Some((Level::Info, format!("running: {name} was {how} because its run time was over")))

@@ -18,7 +18,7 @@ use crate::sys::signals::{self, Inherited, Wake};
 use crate::sys::terminal::{self, Terminal};
 use crate::sys::written::Written;
 use crate::sys::{descriptors, last_resort, processes};
-use crate::{exit, keeper, logging, messages, prepare, wait};
+use crate::{exit, keeper, logging, messages, prepare, secrets, wait};
 
 /// How many actions one step can take without asking for memory.
 const ACTIONS: usize = 16;
@@ -27,10 +27,16 @@ const ACTIONS: usize = 16;
 #[derive(Debug)]
 pub struct End {
     pub code: u8,
-    /// Everything in it was done.
-    pub completed: bool,
+    pub outcome: Outcome,
     /// What the hooks wrote for the environment; `None` where it was too much.
     pub written: Option<Vec<u8>>,
+}
+
+impl Default for End {
+    /// Nothing was done.
+    fn default() -> End {
+        End { code: 0, outcome: Outcome::HelperEnded(0), written: None }
+    }
 }
 
 /// Does what `plan` says until there is nothing left to do.
@@ -136,7 +142,7 @@ impl<'p> Supervisor<'p> {
         loop {
             if let Some(outcome) = self.end {
                 let written = self.written.take().map_or(Some(Vec::new()), Written::into_bytes);
-                let end = End { code: self.code, completed: outcome == Outcome::Completed, written };
+                let end = End { code: self.code, outcome, written };
                 // The process ends now: giving its memory back piece by piece would only make that later.
                 std::mem::forget(self);
                 return end;
@@ -244,11 +250,12 @@ impl<'p> Supervisor<'p> {
         let started = match plan.get(child).map(|planned| (planned, &planned.job)) {
             Some((planned, Job::Program(program))) => self.spawn_program(child, planned, program, is_server),
             Some((_, Job::Prepare(preparations))) => {
-                self.children.fork_self(child, || on_its_own(|| prepare::run(preparations)))
+                let inherited = self.inherited;
+                self.children.fork_self(child, || on_its_own(inherited, || prepare::run(preparations)))
             }
             Some((_, Job::Wait(waits))) => {
                 let (inherited, report) = (self.inherited, report_of(plan));
-                self.children.fork_self(child, || on_its_own(|| wait::run(waits, inherited, report)))
+                self.children.fork_self(child, || on_its_own(inherited, || wait::run(waits, inherited, report)))
             }
             None => keeper::start(plan, child, &mut self.children, &mut self.link, self.inherited),
         };
@@ -353,6 +360,7 @@ impl<'p> Supervisor<'p> {
         let Some((level, text)) = messages::end(self.plan, outcome) else { return };
         log::log!(level, "{text}");
         if let Some(path) = &self.plan.termination_file {
+            let text = logging::escape(&secrets::hidden(text));
             output::leave_message(path, &format!("{text}\n"));
         }
     }
@@ -364,8 +372,10 @@ fn report_of(plan: &Plan) -> wait::Report {
     wait::Report { quiet: plan.log.level < log::LevelFilter::Warn, terminal: text && std::io::stderr().is_terminal() }
 }
 
-/// The life of one of app-init's own processes: what was inherited for the server is none of its business.
-fn on_its_own(work: impl FnOnce() -> u8) -> u8 {
+/// The life of one of app-init's own processes: what was inherited for the server is none of its business, and a signal
+/// ends it.
+fn on_its_own(inherited: Inherited, work: impl FnOnce() -> u8) -> u8 {
+    signals::be_ordinary(inherited);
     descriptors::close_inherited(&[]);
     descriptors::let_go(0);
     work()

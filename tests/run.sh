@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# `make test`: installs what the tests need and runs all of them: unit, machine, black box, Docker; then holds the list of
-# promises (tests/correctness.toml) against the tests that ran. Without Docker its tests are left out, in one clear line;
-# with CI=true that is a failure.
+# `make test`: installs what the tests need and runs all of them: unit, machine, documentation, black box, Docker; then
+# holds the list of promises (tests/correctness.toml) against the tests that ran. Without Docker its tests are left out, in
+# one clear line; with CI=true that is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +13,7 @@ tests/setup/packages.sh test
 docker/static.sh
 export APP_INIT_BIN=${APP_INIT_BIN:-$PWD/target/static/app-init}
 
-suites=(--lib --test blackbox)
+suites=(--lib --test docs --test blackbox)
 if tests/setup/docker.sh; then
     tests/setup/packages.sh docker
     tests/setup/images.sh
@@ -32,6 +32,8 @@ cargo test --locked --no-run "${suites[@]}"
 run() { cargo test --locked "$@" 2>&1 | tee -a "$log"; }
 status=0
 run --lib || status=1
+echo "suite: docs" >>"$log"
+run --test docs || status=1
 echo "suite: blackbox" >>"$log"
 run --test blackbox || status=1
 if [[ " ${suites[*]} " == *" docker "* ]]; then

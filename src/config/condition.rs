@@ -26,12 +26,12 @@ impl Test {
     ///
     /// What is none.
     pub fn parse(text: &str) -> Result<Test, String> {
-        if let Some(rest) = text.strip_prefix('!') {
-            return Test::parse(rest).map(|test| Test::Not(Box::new(test)));
-        }
         let refuse = || {
             format!("`{text}` is no condition; write env:NAME, env:NAME=value, env:NAME!=value, argv:GLOB or args:GLOB")
         };
+        if let Some(rest) = text.strip_prefix('!') {
+            return Test::parse(rest).map(|test| Test::Not(Box::new(test))).map_err(|_| refuse());
+        }
         let (kind, rest) = text.split_once(':').ok_or_else(refuse)?;
         let test = match (kind, rest.split_once('=')) {
             ("argv", _) => return Ok(Test::Program(rest.to_owned())),

@@ -50,7 +50,7 @@ table! {
         pub stop: Nested<Stop>,
         /// What app-init itself says.
         pub log: Nested<Log>,
-        /// What bounds the server and the hooks.
+        /// What bounds the server, the hooks and the commands of waits.
         pub limits: Nested<Limits>,
         /// Other servers of the same image, each chosen by its name as the first argument.
         pub role: Roles,
@@ -71,11 +71,25 @@ impl Read for Roles {
     }
 }
 
+/// A table of strings; each is read on its own.
+#[derive(Clone, Debug, Default)]
+pub struct Strings(pub Table);
+
+impl Read for Strings {
+    fn read(value: Value) -> Result<Self, String> {
+        Table::read(value).map(Strings)
+    }
+
+    fn schema() -> String {
+        format!("{{\"type\": \"object\", \"additionalProperties\": {}}}", String::schema())
+    }
+}
+
 table! {
     /// `[env]`
     pub struct Env {
         /// Variables that are set where they are not set yet.
-        pub defaults: Table,
+        pub defaults: Strings,
         /// Files with NAME=value lines.
         pub files: Vec<OneOrTable<EnvFile>>,
         /// A directory with a file for each variable.
@@ -83,8 +97,8 @@ table! {
         /// Variables that nobody may read in what app-init says, and that may come from a file.
         pub secrets: Vec<OneOrTable<Secret>>,
         /// Variables that are set in any case.
-        pub set: Table,
-        /// Variables that are set to the first path that is there.
+        pub set: Strings,
+        /// Variables that are not set or empty, and the paths of which the first that is there becomes the value.
         pub first_file: BTreeMap<String, Vec<PathBuf>>,
         /// Directories to search for programs before those of PATH.
         pub path_prepend: Vec<String>,
@@ -100,7 +114,7 @@ table! {
     pub struct EnvFile {
         /// The file.
         pub path: PathBuf,
-        /// It need not be there.
+        /// The file need not be there.
         pub optional: bool,
     }
 }
@@ -112,7 +126,7 @@ table! {
         pub name: String,
         /// The file that holds its value, where NAME_FILE names none.
         pub file: Option<PathBuf>,
-        /// It need not be there.
+        /// The file need not be there.
         pub optional: bool,
         /// Which of the two counts where both are set.
         pub prefer: Option<Named<Prefer>>,
@@ -150,13 +164,13 @@ table! {
         pub remove: Vec<String>,
         /// A file or a tree to copy.
         pub copy: Option<String>,
-        /// Where to copy it.
+        /// Where to copy it; what is there already stays.
         pub to: Option<String>,
         /// Replace files that are there.
         pub overwrite: Option<bool>,
-        /// USER or USER:GROUP.
+        /// Whose the directory or the copies are to be: USER or USER:GROUP.
         pub owner: Option<String>,
-        /// The application cannot run without it.
+        /// The application cannot run without it: a failure ends the boot.
         pub required: bool,
         /// When to do it.
         pub when: Vec<Condition>,
@@ -168,9 +182,9 @@ table! {
     pub struct Hook {
         /// How long a command may take; 0: as long as it likes.
         pub timeout: Option<Span>,
-        /// From TERM to KILL after that.
+        /// From the TERM at the end of that time to KILL.
         pub stop_timeout: Option<Span>,
-        /// What a failure means for the boot.
+        /// What a failure means for the boot; of deploy and deploy-env only.
         pub on_failure: Option<Named<OnFailure>>,
         /// What a stop request means for a command that runs.
         pub on_stop: Option<Named<OnStop>>,
@@ -194,9 +208,9 @@ table! {
         pub command: Vec<Word>,
         /// How long it may take; 0: as long as it likes.
         pub timeout: Option<Span>,
-        /// From TERM to KILL after that.
+        /// From the TERM at the end of that time to KILL.
         pub stop_timeout: Option<Span>,
-        /// What a failure means for the boot.
+        /// What a failure means for the boot; of deploy and deploy-env only.
         pub on_failure: Option<Named<OnFailure>>,
         /// What a stop request means while it runs.
         pub on_stop: Option<Named<OnStop>>,
@@ -236,7 +250,7 @@ table! {
         pub mode: Option<Named<ServerMode>>,
         /// What asks the server to stop.
         pub stop_signal: Option<SignalName>,
-        /// From that to KILL; 0: as long as the platform allows.
+        /// From the stop signal to KILL; 0: as long as the platform allows.
         pub stop_timeout: Option<Span>,
         /// Whom signals go to.
         pub signal_target: Option<Named<SignalTarget>>,
@@ -246,7 +260,7 @@ table! {
         pub success_codes: Option<Vec<u8>>,
         /// How long the server may live.
         pub run_timeout: Option<Span>,
-        /// What it is sent then.
+        /// What the server is sent when that time is over.
         pub run_timeout_signal: Option<SignalName>,
     }
 }

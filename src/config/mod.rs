@@ -60,24 +60,35 @@ pub struct Env {
 /// Turns the files into their types. Roles are laid over them before ([`Layers::choose_role`]); those that were not
 /// chosen are looked at all the same, so that a mistake shows before its role is started.
 #[must_use]
-pub fn interpret(layers: &Layers, reserved: &[&str], faults: &mut Vec<Fault>) -> Config {
+pub fn interpret(layers: &Layers, faults: &mut Vec<Fault>) -> Config {
     let mut reader = Reader { layers, faults };
     let (config, roles) = reader.whole("", layers.table.clone());
     for (name, role) in roles {
+        if let Value::Table(role) = role {
+            reader.whole(&format!("role.{name}"), role);
+        }
+    }
+    config
+}
+
+/// Finds what no role may be or hold, before one of them is chosen.
+pub fn check_roles(layers: &Layers, reserved: &[&str], faults: &mut Vec<Fault>) {
+    let Some(Value::Table(roles)) = layers.table.get("role") else { return };
+    for (name, role) in roles {
         let path = format!("role.{name}");
+        let mut fault = |key: &str, what: String| faults.push(layers.fault(key, what));
         if reserved.contains(&name.as_str()) {
-            reader.fault(&path, "is a command of app-init, so no argument could choose it; name the role differently");
+            let what = "is a command of app-init, so no argument could choose it; name the role differently";
+            fault(&path, what.into());
         }
         let Value::Table(role) = role else {
-            reader.fault(&path, format!("expected a table; write [{path}]"));
+            fault(&path, format!("expected a table; write [{path}]"));
             continue;
         };
         for key in ["role", "strict"].into_iter().filter(|key| role.contains_key(*key)) {
-            reader.fault(&format!("{path}.{key}"), "is not for a role; write it at the top of the file");
+            fault(&format!("{path}.{key}"), "is not for a role; write it at the top of the file".into());
         }
-        reader.whole(&path, role);
     }
-    config
 }
 
 /// Reads the parts of one file, or of one role.
@@ -143,8 +154,8 @@ impl Reader<'_> {
 
     fn env(&mut self, path: &str, table: Table) -> Env {
         let env: keys::Env = self.section(path, table);
-        let defaults = self.variables(&format!("{path}.defaults"), env.defaults);
-        let set = self.variables(&format!("{path}.set"), env.set);
+        let defaults = self.variables(&format!("{path}.defaults"), env.defaults.0);
+        let set = self.variables(&format!("{path}.set"), env.set.0);
         let mut files = Vec::new();
         for (place, file) in env.files.into_iter().enumerate() {
             let path = format!("{path}.files[{place}]");

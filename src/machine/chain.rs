@@ -31,6 +31,8 @@ pub struct Chain {
     time_out_at: Option<Uptime>,
     /// It was asked to end; then KILL.
     kill_at: Option<Uptime>,
+    /// No command of the chain lives longer, whatever its own limits are.
+    end: Option<Uptime>,
     /// Its time was over: it has failed, however it ends.
     timed_out: bool,
     /// Somebody wants it to end: nothing of it is started any more.
@@ -59,6 +61,7 @@ impl Chain {
             retries: 0,
             time_out_at: None,
             kill_at: None,
+            end: None,
             timed_out: false,
             asked_to_end: false,
         };
@@ -74,7 +77,7 @@ impl Chain {
         self.step = Step::Running;
         self.started = now;
         self.time_out_at = self.hook.timeout.map(|limit| now.after(limit));
-        self.kill_at = None;
+        self.kill_at = self.end;
         self.timed_out = false;
     }
 
@@ -109,9 +112,11 @@ impl Chain {
             self.timed_out = false;
             return Some(Ending::Exited(0));
         }
-        let Some(delay) = self.delay_before_retry(ending).filter(|_| may_start) else { return Some(ending) };
-        out.push(Action::Note(self.failure(ending, now)));
-        out.push(Action::Note(Note::Retrying { child: self.hook.child, delay }));
+        let in_time = |delay: &Duration| self.end.is_none_or(|end| now.after(*delay) < end);
+        let delay = self.delay_before_retry(ending).filter(|delay| may_start && in_time(delay));
+        let Some(delay) = delay else { return Some(ending) };
+        let (child, after) = (self.hook.child, self.ran_for(now));
+        out.push(Action::Note(Note::Retrying { child, ending, after, delay }));
         self.retries = self.retries.saturating_add(1);
         self.time_out_at = None;
         self.kill_at = None;
@@ -152,6 +157,7 @@ impl Chain {
 
     /// Sees to it that the command is killed at `end`, whatever its own limits are.
     pub fn end_by(&mut self, end: Uptime) {
+        self.end = Some(end);
         self.kill_at = Some(self.kill_at.map_or(end, |own| own.min(end)));
     }
 
@@ -207,5 +213,60 @@ impl Chain {
         if let Some(child) = self.alive() {
             out.push(Action::Signal { child, signal, to: Recipient::Group });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::{OnFailure, OnStop, Retry};
+    use super::*;
+
+    const FAILED: Ending = Ending::Exited(1);
+
+    /// The pause, in milliseconds, before each retry of a command that always fails.
+    fn pauses(max: u16, backoff: u64, max_backoff: u64) -> Vec<u128> {
+        let [backoff, max_backoff] = [backoff, max_backoff].map(Duration::from_millis);
+        let hook = HookRule {
+            child: ChildId(1),
+            timeout: None,
+            stop_timeout: Duration::ZERO,
+            on_failure: OnFailure::Abort,
+            on_stop: OnStop::Stop,
+            skips: None,
+            retry: Some(Retry { max, backoff, max_backoff, on_codes: Vec::new() }),
+            helper: false,
+        };
+        let mut chain = Chain {
+            list: List::Deploy,
+            next: 1,
+            hook,
+            step: Step::Running,
+            started: Uptime::default(),
+            retries: 0,
+            time_out_at: None,
+            kill_at: None,
+            end: None,
+            timed_out: false,
+            asked_to_end: false,
+        };
+        let mut pauses = Vec::new();
+        while pauses.len() <= usize::from(max) {
+            let Some(delay) = chain.delay_before_retry(FAILED) else { break };
+            pauses.push(delay.as_millis());
+            assert_eq!(chain.take_end(FAILED, true, Uptime::default(), &mut Vec::new()), None);
+        }
+        pauses
+    }
+
+    #[test]
+    fn each_pause_is_twice_as_long_up_to_max_backoff() {
+        assert_eq!(pauses(5, 500, 3000), [500, 1000, 2000, 3000, 3000]);
+        assert_eq!(pauses(2, 5000, 3000), [3000, 3000]);
+        assert_eq!(pauses(0, 500, 3000), []);
+    }
+
+    #[test]
+    fn a_pause_stays_at_max_backoff_however_often_a_command_is_tried() {
+        assert!(pauses(u16::MAX, 1, 30_000).iter().skip(15).all(|pause| *pause == 30_000));
     }
 }

@@ -76,7 +76,8 @@ enum Phase {
     },
     /// Exec mode: the next news is the failure of the exec, or a stop request that was pending.
     Handover,
-    /// Keeper: the hooks are through, the turn is not over: is anything left to keep?
+    /// The hooks are through, the turn is not over: a stop request may have come with their end, and the keeper wants to
+    /// know whether anything is left to keep.
     Settling,
     /// Keeper: waits for the server.
     Waiting,
@@ -167,6 +168,8 @@ pub struct Machine {
     /// The server was still there when its run time was over; the signal it was sent then.
     timed_out: Option<Signal>,
     pollers: Option<Chain>,
+    /// A `pre-stop` hook that nobody waits for any more, while it lives.
+    cut_short: Option<Chain>,
     stop: Option<Request>,
     interrupts: Interrupts,
     /// In plain use: when the first TERM, INT or QUIT was handed on.
@@ -187,6 +190,7 @@ impl Machine {
             run_until: None,
             timed_out: None,
             pollers: None,
+            cut_short: None,
             stop: None,
             interrupts: Interrupts::default(),
             forwarded_at: None,
@@ -273,7 +277,7 @@ impl Machine {
                 }
                 pollers => {
                     self.pollers = pollers;
-                    // Others were cut short earlier, and end when nobody waits for them any more.
+                    self.cut_short.take_if(|hook| hook.alive() == Some(child));
                     let may_start = self.stop.is_none() || self.is_over();
                     let chain = self.chain().filter(|chain| chain.alive() == Some(child))?;
                     chain.take_end(ending, may_start, now, out).map(News::HookEnded)
@@ -340,7 +344,13 @@ impl Machine {
             (Phase::Deploying(_), News::KeeperReady) if self.stop.is_some() => self.interrupted(now, out),
             (Phase::Deploying(_), News::KeeperReady) => self.deployed(now, out),
 
-            (Phase::Alerting { failed, .. }, News::HookEnded(_)) => self.decide_failure(failed, now, out),
+            (Phase::Alerting { alert, failed }, News::HookEnded(_)) => {
+                let next = if self.stop.is_none() { alert.advance(&self.rules, now, out) } else { None };
+                match next {
+                    Some(alert) => Phase::Alerting { alert, failed },
+                    None => self.decide_failure(failed, now, out),
+                }
+            }
             (Phase::Alerting { mut alert, failed }, News::StopRequest { signal, kill }) => {
                 self.stop_hook(&mut alert, signal, kill, now, out);
                 match alert.alive() {
@@ -359,13 +369,10 @@ impl Machine {
             }
             (Phase::Handover, News::ServerGone(ending)) => self.wind_down(Outcome::Server(ending), now, out),
 
-            // The keeper's code is the hooks' until the server runs, and 0 from then on.
-            (Phase::Settling, News::TurnOver { alone: true }) if self.rules.post_deploy.is_empty() => {
-                self.finish(Outcome::Completed, out)
-            }
-            (Phase::Settling, News::TurnOver { .. }) => {
-                out.push(Action::LetServerStart);
-                Phase::Waiting
+            (Phase::Settling, News::TurnOver { alone }) => self.settled(alone, now, out),
+            (Phase::Settling, News::StopRequest { signal, .. }) if self.rules.mode != Mode::Keeper => {
+                self.note_request(signal, now, out);
+                self.interrupted(now, out)
             }
             (Phase::Waiting, News::ServerRuns) => {
                 self.pollers = Chain::start(List::PostDeploy, &self.rules, now, out);
@@ -402,15 +409,15 @@ impl Machine {
             }
             (Phase::PreStop { mut chain, until }, News::Deadline) => {
                 if due(until, now) {
-                    chain.ask_to_end(Signal::TERM, None, out);
+                    self.cut_short(chain, out);
                     return self.stop_server(now, out);
                 }
                 chain.act_on_deadline(now, out);
                 self.check_run_time(Phase::PreStop { chain, until }, now, out)
             }
             // Who asks again does not want to wait for the drain.
-            (Phase::PreStop { mut chain, .. }, News::StopRequest { signal, kill }) => {
-                chain.ask_to_end(Signal::TERM, None, out);
+            (Phase::PreStop { chain, .. }, News::StopRequest { signal, kill }) => {
+                self.cut_short(chain, out);
                 self.hurry_server(signal, kill, now, out)
             }
             (Phase::Draining { .. }, News::StopRequest { signal, kill }) => self.hurry_server(signal, kill, now, out),
@@ -431,8 +438,8 @@ impl Machine {
                 phase @ (Phase::Serving | Phase::PreStop { .. } | Phase::Draining { .. } | Phase::Stopping),
                 News::ServerGone(ending),
             ) => {
-                if let Phase::PreStop { mut chain, .. } = phase {
-                    chain.ask_to_end(Signal::TERM, None, out);
+                if let Phase::PreStop { chain, .. } = phase {
+                    self.cut_short(chain, out);
                 }
                 self.stop_pollers(out);
                 out.push(Action::Note(Note::ServerEnded { ending }));
@@ -603,12 +610,26 @@ impl Machine {
                 self.pollers = Chain::start(List::PostDeploy, &self.rules, now, out);
                 Phase::Serving
             }
+            // After these nobody is there to hear a signal that came with the last hook's end.
+            (Mode::Exec, Some(_)) | (Mode::Keeper | Mode::Prelude { .. }, _) => Phase::Settling,
+            (Mode::HookOnly | Mode::Supervise | Mode::Exec, _) => self.wind_down(Outcome::Completed, now, out),
+        }
+    }
+
+    /// The turn is over in which the hooks ended, and nobody asked to stop.
+    fn settled(&mut self, alone: bool, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        match (self.rules.mode, &self.rules.server) {
             (Mode::Exec, Some(server)) => {
                 out.push(Action::Exec(server.child));
                 Phase::Handover
             }
-            (Mode::Keeper, _) => Phase::Settling,
-            (Mode::Prelude { keeps_leftovers: true }, _) => self.finish(Outcome::Completed, out),
+            (Mode::Prelude { keeps_leftovers }, _) if keeps_leftovers || alone => self.finish(Outcome::Completed, out),
+            // The keeper's code is the hooks' until the server runs, and 0 from then on.
+            (Mode::Keeper, _) if alone && self.rules.post_deploy.is_empty() => self.finish(Outcome::Completed, out),
+            (Mode::Keeper, _) => {
+                out.push(Action::LetServerStart);
+                Phase::Waiting
+            }
             (Mode::HookOnly | Mode::Prelude { .. } | Mode::Supervise | Mode::Exec, _) => {
                 self.wind_down(Outcome::Completed, now, out)
             }
@@ -656,6 +677,8 @@ impl Machine {
     /// Abort, or go on loudly (§6.7).
     fn decide_failure(&mut self, failed: Failure, now: Uptime, out: &mut Vec<Action>) -> Phase {
         let Failure { chain, ending } = failed;
+        // An alert may have finished first.
+        self.start_budget(now);
         let child = chain.hook().child;
         let outcome = Outcome::HookFailed { child, ending, timed_out: chain.timed_out() };
         match chain.hook().on_failure {
@@ -783,6 +806,10 @@ impl Machine {
 
     fn note_request(&mut self, signal: Signal, now: Uptime, out: &mut Vec<Action>) {
         if self.stop.is_none() {
+            if matches!(self.rules.mode, Mode::Prelude { .. }) && self.outcome == Some(Outcome::Completed) {
+                // What it was the prelude to must not follow.
+                self.outcome = Some(Outcome::Interrupted(signal));
+            }
             self.stop = Some(Request { signal, at: Some(now) });
             if self.rules.mode != Mode::Exec {
                 // There the keeper, which the request is handed on to, says it.
@@ -822,6 +849,12 @@ impl Machine {
             None => Outcome::Completed,
         };
         self.wind_down(outcome, now, out)
+    }
+
+    /// `pre-stop` is not waited for any longer.
+    fn cut_short(&mut self, mut hook: Chain, out: &mut Vec<Action>) {
+        hook.ask_to_end(Signal::TERM, None, out);
+        self.cut_short = Some(hook).filter(|hook| hook.alive().is_some());
     }
 
     fn stop_pollers(&mut self, out: &mut Vec<Action>) {
@@ -890,8 +923,8 @@ impl Machine {
             self.rules.server.as_ref().and_then(|server| Some((server.child, server.stop_timeout, server.run_limit?)));
         let Some((child, stop_timeout, limit)) = limit.filter(|_| due(self.run_until, now)) else { return phase };
         self.run_until = None;
-        if let Phase::PreStop { mut chain, .. } = phase {
-            chain.ask_to_end(Signal::TERM, None, out);
+        if let Phase::PreStop { chain, .. } = phase {
+            self.cut_short(chain, out);
         }
         self.stop_pollers(out);
         out.push(Action::Note(Note::RunTimeExceeded { limit: limit.timeout, signal: limit.signal }));
@@ -924,8 +957,12 @@ impl Machine {
         let limit = match self.rules.stop.leftovers {
             Leftovers::Ignore => {
                 // Orphans are left alone, but the plan's own processes are not left behind.
-                let Some(pollers) = &mut self.pollers else { return self.close(now, out) };
-                pollers.ask_to_end(Signal::KILL, None, out);
+                if self.pollers.is_none() && self.cut_short.is_none() {
+                    return self.close(now, out);
+                }
+                for hook in [&mut self.pollers, &mut self.cut_short].into_iter().flatten() {
+                    hook.ask_to_end(Signal::KILL, None, out);
+                }
                 return Phase::Leftovers { until: now.after(AFTER_KILL), killed: true };
             }
             Leftovers::Drain(limit) => limit,
@@ -941,10 +978,11 @@ impl Machine {
         Phase::Leftovers { until: self.within_budget(now.after(limit)), killed: false }
     }
 
-    /// Leftovers are left alone, and the pollers, which are not, have ended.
+    /// Leftovers are left alone, and the hooks, which are not, have ended.
     fn waits_for_nobody(&self) -> bool {
         let all_are_killed = self.timed_out == Some(Signal::KILL);
-        self.rules.stop.leftovers == Leftovers::Ignore && self.pollers.is_none() && !all_are_killed
+        let hooks = self.pollers.is_some() || self.cut_short.is_some();
+        self.rules.stop.leftovers == Leftovers::Ignore && !hooks && !all_are_killed
     }
 
     /// Nothing is left: `post-stop`, if a server had been there.

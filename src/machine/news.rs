@@ -112,7 +112,7 @@ pub enum Note {
     HookFailed { child: ChildId, ending: Ending, after: Duration },
     HookTimedOut { child: ChildId, limit: Duration },
     NothingToDo { question: ChildId },
-    Retrying { child: ChildId, delay: Duration },
+    Retrying { child: ChildId, ending: Ending, after: Duration, delay: Duration },
     GoingOnWithout { child: ChildId },
     PollerFailed { child: ChildId, ending: Ending },
     StopRequested { signal: Signal },

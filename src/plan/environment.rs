@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::Findings;
 use super::files::Files;
-use super::secrets::Secrets;
 use crate::config::expand::{self, Lookup};
 use crate::config::keys::{self, Variables};
 use crate::config::literal::{self, Pairs, Problem};
 use crate::config::values::{Named, Prefer};
 use crate::config::{Env, condition};
 use crate::identity::Identity;
+use crate::secrets::Secrets;
 use crate::sys::exec;
 
 /// Environment strings, in the order they were given; names may be there twice, as the kernel allows.
@@ -139,7 +139,9 @@ impl Pipeline<'_, '_> {
     }
 
     fn env_files(&mut self) {
-        for (place, file) in self.inputs.env.files.iter().enumerate() {
+        // One without a path was reported when it was read.
+        let files = self.inputs.env.files.iter().enumerate().filter(|(_, file)| !file.path.as_os_str().is_empty());
+        for (place, file) in files {
             let key = format!("env.files[{place}]");
             let shown = file.path.display().to_string();
             match self.inputs.files.read(&self.inputs.workdir.join(&file.path)) {
@@ -210,7 +212,7 @@ impl Pipeline<'_, '_> {
         self.computed.environment.unset(&by_variable);
         let is_set = self.computed.environment.filled(name).is_some();
         let (path, source): (PathBuf, &str) = match (&named, &secret.file) {
-            (Some(path), _) => (path_of(path), &by_variable),
+            (Some(path), _) => (self.inputs.workdir.join(path_of(path)), &by_variable),
             (None, Some(path)) => (self.inputs.workdir.join(path), "its file"),
             (None, None) => return Ok(()),
         };
@@ -290,17 +292,17 @@ impl Pipeline<'_, '_> {
         let Some(written) = self.inputs.deploy_env else { return };
         let pairs = self.sound("hooks.deploy-env", "what it wrote", literal::deploy_env(written));
         self.take(pairs, "the deploy-env hook");
-        // It may have fetched a secret.
-        for secret in &self.inputs.env.secrets {
-            self.computed.secrets.add(self.computed.environment.get(&secret.name).unwrap_or_default());
-        }
-        self.findings.hide(&self.computed.secrets);
     }
 
     fn unset_and_require(&mut self) {
         for name in &self.inputs.env.unset {
             self.computed.environment.unset(name);
         }
+        // Whatever came over it in a later step, its name says that nobody may read it.
+        for secret in &self.inputs.env.secrets {
+            self.computed.secrets.add(self.computed.environment.get(&secret.name).unwrap_or_default());
+        }
+        self.findings.hide(&self.computed.secrets);
         let required = self.inputs.env.require.iter();
         let missing: Vec<_> =
             required.filter(|name| self.computed.environment.filled(name).is_none()).cloned().collect();
@@ -340,10 +342,10 @@ impl Pipeline<'_, '_> {
 pub fn of_identity(identity: &Identity) -> Vec<(&'static str, Vec<u8>)> {
     let mut variables =
         vec![("HOME", identity.home.clone().filter(|home| !home.is_empty()).unwrap_or_else(|| b"/".to_vec()))];
-    if let Some(name) = &identity.name {
-        variables.push(("USER", name.clone()));
-        variables.push(("LOGNAME", name.clone()));
-    }
+    // Without a name the number stands for it: the caller's name would be a lie.
+    let name = identity.name.clone().unwrap_or_else(|| identity.uid.to_string().into_bytes());
+    variables.push(("USER", name.clone()));
+    variables.push(("LOGNAME", name));
     variables
 }
 

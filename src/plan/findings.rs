@@ -1,11 +1,11 @@
 //! What was found wrong or odd while the plan was made.
 
-use super::secrets::Secrets;
 use super::users::Refused;
 use crate::cli::Answer;
 use crate::config::{Fault, Layers};
 use crate::exit;
 use crate::logging;
+use crate::secrets::Secrets;
 
 /// Everything that was found; nothing in it shows a secret.
 #[derive(Debug)]
@@ -88,6 +88,12 @@ impl<'a> Findings<'a> {
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.faults.is_empty() && self.refusals.is_empty()
+    }
+
+    /// Something is refused for its permissions.
+    #[must_use]
+    pub fn has_refusals(&self) -> bool {
+        !self.refusals.is_empty()
     }
 
     /// The warnings; or, where there are faults, the answer that lists them all.

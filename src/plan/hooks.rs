@@ -57,8 +57,6 @@ struct Command<'a> {
     argv: Vec<CString>,
     /// Its own settings, and where they are.
     run: Option<(&'a HookRun, String)>,
-    /// The hook's file that it is, below the working directory.
-    file: Option<PathBuf>,
 }
 
 /// The commands of hook `name`, in order: its file, the files of `NAME.d`, the configured commands. Their programs are
@@ -70,44 +68,98 @@ pub fn plan(
     programs: &mut Vec<Planned>,
     findings: &mut Findings<'_>,
 ) -> Vec<HookRule> {
-    let commands = commands(name, configured, around, findings);
     let key = format!("hooks.{name}");
-    let settings = configured.map(|(hook, _)| hook);
-    let mut list = Appender { name, settings, around, programs, rules: Vec::new() };
-    for command in commands {
-        let (own, key) = match &command.run {
-            Some((run, key)) => (Some(*run), key.as_str()),
-            None => (None, key.as_str()),
-        };
-        let user = own.and_then(|run| run.user.as_ref()).or(settings.and_then(|hook| hook.user.as_ref()));
-        let identity = match user {
-            Some(user) => around.users.resolve(&format!("{key}.user"), user, findings),
-            None => around.users.main(),
-        };
-        if let Some(file) = &command.file {
-            around.users.check_trust(key, &around.workdir.join(file), identity.as_deref(), findings);
+    let of_hook = Said { hook: configured.map(|(hook, _)| hook), run: None, key: &key };
+    let mut list = Appender { name, around, programs, rules: Vec::new() };
+    for command in commands(name, configured, around, findings) {
+        let run = command.run.as_ref().map(|(run, key)| (*run, key.as_str()));
+        let said = Said { run, ..of_hook };
+        let identity = said.identity(around, findings);
+        if let Some((run, key)) = run
+            && let Some(question) = &run.skip_if
+        {
+            list.ask(question, 1, said, &format!("{key}.skip_if"), identity.clone(), findings);
         }
-        if let Some(question) = own.and_then(|run| run.skip_if.as_ref()) {
-            list.ask(question, 1, own, &format!("{key}.skip_if"), identity.clone(), findings);
-        }
-        let rule = list.rule(own, key, findings);
+        let rule = said.rule(name, around, findings);
         list.append(command.label, command.argv, identity, rule);
     }
-    if let Some(question) = settings.and_then(|hook| hook.skip_if.as_ref())
+    if let Some(question) = of_hook.hook.and_then(|hook| hook.skip_if.as_ref())
         && !list.rules.is_empty()
     {
         // One answer for all of them, so it stands before them.
         let commands = std::mem::take(&mut list.rules);
-        let user = settings.and_then(|hook| hook.user.as_ref());
-        let identity = match user {
-            Some(user) => around.users.resolve(&format!("{key}.user"), user, findings),
-            None => around.users.main(),
-        };
         let count = u16::try_from(commands.len()).unwrap_or(u16::MAX);
-        list.ask(question, count, None, &format!("{key}.skip_if"), identity, findings);
+        let identity = of_hook.identity(around, findings);
+        list.ask(question, count, of_hook, &format!("{key}.skip_if"), identity, findings);
         list.rules.extend(commands);
     }
     list.rules
+}
+
+/// What is said of a command: by its own table, or else by its hook's.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    hook: Option<&'a Hook>,
+    run: Option<(&'a HookRun, &'a str)>,
+    /// Where the hook's table is.
+    key: &'a str,
+}
+
+impl<'a> Said<'a> {
+    /// A value, with the key that sets it.
+    fn pick<T>(
+        &self,
+        name: &str,
+        of_run: impl FnOnce(&'a HookRun) -> Option<&'a T>,
+        of_hook: impl FnOnce(&'a Hook) -> Option<&'a T>,
+    ) -> Option<(String, &'a T)> {
+        let own = self.run.and_then(|(run, key)| Some((format!("{key}.{name}"), of_run(run)?)));
+        own.or_else(|| Some((format!("{}.{name}", self.key), of_hook(self.hook?)?)))
+    }
+
+    fn identity(&self, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Option<Rc<Identity>> {
+        match self.pick("user", |run| run.user.as_ref(), |hook| hook.user.as_ref()) {
+            Some((key, user)) => around.users.resolve(&key, user, findings),
+            None => around.users.main(),
+        }
+    }
+
+    fn rule(&self, name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> HookRule {
+        let mut span = |picked: Option<(String, &Span)>| {
+            picked.and_then(|(key, span)| settings::resolve(&key, Some(span), around.environment, findings))
+        };
+        // Pollers wait for things for as long as it takes.
+        let default = if name == super::POST_DEPLOY { Duration::ZERO } else { DEFAULT_TIMEOUT };
+        let timeout = span(self.pick("timeout", |run| run.timeout.as_ref(), |hook| hook.timeout.as_ref()));
+        let timeout = timeout.unwrap_or(default);
+        let stop_timeout =
+            span(self.pick("stop_timeout", |run| run.stop_timeout.as_ref(), |hook| hook.stop_timeout.as_ref()));
+        let retry = self.pick("retry", |run| run.retry.as_ref(), |hook| hook.retry.as_ref());
+        let retry = retry.map(|(key, retry)| {
+            let mut pause = |name: &str, pause: &'a Option<Span>| {
+                span(pause.as_ref().map(|pause| (format!("{key}.{name}"), pause)))
+            };
+            Retry {
+                max: retry.max,
+                backoff: pause("backoff", &retry.backoff).unwrap_or(DEFAULT_BACKOFF),
+                max_backoff: pause("max_backoff", &retry.max_backoff).unwrap_or(DEFAULT_MAX_BACKOFF),
+                on_codes: retry.on_codes.clone(),
+            }
+        });
+        let failure = self.pick("on_failure", |run| run.on_failure.as_ref(), |hook| hook.on_failure.as_ref());
+        let stop = self.pick("on_stop", |run| run.on_stop.as_ref(), |hook| hook.on_stop.as_ref());
+        HookRule {
+            // Its place is known when it is appended.
+            child: ChildId(0),
+            timeout: (!timeout.is_zero()).then_some(timeout),
+            stop_timeout: stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
+            on_failure: failure.map_or(around.on_failure, |(_, Named(policy))| *policy),
+            on_stop: stop.map_or(OnStop::Stop, |(_, Named(policy))| *policy),
+            skips: None,
+            retry,
+            helper: false,
+        }
+    }
 }
 
 /// What there is to run now: `when` is decided here.
@@ -123,8 +175,8 @@ fn commands<'a>(
     if is_due(of_hook) {
         for file in files(name, around, findings) {
             let label = file.display().to_string();
-            let words = [invocable(file.clone())].into_iter().chain(around.arguments.iter().cloned());
-            commands.push(Command { label, argv: exec::arguments(words), run: None, file: Some(file) });
+            let words = [invocable(file)].into_iter().chain(around.arguments.iter().cloned());
+            commands.push(Command { label, argv: exec::arguments(words), run: None });
         }
     }
     for (place, run) in configured.iter().flat_map(|(_, runs)| runs).enumerate() {
@@ -133,7 +185,7 @@ fn commands<'a>(
         }
         let key = format!("hooks.{name}.run[{place}]");
         if let Some((label, argv)) = words(&run.command, &format!("{key}.command"), around.environment, findings) {
-            commands.push(Command { label, argv, run: Some((run, key)), file: None });
+            commands.push(Command { label, argv, run: Some((run, key)) });
         }
     }
     commands
@@ -164,7 +216,6 @@ pub fn words(
 /// Appends commands of one hook to the plan.
 struct Appender<'a> {
     name: &'a str,
-    settings: Option<&'a Hook>,
     around: &'a Surroundings<'a>,
     programs: &'a mut Vec<Planned>,
     rules: Vec<HookRule>,
@@ -187,7 +238,7 @@ impl Appender<'_> {
         &mut self,
         question: &[Word],
         skips: u16,
-        run: Option<&HookRun>,
+        said: Said<'_>,
         key: &str,
         identity: Option<Rc<Identity>>,
         findings: &mut Findings<'_>,
@@ -198,45 +249,8 @@ impl Appender<'_> {
                 .fault(key, "is empty; write a command that exits with 0 when there is nothing to do, or remove it");
             return;
         }
-        let rule = HookRule { skips: Some(skips), retry: None, ..self.rule(run, key, findings) };
+        let rule = HookRule { skips: Some(skips), retry: None, ..said.rule(self.name, self.around, findings) };
         self.append(label, argv, identity, rule);
-    }
-
-    fn rule(&self, run: Option<&HookRun>, key: &str, findings: &mut Findings<'_>) -> HookRule {
-        let hook = self.settings;
-        // Pollers wait for things for as long as it takes.
-        let default = if self.name == super::POST_DEPLOY { Duration::ZERO } else { DEFAULT_TIMEOUT };
-        let mut span = |name: &str, of_run: Option<&Span>, of_hook: Option<&Span>| {
-            settings::resolve(&format!("{key}.{name}"), of_run.or(of_hook), self.around.environment, findings)
-        };
-        let timeout =
-            span("timeout", run.and_then(|run| run.timeout.as_ref()), hook.and_then(|hook| hook.timeout.as_ref()));
-        let timeout = timeout.unwrap_or(default);
-        let stop_timeout = span(
-            "stop_timeout",
-            run.and_then(|run| run.stop_timeout.as_ref()),
-            hook.and_then(|hook| hook.stop_timeout.as_ref()),
-        );
-        let retry = run.and_then(|run| run.retry.as_ref()).or(hook.and_then(|hook| hook.retry.as_ref()));
-        let retry = retry.map(|retry| Retry {
-            max: retry.max,
-            backoff: span("retry.backoff", retry.backoff.as_ref(), None).unwrap_or(DEFAULT_BACKOFF),
-            max_backoff: span("retry.max_backoff", retry.max_backoff.as_ref(), None).unwrap_or(DEFAULT_MAX_BACKOFF),
-            on_codes: retry.on_codes.clone(),
-        });
-        let failure = run.and_then(|run| run.on_failure).or(hook.and_then(|hook| hook.on_failure));
-        let stop = run.and_then(|run| run.on_stop).or(hook.and_then(|hook| hook.on_stop));
-        HookRule {
-            // Its place is known when it is appended.
-            child: ChildId(0),
-            timeout: (!timeout.is_zero()).then_some(timeout),
-            stop_timeout: stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
-            on_failure: failure.map_or(self.around.on_failure, |Named(policy)| policy),
-            on_stop: stop.map_or(OnStop::Stop, |Named(policy)| policy),
-            skips: None,
-            retry,
-            helper: false,
-        }
     }
 }
 

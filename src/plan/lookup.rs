@@ -15,8 +15,7 @@ use crate::wait::Target;
 pub fn check_programs(programs: &[Planned], findings: &mut Findings<'_>) {
     for planned in programs {
         match &planned.job {
-            Job::Program(program) if planned.phase == "server" => check(program, "server.command", findings),
-            Job::Program(program) => check(program, &format!("hooks.{}", planned.phase), findings),
+            Job::Program(program) => check(program, &key_of(planned), findings),
             Job::Wait(waits) => {
                 for wait in waits {
                     if let Target::Command(program) = &wait.target {
@@ -27,6 +26,11 @@ pub fn check_programs(programs: &[Planned], findings: &mut Findings<'_>) {
             Job::Prepare(_) => {}
         }
     }
+}
+
+/// Where the program was named.
+fn key_of(planned: &Planned) -> String {
+    if planned.phase == "server" { "server.command".to_owned() } else { format!("hooks.{}", planned.phase) }
 }
 
 fn check(program: &Program, key: &str, findings: &mut Findings<'_>) {
@@ -66,10 +70,11 @@ pub fn check_trust(
     }
     let as_root = |program: &&Program| program.identity.as_ref().is_none_or(|identity| identity.uid != boundary.uid);
     let mut steered = false;
-    for program in programs.iter().filter_map(Planned::program).filter(as_root) {
+    for planned in programs {
+        let Some(program) = planned.program().filter(as_root) else { continue };
         steered = true;
         if let Some(file) = find(program) {
-            users.check_trust("user", &file, program.identity.as_deref(), findings);
+            users.check_trust(&key_of(planned), &file, program.identity.as_deref(), findings);
         }
     }
     for (name, source) in steering.iter().filter(|_| steered) {

@@ -7,19 +7,20 @@ use std::rc::Rc;
 use log::LevelFilter;
 
 use super::builder::Builder;
-use super::environment::{self, Environment, Inputs};
+use super::environment::{self, Computed, Environment, Inputs};
 use super::files::Disk;
 use super::settings::{self, Settings, Variables};
 use super::users::Users;
-use super::{DEPLOY_ENV, Findings, Plan, Purpose, Stage, hooks, lookup};
+use super::{DEPLOY_ENV, Findings, Part, Plan, Purpose, Stage, hooks, lookup};
 use crate::cli::{self, Answer, Options};
 use crate::config::keys::{self, Limits};
 use crate::config::value::Value;
 use crate::config::values::{HookOutput, LimitValue, LogFormat};
 use crate::config::{self, Config, Fault, Layers};
+use crate::identity::Identity;
 use crate::logging;
 use crate::sys::bounds::{Bounds, Limit, RESOURCES};
-use crate::sys::{credentials, exec};
+use crate::sys::exec;
 
 /// Makes the plan. Where the `deploy-env` hook has to run first, it is the plan of that: made again, with what the hook
 /// wrote, it is the rest.
@@ -37,9 +38,10 @@ pub fn make(
     let variables = Variables(&given);
     let mut faults = Vec::new();
     let mut layers = read_layers(options, &variables, &mut faults);
-    let arguments = choose_role(purpose, &mut layers, &variables, arguments, &mut faults);
     let reserved = cli::COMMANDS.map(|(name, _, _)| name);
-    let mut config = config::interpret(&layers, &reserved, &mut faults);
+    config::check_roles(&layers, &reserved, &mut faults);
+    let arguments = choose_role(purpose, &mut layers, &variables, arguments, &mut faults);
+    let mut config = config::interpret(&layers, &mut faults);
     let mut findings = Findings::new(&layers, config.top.strict.unwrap_or(false), faults);
     let nothing = Environment::default();
     let resident = matches!(purpose, Purpose::Run | Purpose::Hook(..) | Purpose::Check);
@@ -60,24 +62,15 @@ pub fn make(
     }
     let is_prelude = expects_more && purpose != Purpose::Check;
 
-    let virtualenv = virtualenv(&config, &base, &mut findings);
-    let main = users.main();
-    let inputs = Inputs {
-        env: &config.env,
-        virtualenv: virtualenv.as_deref(),
-        identity: main.as_deref(),
-        workdir: &base,
-        files: &Disk,
-        deploy_env,
-    };
-    let mut computed = environment::compute(given.clone(), &inputs, &mut findings);
-    if purpose == Purpose::Shell {
-        computed.environment.set_default("TERM", b"xterm");
-        computed.environment.set_default("PS1", format!("[{}] $PWD $ ", host_name()).as_bytes());
-    }
+    let computed =
+        application_environment(purpose, given.clone(), &config, users.configured(), &base, deploy_env, &mut findings);
     let strings: Rc<[CString]> = computed.environment.clone().into_strings().into();
 
-    let settings = Settings::decide(options, &config, said, &computed.environment, &mut findings);
+    let mut settings = Settings::decide(options, &config, said, &computed.environment, &mut findings);
+    if !resident {
+        // Standard output is somebody's data there.
+        settings.hook_output = HookOutput::Stderr;
+    }
     let builder = Builder {
         environment: &computed.environment,
         strings: Rc::clone(&strings),
@@ -111,6 +104,11 @@ pub fn make(
     };
     let configured = config.log.level.map(|level| level.0);
     let level = settings::level(options, configured, &variables, default, &mut findings);
+    let part = match (is_prelude, findings.has_refusals()) {
+        (false, _) => Part::Whole,
+        (true, false) => Part::Prelude,
+        (true, true) => Part::RefusedPrelude,
+    };
     let warnings = match purpose {
         // A shell is needed most when something is wrong.
         Purpose::Shell => findings.into_warnings(),
@@ -121,17 +119,16 @@ pub fn make(
         rules,
         keeper,
         programs,
-        is_prelude,
+        part,
         success_codes: settings.success_codes,
         log: logging::Settings { level, format: settings.format },
-        // Standard output is somebody's data there.
-        hook_output: if resident { settings.hook_output } else { HookOutput::Stderr },
+        hook_output: settings.hook_output,
         announces: resident,
         termination_file: resident.then_some(settings.termination_file),
         parent_death_signal: options.parent_death_signal,
-        hands_over_to: main.filter(|_| credentials::is_root()).map(|identity| identity.uid).filter(|uid| *uid != 0),
+        hands_over_to: users.boundary().map(|identity| identity.uid),
         nested: purpose == Purpose::Nested,
-        warnings: if deploy_env.is_some() { Vec::new() } else { warnings },
+        warnings,
         origins: match purpose {
             Purpose::Check => layers.origins().map(|(key, origin)| (key, origin.to_string())).collect(),
             _ => Vec::new(),
@@ -139,6 +136,33 @@ pub fn make(
         environment: strings,
         secrets: computed.secrets,
     })
+}
+
+/// The environment that everything of the application gets.
+fn application_environment(
+    purpose: Purpose<'_>,
+    given: Environment,
+    config: &Config,
+    identity: Option<&Identity>,
+    base: &Path,
+    deploy_env: Option<&[u8]>,
+    findings: &mut Findings<'_>,
+) -> Computed {
+    let virtualenv = virtualenv(config, base, findings);
+    let inputs = Inputs {
+        env: &config.env,
+        virtualenv: virtualenv.as_deref(),
+        identity,
+        workdir: base,
+        files: &Disk,
+        deploy_env,
+    };
+    let mut computed = environment::compute(given, &inputs, findings);
+    if purpose == Purpose::Shell {
+        computed.environment.set_default("TERM", b"xterm");
+        computed.environment.set_default("PS1", format!("[{}] $PWD $ ", host_name()).as_bytes());
+    }
+    computed
 }
 
 fn read_layers(options: &Options, variables: &Variables<'_>, faults: &mut Vec<Fault>) -> Layers {

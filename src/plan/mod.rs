@@ -9,7 +9,6 @@ mod hooks;
 mod lookup;
 mod make;
 mod plain;
-mod secrets;
 mod settings;
 mod show;
 mod steps;
@@ -27,12 +26,12 @@ use crate::config::values::HookOutput;
 use crate::logging;
 use crate::machine::{ChildId, Rules, Signal};
 use crate::prepare::Preparation;
+use crate::secrets::Secrets;
 use crate::sys::exec::{self, Program};
 use crate::sys::processes;
 use crate::wait::Wait;
 
 use findings::Findings;
-use secrets::Secrets;
 
 pub use make::make;
 pub use plain::plain;
@@ -58,9 +57,7 @@ pub struct Plan {
     pub keeper: Option<Rules>,
     /// What there is to start, by [`ChildId`].
     pub programs: Vec<Planned>,
-    /// This is only what the plan depends on: the `deploy-env` hook, and what must be there before it. When it is done,
-    /// the plan is made again with what the hook wrote.
-    pub is_prelude: bool,
+    pub part: Part,
     pub success_codes: Vec<u8>,
     pub log: logging::Settings,
     pub hook_output: HookOutput,
@@ -79,6 +76,17 @@ pub struct Plan {
     /// The application's environment, as far as it was computed.
     pub environment: Rc<[CString]>,
     pub secrets: Secrets,
+}
+
+/// How much of what was asked for a plan is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    Whole,
+    /// Only what the plan depends on: the `deploy-env` hook, and what must be there before it. When it is done, the plan is
+    /// made again with what the hook wrote.
+    Prelude,
+    /// A shell's, in which something must not be run for its permissions: only the shell is.
+    RefusedPrelude,
 }
 
 /// Something to start, with what people call it.

@@ -7,11 +7,12 @@ use std::rc::Rc;
 use log::LevelFilter;
 
 use super::make::quiet_log;
-use super::{Plan, Planned, hooks};
+use super::{Part, Plan, Planned, hooks};
 use crate::cli::{self, Answer, Options};
 use crate::config::values::{HookOutput, LogFormat};
 use crate::logging;
 use crate::machine::{ChildId, Leftovers, Mode, Rules, ServerRule, SignalTarget, StopRules};
+use crate::secrets::Secrets;
 use crate::sys::exec::{self, Environment, Program};
 
 /// The plan of `app-init [--] CMD`.
@@ -64,7 +65,7 @@ pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer
         rules,
         keeper: None,
         programs: vec![Planned::server(program, label)],
-        is_prelude: false,
+        part: Part::Whole,
         success_codes: options.success_code.clone(),
         log: if asked { quiet_log(options) } else { usual },
         hook_output: HookOutput::Stdout,
@@ -76,6 +77,6 @@ pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer
         warnings: if Path::new(".docker").exists() { hooks::skipped_in_plain_use() } else { Vec::new() },
         origins: Vec::new(),
         environment: Rc::from([]),
-        secrets: super::Secrets::default(),
+        secrets: Secrets::default(),
     })
 }

@@ -3,7 +3,6 @@
 use std::ffi::CString;
 use std::fmt::Write as _;
 
-use super::secrets::Secrets;
 use super::{Job, Plan, Planned};
 use crate::config::duration;
 use crate::config::expand::is_name;
@@ -11,6 +10,7 @@ use crate::config::literal;
 use crate::logging::{escape, json};
 use crate::machine::{HookRule, Leftovers, Mode, OnFailure, OnStop, SignalTarget};
 use crate::prepare::{Owner, Preparation, Recursive, Step};
+use crate::secrets::{self, Secrets};
 use crate::sys::bounds::RESOURCES;
 use crate::sys::exec::Program;
 use crate::wait::Wait;
@@ -73,7 +73,7 @@ pub fn show(plan: &Plan) -> String {
 
 fn line(text: &mut String, what: &str) {
     // Writing to a String does not fail.
-    let _ = writeln!(text, "  {}", escape(what));
+    let _ = writeln!(text, "  {}", escape(&secrets::hidden(what.to_owned())));
 }
 
 /// The commands of a list, under the name of the phase that each belongs to.

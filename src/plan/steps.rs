@@ -163,12 +163,13 @@ fn step(from: &keys::Prepare, key: &str, around: &Surroundings<'_>, findings: &m
 fn path(text: &str, key: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Option<PathBuf> {
     match expand::expand(text, around.environment) {
         Ok(bytes) if bytes.is_empty() || bytes.contains(&0) => {
-            findings.unexpanded(key, "is empty; name a path".into());
+            findings.fault(key, "is empty; name a path");
             None
         }
         Ok(bytes) => Some(around.workdir.join(Path::new(&OsString::from_vec(bytes)))),
         Err(fault) => {
-            findings.unexpanded(key, fault);
+            // It is needed before the deploy-env hook could say more.
+            findings.fault(key, fault);
             None
         }
     }

@@ -39,7 +39,7 @@ impl fmt::Display for Refused {
 #[derive(Debug, Default)]
 pub struct Users {
     databases: OnceCell<Result<Databases, String>>,
-    /// Who the application runs as; `None`: whoever app-init is.
+    /// Who the application is configured to run as.
     main: Option<Rc<Identity>>,
 }
 
@@ -50,33 +50,39 @@ impl Users {
     ///
     /// Who cannot be found, and who cannot be become.
     pub fn set_main(&mut self, spec: &str) -> Result<(), Refused> {
-        self.main = self.find(spec)?;
+        self.main = Some(self.find(spec)?);
         Ok(())
     }
 
-    /// The application's user.
+    /// The application's user, where one is configured.
     #[must_use]
-    pub fn main(&self) -> Option<Rc<Identity>> {
-        self.main.clone()
+    pub fn configured(&self) -> Option<&Identity> {
+        self.main.as_deref()
     }
 
-    /// The user that `spec` means, `None` where that is who app-init is already, or where it is a fault.
+    /// Whom the application's programs have to become; `None`: whoever app-init is already.
+    #[must_use]
+    pub fn main(&self) -> Option<Rc<Identity>> {
+        self.main.clone().filter(|_| credentials::is_root())
+    }
+
+    /// The user to become for `spec`, `None` where that is who app-init is already, or where it is a fault.
     pub fn resolve(&self, key: &str, spec: &str, findings: &mut Findings<'_>) -> Option<Rc<Identity>> {
-        self.find(spec).unwrap_or_else(|refused| {
-            findings.put(key, refused);
-            None
-        })
+        match self.find(spec) {
+            Ok(identity) => Some(identity).filter(|_| credentials::is_root()),
+            Err(refused) => {
+                findings.put(key, refused);
+                None
+            }
+        }
     }
 
     /// Without root there is no other user to become.
-    fn find(&self, spec: &str) -> Result<Option<Rc<Identity>>, Refused> {
+    fn find(&self, spec: &str) -> Result<Rc<Identity>, Refused> {
         let identity = self.databases().and_then(|databases| databases.resolve(spec)).map_err(Refused::Unknown)?;
-        if credentials::is_root() {
-            return Ok(Some(Rc::new(identity)));
-        }
         let (uid, gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
-        if (uid, gid) == (identity.uid, identity.gid) {
-            return Ok(None);
+        if credentials::is_root() || (uid, gid) == (identity.uid, identity.gid) {
+            return Ok(Rc::new(identity));
         }
         Err(Refused::OutOfReach(format!(
             "`{spec}` is {}:{}, and app-init runs as {uid}:{gid}, which cannot become anybody else; start the container as root or as that user, or remove this",
@@ -96,7 +102,7 @@ impl Users {
     /// The user against whom there is something to protect: app-init is root and the application is not.
     #[must_use]
     pub fn boundary(&self) -> Option<&Identity> {
-        self.main.as_deref().filter(|identity| identity.uid != 0 && credentials::is_root())
+        self.configured().filter(|identity| identity.uid != 0 && credentials::is_root())
     }
 
     /// Refuses `file`, which is about to be used as `user`, where the application could change it and gain by that.

@@ -8,12 +8,13 @@ use log::LevelFilter;
 use super::builder::helper;
 use super::environment::Environment;
 use super::settings::{self, Variables};
-use super::{Findings, Job, Plan, Planned, steps};
+use super::{Findings, Job, Part, Plan, Planned, steps};
 use crate::cli::{Answer, WaitOptions, usage};
 use crate::config::Layers;
 use crate::config::values::{HookOutput, LogFormat};
 use crate::logging;
 use crate::machine::{ChildId, Leftovers, Mode, Rules, ServerRule, Signal, SignalTarget, StopRules};
+use crate::secrets::Secrets;
 use crate::sys::exec::{self, Program};
 use crate::wait::{OnTimeout, Target, Wait};
 
@@ -64,7 +65,7 @@ pub fn waiting(options: &WaitOptions, command: Vec<OsString>) -> Result<Plan, An
         rules,
         keeper: None,
         programs,
-        is_prelude: false,
+        part: Part::Whole,
         success_codes: Vec::new(),
         log: log(options),
         hook_output: HookOutput::Stderr,
@@ -76,7 +77,7 @@ pub fn waiting(options: &WaitOptions, command: Vec<OsString>) -> Result<Plan, An
         warnings: Vec::new(),
         origins: Vec::new(),
         environment: Vec::new().into(),
-        secrets: super::Secrets::default(),
+        secrets: Secrets::default(),
     })
 }
 

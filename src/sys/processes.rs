@@ -142,7 +142,7 @@ fn parent_of(pid: i32) -> Option<i32> {
     std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()
 }
 
-/// Whether PID 1 of this PID namespace is this same program, and this process is not it (§1, nested use).
+/// Whether PID 1 of this PID namespace, or a child of it, is this same program, and this process is not it (§1, nested use).
 #[must_use]
 pub fn is_nested() -> bool {
     let same_file = |one: PathBuf, other: PathBuf| {
@@ -151,12 +151,20 @@ pub fn is_nested() -> bool {
         Some(one.dev() == other.dev() && one.ino() == other.ino())
     };
     // Another user may not look at PID 1's file, but at its name.
-    let same_name = || {
-        let name = |path| fs::read(path).ok();
-        name("/proc/1/comm").is_some_and(|first| Some(first) == name("/proc/self/comm"))
+    let same_name = |pid: i32| {
+        let name = |path: String| fs::read(path).ok();
+        name(format!("/proc/{pid}/comm")).is_some_and(|first| Some(first) == name("/proc/self/comm".to_owned()))
     };
-    nix::unistd::getpid().as_raw() != 1
-        && same_file("/proc/1/exe".into(), "/proc/self/exe".into()).unwrap_or_else(same_name)
+    let own = nix::unistd::getpid().as_raw();
+    if own == 1 {
+        return false;
+    }
+    // Below `docker run --init` another init is PID 1, and app-init its child.
+    let inits = std::iter::once(1).chain(children_of(1).into_iter().filter(|pid| *pid != own));
+    inits.into_iter().any(|pid| {
+        let exe = PathBuf::from(format!("/proc/{pid}/exe"));
+        same_file(exe, "/proc/self/exe".into()).unwrap_or_else(|| same_name(pid))
+    })
 }
 
 /// Makes this process the one that orphans below it are given to. PID 1 is that already.

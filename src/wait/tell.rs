@@ -6,8 +6,8 @@ use std::time::Duration;
 use log::{Level, LevelFilter};
 
 use crate::config::duration;
-use crate::logging;
 use crate::sys::output::Stream;
+use crate::{logging, secrets};
 
 /// How much is said, and how.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,7 +83,7 @@ impl Voice {
             return;
         }
         // Without wrapping (DECAWM), a line that is too long is cut at the edge and stays one line.
-        self.draw(&format!("\r\x1b[?7lapp-init: {}\x1b[K\x1b[?7h", logging::escape(text)));
+        self.draw(&format!("\r\x1b[?7lapp-init: {}\x1b[K\x1b[?7h", logging::escape(&secrets::hidden(text.to_owned()))));
         self.drawn = true;
     }
 

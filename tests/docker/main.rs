@@ -10,6 +10,7 @@
 
 mod harness;
 
+mod cases;
 mod dockerfile;
 mod engine_api;
 mod hardened;
@@ -17,6 +18,7 @@ mod hooks;
 mod in_flight;
 mod locale;
 mod logs;
+mod nested;
 mod plain;
 mod restart;
 mod run_timeout;
@@ -24,3 +26,5 @@ mod serving;
 mod shell;
 mod shell_forms;
 mod stopping;
+mod users;
+mod waits;

@@ -43,6 +43,19 @@ pub fn application(name: &str) -> String {
     tag
 }
 
+/// One of tests/docker/images: something to wait for, or an application in small. The context is tests/, so that it can
+/// take its configuration from tests/entrypoints.
+pub fn companion(name: &str) -> String {
+    scratch();
+    let tag = format!("app-init-test/{name}");
+    once(&tag, || {
+        let tests = root().join("tests");
+        let file = tests.join("docker/images").join(name).join("Dockerfile");
+        build_file(&tag, &file, &tests, &["--build-arg", &format!("APP_INIT={APP_INIT}")]);
+    });
+    tag
+}
+
 /// docker/base and docker/onbuild.
 pub fn onbuild() -> String {
     let (base, onbuild) = ("app-init-test/base", "app-init-test/onbuild");

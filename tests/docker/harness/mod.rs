@@ -8,5 +8,7 @@ pub mod http;
 pub mod images;
 pub mod json;
 pub mod lines;
+pub mod network;
 pub mod pty;
+pub mod volume;
 pub mod wire;

@@ -1,0 +1,40 @@
+//! Which deadlines must be armed, and which must not.
+
+use super::*;
+
+impl State {
+    pub fn check_deadlines(&self, event: Event, actions: &[Action]) -> Result<(), String> {
+        let Machine { rules, phase, timed_out, kill_server_at, run_until, server, .. } = &self.machine;
+        let World { now, alive, asked, dying, requested, .. } = &self.world;
+        let deadline = self.machine.deadline();
+        if event == Event::Deadline {
+            demand(!due(deadline, *now), "a deadline that was acted on is still due: the loop would spin")?;
+        }
+        // One that the kernel does not get to is waited for.
+        if let (Event::Deadline, Some((_, at)), Some(budget), true) =
+            (event, requested, rules.stop.budget, dying.is_empty())
+        {
+            demand(*now <= at.after(budget), "the stop takes longer than its budget")?;
+        }
+        let stopping = *phase == Phase::Stopping;
+        demand(kill_server_at.is_none() || stopping, "the server's KILL is armed though nobody asked it to stop")?;
+        let rule = rules.server.as_ref();
+        let limited = rule.is_some_and(|rule| rule.stop_timeout.is_some())
+            || rules.stop.budget.is_some() && requested.is_some()
+            || timed_out.is_some();
+        let wants_kill = stopping && limited && self.world.server_may_live_on();
+        demand(!wants_kill || kill_server_at.is_some(), "the server was asked to stop, and its KILL is not armed")?;
+        demand(run_until.is_none() || server.is_up(), "the run time of a server that is gone is still measured")?;
+        let has_limit = rule.is_some_and(|rule| rule.run_limit.is_some()) && timed_out.is_none();
+        demand(!server.is_up() || !has_limit || run_until.is_some(), "the server's run time is not measured")?;
+        let lists = [&rules.deploy, &rules.post_deploy, &rules.pre_stop, &rules.post_stop, &rules.on_failure];
+        let timed = lists.into_iter().flatten().filter(|hook| hook.timeout.is_some()).map(|hook| hook.child);
+        let is_timed = timed.into_iter().any(|child| alive.contains(&child) && !asked.contains(&child));
+        demand(!is_timed || deadline.is_some(), "a hook runs and its time is not measured")?;
+        let stops_hook = actions.iter().any(|action| matches!(action, Action::Note(Note::HookTimedOut { .. })));
+        demand(!stops_hook || deadline.is_some(), "a hook out of time was asked to end, and its KILL is not armed")?;
+        let resume = self.world.pausing.values().min().filter(|_| !self.world.is_stopping());
+        let resumes = resume.is_none_or(|resume| deadline.is_some_and(|deadline| deadline <= *resume));
+        demand(resumes, "a command is to be tried again, and nothing ends the pause")
+    }
+}

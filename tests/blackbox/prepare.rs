@@ -1,0 +1,313 @@
+//! §5, prepare: what app-init does to files before anything of the application runs, through the whole product.
+
+use crate::harness::*;
+use crate::identity::{PASSWD, image, sealed};
+
+/// Runs the lines as root in the container, as an image's build or an earlier start would, and then app-init.
+fn after(cell: Cell, before: &str, args: &[&str]) -> Setup {
+    let script = format!("{before}\nexec {APP_INIT} \"$@\"");
+    Setup::bare(cell, ["sh", "-ec", &script, "sh"]).args(args)
+}
+
+/// What `stat` says of the paths when the server runs.
+fn found(cell: Cell, before: &str, config: &str, paths: &str) -> End {
+    let script = format!("stat -c '%n %u:%g %a %F' {paths} 2>&1");
+    image(after(cell, before, &["--", "sh", "-c", &script]).config(config)).start().end().nothing_left()
+}
+
+/// Made with parents, for its owner, with its mode.
+#[test]
+fn a_directory_is_made() {
+    each_place(|cell| {
+        let config = "[[prepare]]\ndir = \"/run/new/deep/data\"\nowner = \"app:web\"\nmode = \"0750\"\n\
+            [[prepare]]\ndir = \"/run/plain\"\n[[prepare]]\ndir = \"relative\"\nowner = \"1234\"\n\
+            [[prepare]]\ndir = \"/run/${NAME}-${NONE:-x}\"\nmode = \"1777\"\n";
+        let paths = "/run/new /run/new/deep /run/new/deep/data /run/plain /mnt/app/relative /run/a-x";
+        let setup = |umask| after(cell, umask, &["--", "sh", "-c", &format!("stat -c '%n %u:%g %a' {paths}")]);
+        let expected = "/run/new 0:0 755\n/run/new/deep 0:0 755\n/run/new/deep/data 4000:4033 750\n/run/plain 0:0 755\n\
+            /mnt/app/relative 1234:0 755\n/run/a-x 0:0 1777\n";
+        for umask in ["umask 0", "umask 077"] {
+            let end = image(setup(umask).config(config).env("NAME", "a")).start().end().exited(0);
+            assert_eq!(end.out, expected, "{umask}: {}", end.story());
+        }
+    });
+}
+
+/// What is there is set right, once.
+#[test]
+fn the_owner_of_a_tree_is_set_as_far_as_it_is_wanted() {
+    const TREE: &str = "mkdir -p /run/data/sub; touch /run/data/file /run/data/sub/file; chmod 700 /run/data";
+    let owners = |before: &str, recursive: &str| {
+        let config = format!("[[prepare]]\ndir = \"/run/data\"\nowner = \"app:app\"\n{recursive}");
+        let end =
+            found(Cell::PID1, before, &config, "/run/data /run/data/file /run/data/sub /run/data/sub/file").exited(0);
+        end.out.lines().filter_map(|line| line.split(' ').nth(1)).collect::<Vec<_>>().join(" ")
+    };
+    let top_is_right = format!("{TREE}; chown 4000:4001 /run/data");
+    let all = "4000:4001 4000:4001 4000:4001 4000:4001";
+    let top = "4000:4001 0:0 0:0 0:0";
+    assert_eq!(owners(TREE, ""), all);
+    assert_eq!(owners(TREE, "recursive = \"if-top-differs\"\n"), all);
+    assert_eq!(owners(&top_is_right, "recursive = \"if-top-differs\"\n"), top);
+    assert_eq!(owners(&top_is_right, "recursive = \"always\"\n"), all);
+    assert_eq!(owners(TREE, "recursive = \"never\"\n"), top);
+}
+
+/// Stale files go, and nothing else.
+#[test]
+fn a_stale_file_is_removed() {
+    each_place(|cell| {
+        let before = "mkdir -p tmp/pids tmp/dir; touch tmp/pids/server.pid tmp/pids/other tmp/target; ln -s target \
+            tmp/link; touch tmp/a*";
+        let config = "[[prepare]]\nremove = [\"tmp/pids/server.pid\", \"tmp/none\", \"tmp/link\", \
+            \"no/such/dir/file\", \"tmp/t*\"]\n\
+            [[prepare]]\nremove = [\"tmp/dir\"]\n";
+        let args = ["--", "sh", "-c", "find tmp | sort"];
+        let end = image(after(cell, before, &args).config(config)).start().end().exited(0);
+        assert_eq!(end.out, "tmp\ntmp/a*\ntmp/dir\ntmp/pids\ntmp/pids/other\ntmp/target\n", "{}", end.story());
+        let end = end
+            .complains(&["warning: prepare[1]: cannot remove /mnt/app/tmp/dir: it is a directory; remove names files"]);
+        assert!(!end.err.contains("prepare[0]"), "{}", end.story());
+    });
+}
+
+#[test]
+fn defaults_are_copied_where_they_are_missing() {
+    each_place(|cell| {
+        let before = "mkdir -p defaults/sub data; echo new > defaults/a; echo new > defaults/sub/b; echo own > \
+            data/a; chmod 640 defaults/sub/b";
+        let run = |more: &str| {
+            let config = format!("[[prepare]]\ncopy = \"defaults\"\nto = \"data\"\nowner = \"app:app\"\n{more}");
+            let args =
+                ["--", "sh", "-c", "cat data/a data/sub/b; stat -c '%n %u:%g %a' data data/a data/sub data/sub/b"];
+            image(after(cell, before, &args).config(&config)).start().end().exited(0).out
+        };
+        let text = run("overwrite = false\n");
+        assert!(text.starts_with("own\nnew\n") && text.contains("data/a 0:0 644\n"), "{text}");
+        assert!(text.contains("data/sub 4000:4001 755\ndata/sub/b 4000:4001 640\n"), "{text}");
+        assert_eq!(run(""), text);
+        assert!(run("overwrite = true\n").starts_with("new\nnew\n"));
+    });
+}
+
+/// An arbitrary uid gets a name where the file may be written to, and a warning where it may not.
+#[test]
+fn a_uid_without_an_entry_gets_one() {
+    let start = |before: &str, who: &str, config: &str| {
+        let script = format!("{before}\nexec {who} {APP_INIT} -- sh -c 'id -un; grep :4444: /etc/passwd; true'");
+        let setup = Setup::bare(Cell::PID1, ["sh", "-ec", &script]).env("HOME", "/home/it").config(config);
+        image(setup).start().end().exited(0)
+    };
+    let open = "cp /etc/passwd /run/passwd; chmod 664 /run/passwd; mount --bind /run/passwd /etc/passwd";
+    let arbitrary = "setpriv --reuid 4444 --regid 0 --clear-groups";
+    let end = start(open, arbitrary, "passwd_entry = true\n");
+    assert_eq!(end.out, "app4444\napp4444:x:4444:0:app4444:/home/it:/sbin/nologin\n", "{}", end.story());
+    let end = start(open, "", "passwd_entry = true\nuser = \"4444:0\"\n");
+    assert!(end.out.starts_with("app4444\napp4444:x:4444:0:"), "{}", end.story());
+    // Not asked for; not writable; there already.
+    let end = start(open, arbitrary, "passwd_entry = false\n");
+    assert!(!end.out.contains(":4444:"), "{}", end.story());
+    let end = start("true", arbitrary, "passwd_entry = true\n")
+        .complains(&["warning: passwd_entry: cannot add uid 4444 to /etc/passwd"]);
+    assert!(!end.out.contains(":4444:"), "{}", end.story());
+    let end =
+        start(&format!("{open}; echo own:x:4444:0::/:/bin/sh >> /etc/passwd"), arbitrary, "passwd_entry = true\n");
+    assert_eq!(end.out, "own\nown:x:4444:0::/:/bin/sh\n", "{}", end.story());
+}
+
+/// The machine's own lines stay as they were.
+#[test]
+fn the_entry_is_appended() {
+    let before = "cp /etc/passwd /run/passwd; chmod 666 /run/passwd; mount --bind /run/passwd /etc/passwd";
+    let setup =
+        after(Cell::PID1, before, &["-u", "4444:0", "--", "cat", "/etc/passwd"]).config("passwd_entry = true\n");
+    let end = image(setup).start().end().exited(0);
+    assert!(end.out.starts_with(PASSWD) && end.out.lines().count() == PASSWD.lines().count() + 1, "{}", end.story());
+}
+
+/// Without the right to do it: a warning, or the end where the application could not run without it.
+#[test]
+fn what_is_required_and_fails_ends_the_boot() {
+    for cell in Cell::all() {
+        if cell.terminal || cell.identity == Identity::Root {
+            continue;
+        }
+        let start = |required: bool, args: &[&str]| {
+            let config = format!("[[prepare]]\ndir = \"/sys/no/such/place\"\nrequired = {required}\n");
+            let setup = Setup::new(cell, args).config(&config).hook("deploy", "echo ran");
+            image(setup).start().end().nothing_left()
+        };
+        for args in
+            [&["--", PROBE, "do", "print=ran"][..], &["--exec", "--", PROBE, "do", "print=ran"], &["hook", "deploy"]]
+        {
+            let end = start(true, args).exited(77).complains(&["error: prepare[0]: cannot make /sys/no: "]);
+            assert_eq!(end.out, "", "{args:?}: {}", end.story());
+            let end = start(false, args).exited(0).complains(&["warning: prepare[0]: cannot make /sys/no: "]);
+            assert!(end.lines().contains(&"ran"), "{args:?}: {}", end.story());
+        }
+    }
+}
+
+/// The first that is required and fails is the last.
+#[test]
+fn nothing_is_prepared_after_a_failure() {
+    each_place(|cell| {
+        let config = "[[prepare]]\ndir = \"/proc/no\"\n[[prepare]]\ndir = \"one\"\n[[prepare]]\ndir = \"/proc/no\"\n\
+            required = true\n\
+            [[prepare]]\ndir = \"two\"\n";
+        let run = image(Setup::new(cell, ["--", PROBE, "do", "print=ran"]).config(config)).start();
+        let app = run.world.app().to_path_buf();
+        run.err_line("prepare[2]");
+        assert!(app.join("one").is_dir() && !app.join("two").exists());
+        let end = run.end().exited(77).complains(&["warning: prepare[0]", "error: prepare[2]"]);
+        assert_eq!(end.out, "", "{}", end.story());
+    });
+}
+
+/// Boot order: prepare, deploy-env, waits, deploy hooks, server; and once.
+#[test]
+fn it_comes_before_everything_that_runs() {
+    for cell in [Cell::PID1, Cell::SUBREAPER, Cell::TERMINAL] {
+        let config = "user = \"app\"\n[[prepare]]\ndir = \"/run/data\"\nowner = \"app\"\n[[prepare]]\nremove = \
+            [\"/run/data/made\"]\n\
+            [[wait]]\ncommand = [\"sh\", \"-c\", \"echo wait >> /run/data/log\"]\n";
+        for mode in ["--supervise", "--exec"] {
+            let setup = Setup::new(
+                cell,
+                [mode, "--", "sh", "-c", "echo server >> /run/data/log; cat /run/data/log; ls /run/data/made"],
+            )
+            .config(config)
+            .hook("deploy-env", "echo deploy-env >> /run/data/log; touch /run/data/made; echo A=b >&3")
+            .hook("deploy", "echo deploy $A >> /run/data/log");
+            let end = image(setup).start().end().exited(0).nothing_left();
+            let lines: Vec<&str> = end.lines().into_iter().filter(|line| !line.contains("----->")).collect();
+            let expected = ["deploy-env", "wait", "deploy b", "server", "/run/data/made"];
+            assert_eq!(lines, expected, "{mode}: {}", end.story());
+        }
+    }
+}
+
+/// It is the boot's: `hook deploy` is one, other commands are none.
+#[test]
+fn it_belongs_to_the_boot() {
+    each_place(|cell| {
+        // What cannot be made is told, and so is that it was tried.
+        let prepared = |args: &[&str]| {
+            let config = "[[prepare]]\ndir = \"/proc/no\"\n";
+            let setup = Setup::new(cell, args).config(config).hook("deploy", "exit 0").hook("other", "exit 0");
+            image(setup).start().end().exited(0).err.contains("prepare[0]")
+        };
+        assert!(prepared(&["hook", "deploy"]));
+        assert!(prepared(&["--", "true"]));
+        assert!(prepared(&["--no-hooks", "--", "true"]));
+        for args in [&["hook", "other"][..], &["exec", "--", "true"], &["shell", "-c", "true"], &["env"], &["check"]] {
+            assert!(!prepared(args), "{args:?}");
+        }
+    });
+}
+
+#[test]
+fn it_may_have_a_condition() {
+    let lines = |role: &str, command: &str| {
+        let config = "[[prepare]]\ndir = \"/run/web\"\nwhen = [\"env:ROLE=web\"]\n\
+            [[prepare]]\ndir = \"/run/ls\"\nwhen = [\"argv:ls\", [\"env:NONE\", \"env:ROLE\"]]\n";
+        let setup = Setup::new(Cell::PID1, ["--", command, "/run"]).env("ROLE", role).config(config);
+        image(setup).start().end().exited(0).out
+    };
+    assert_eq!(lines("web", "ls"), "ls\nweb\n");
+    assert_eq!(lines("worker", "ls"), "ls\n");
+    assert_eq!(lines("web", "dir"), "web\n");
+    assert_eq!(lines("", "ls"), "");
+}
+
+/// §5: a volume of the application's is no trap: links are not followed, hard links of others are left alone.
+#[test]
+fn nobody_leads_it_astray() {
+    each_place(|cell| {
+        let before = "mkdir -p /run/volume/sub /run/secret; echo secret > /run/secret/file; chmod 600 \
+            /run/secret/file\n\
+            ln -s /run/secret /run/volume/link; ln -s /run/secret/file /run/volume/sub/link; ln /run/secret/file \
+            /run/volume/hard\n\
+            touch /run/volume/own; chown -hR 4000:4001 /run/volume/link /run/volume/own /run/volume/sub; chown -h \
+            4000 /run/volume";
+        let config = "[[prepare]]\ndir = \"/run/volume\"\nowner = \"app:app\"\nrecursive = \"always\"\n\
+            [[prepare]]\ndir = \"/run/volume/link\"\nowner = \"app:app\"\n\
+            [[prepare]]\ndir = \"/run/volume/link/made\"\n[[prepare]]\nremove = [\"/run/volume/link/file\"]\n\
+            [[prepare]]\ncopy = \"/run/volume/own\"\nto = \"/run/volume/link/copied\"\n";
+        let end = found(cell, before, config, "/run/secret/* /run/secret /run/volume/own").exited(0);
+        let expected = "/run/secret/file 0:0 600 regular file\n/run/secret 0:0 755 directory\n\
+            /run/volume/own 4000:4001 644 regular empty file\n";
+        assert_eq!(end.out, expected, "{}", end.story());
+        let told = [
+            "prepare[0]: left alone: ",
+            "prepare[1]: ",
+            "prepare[2]: ",
+            "prepare[3]: ",
+            "prepare[4]: ",
+            "symbolic link",
+        ];
+        end.complains(&told);
+    });
+}
+
+#[test]
+fn steps_that_are_none_are_faults() {
+    let config = "[[prepare]]\nowner = \"app\"\n[[prepare]]\ndir = \"/a\"\nremove = [\"/b\"]\n[[prepare]]\ncopy = \
+        \"/a\"\n\
+        [[prepare]]\nremove = [\"/a\"]\nmode = \"0700\"\n[[prepare]]\ndir = \"/a\"\nmode = \"rwx\"\n\
+        [[prepare]]\ndir = \"/a\"\nowner = \"nosuch\"\n[[prepare]]\ndir = \"/a\"\nrecursive = \"sometimes\"\n\
+        [[prepare]]\ndir = \"${NONE}\"\n[[prepare]]\ndir = \"/a\"\nfolder = 1\n";
+    let end = image(Setup::new(Cell::PID1, ["--", PROBE, "do", "print=ran"]).config(config)).start().end().exited(78);
+    let told = [
+        "prepare[0]: needs one of dir, remove and copy; write dir = \"/data\"\n",
+        "prepare[1]: needs one of dir, remove and copy; write dir = \"/data\"\n",
+        "prepare[2].to: belongs together with copy; write both\n",
+        "prepare[3].mode: belongs to dir; remove it\n",
+        "prepare[4].mode: `rwx` is not a mode; write octal digits as a string, like \"0750\"\n",
+        "prepare[5].owner: user `nosuch` has no valid entry in /etc/passwd",
+        "prepare[6].recursive: `sometimes` is not known",
+        "prepare[7].dir: ",
+        "prepare[8].folder",
+    ];
+    let end = end.complains(&told);
+    assert_eq!(end.out, "", "{}", end.story());
+}
+
+/// §0.3: a stop request while a volume is walked. Each change of an owner takes its time here, all of them minutes.
+#[test]
+fn a_stop_request_ends_a_long_walk() {
+    let slow = ["trace=execve,fchownat,kill", "inject=fchownat:delay_enter=200000"];
+    let config = "[[prepare]]\ndir = \"tree\"\nowner = \"1234\"\nrecursive = \"always\"\n";
+    let setup = Setup::traced(Cell::SUBREAPER, &slow, ["--", PROBE, "do", "print=ran"]).config(config);
+    let setup = (0..500).fold(setup, |setup, number| setup.file(&format!("tree/{number}"), "", 0o644));
+    let run = sealed(setup).start();
+    let log = run.world.app().join("strace.log");
+    run.eventually("it walks", |_| std::fs::read_to_string(&log).is_ok_and(|text| text.contains("fchownat(")));
+    let app_init =
+        run.processes().into_iter().filter(|process| process.name == "app-init").map(|process| process.pid).min();
+    let outside = outside(&run, app_init.expect("it runs"));
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-TERM", &outside.to_string()])
+            .status()
+            .is_ok_and(|status| status.success())
+    );
+    let end = run.end().exited(143).nothing_left();
+    assert!(!end.out.contains("ran"), "{}", end.story());
+}
+
+/// The pid by which the test knows a process of the namespace, from its PID 1's children down.
+fn outside(run: &Running, inside: i32) -> i32 {
+    let mut ahead = vec![run.pid];
+    while let Some(pid) = ahead.pop() {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let own =
+            status.lines().find_map(|line| line.strip_prefix("NSpid:")).and_then(|pids| pids.split_whitespace().last());
+        if own == Some(inside.to_string().as_str()) {
+            return pid;
+        }
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        ahead.extend(children.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+    }
+    run.fail("app-init is not there")
+}

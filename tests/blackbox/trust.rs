@@ -1,0 +1,265 @@
+//! §5: what the application's user could change, root does not run or read as its configuration.
+
+use crate::harness::*;
+use crate::identity::{image, mode, sealed};
+use std::fs;
+use std::os::unix::fs::{chown, symlink};
+
+const CONFIG: &str = "user = \"app\"\n";
+const ROOT_HOOK: &str = "user = \"app\"\n[hooks.deploy]\nuser = \"root\"\n";
+const SERVER: [&str; 4] = ["--", PROBE, "do", "print=server"];
+const FILE: &str = ".docker/app-init.toml";
+const HOOK: &str = ".docker/action_hooks/deploy";
+
+/// What is changed in an image that is in order: path below the working directory, mode, owner.
+type Change<'a> = (&'a str, u32, u32, u32);
+
+fn start(setup: Setup, changes: &[Change<'_>]) -> End {
+    let setup = image(setup);
+    for (name, bits, uid, gid) in changes {
+        let path = setup.world.app().join(name);
+        chown(&path, Some(*uid), Some(*gid)).expect("a test's own file can be given away");
+        mode(&path, *bits);
+    }
+    setup.start().end()
+}
+
+fn with_hook(cell: Cell, args: &[&str], config: &str) -> Setup {
+    Setup::new(cell, args).config(config).hook("deploy", "echo hook as $(id -u)")
+}
+
+#[track_caller]
+fn refused(end: End, at_fault: &str) {
+    let end = end.exited(77).nothing_left().complains(&["could be changed by app: ", at_fault]);
+    assert!(!end.out.contains("server") && !end.out.contains("hook as"), "{}", end.story());
+    assert!(end.err.contains("; make it root's, and nobody else's to write\n"), "{}", end.story());
+}
+
+/// The control of all that follows.
+#[test]
+fn what_is_roots_alone_is_trusted() {
+    each_place(|cell| {
+        let end = start(with_hook(cell, &SERVER, ROOT_HOOK), &[]).exited(0).nothing_left();
+        assert!(end.out.contains("hook as 0\nserver\n"), "{}", end.story());
+        let end = start(with_hook(cell, &SERVER, CONFIG), &[]).exited(0);
+        assert!(end.out.contains("hook as 4000\nserver\n"), "{}", end.story());
+    });
+}
+
+/// §5: the file, and each directory above it.
+#[test]
+fn a_config_that_the_user_could_change_is_refused() {
+    each_place(|cell| {
+        let cases: [(Change<'_>, &str); 8] = [
+            ((FILE, 0o666, 0, 0), "/mnt/app/.docker/app-init.toml (mode 0666, owner 0:0)"),
+            ((FILE, 0o644, 4000, 0), "/mnt/app/.docker/app-init.toml (mode 0644, owner 4000:0)"),
+            ((FILE, 0o444, 4000, 0), "/mnt/app/.docker/app-init.toml (mode 0444, owner 4000:0)"),
+            ((FILE, 0o664, 0, 4001), "/mnt/app/.docker/app-init.toml (mode 0664, owner 0:4001)"),
+            ((FILE, 0o664, 0, 4033), "/mnt/app/.docker/app-init.toml (mode 0664, owner 0:4033)"),
+            ((".docker", 0o777, 0, 0), "/mnt/app/.docker (mode 0777, owner 0:0)"),
+            ((".docker", 0o755, 4000, 4001), "/mnt/app/.docker (mode 0755, owner 4000:4001)"),
+            ((".", 0o777, 0, 0), "/mnt/app (mode 0777, owner 0:0)"),
+        ];
+        for (change, at_fault) in cases {
+            for args in [
+                &SERVER[..],
+                &["--exec", "--", PROBE, "do", "print=server"],
+                &["exec", "--", PROBE, "do", "print=server"],
+            ] {
+                refused(start(Setup::new(cell, args).config(CONFIG), &[change]), at_fault);
+            }
+            let end = start(Setup::new(cell, ["check"]).config(CONFIG), &[change]);
+            assert_eq!(end.how, Ended::Exited(77), "{}", end.story());
+        }
+        // Somebody else's group, the user's to read: no way to change it.
+        for change in [(FILE, 0o664, 0, 7), (FILE, 0o640, 0, 4001), (".docker", 0o775, 0, 7)] {
+            start(Setup::new(cell, SERVER).config(CONFIG), &[change]).exited(0);
+        }
+    });
+}
+
+/// §5: whichever file it is.
+#[test]
+fn the_base_images_file_and_a_named_one_count_too() {
+    each_place(|cell| {
+        let setup = sealed(image(Setup::new(cell, SERVER).etc("app-init.toml", CONFIG)));
+        mode(&setup.world.etc().join("app-init.toml"), 0o646);
+        refused(setup.start().end(), "/etc/app-init.toml (mode 0646, owner 0:0)");
+        let setup = || Setup::new(cell, ["-c", "own.toml"]).args(SERVER).file("own.toml", CONFIG, 0o644);
+        refused(start(setup(), &[("own.toml", 0o666, 0, 0)]), "/mnt/app/own.toml (mode 0666, owner 0:0)");
+        start(setup(), &[]).exited(0);
+    });
+}
+
+/// §5: in a sticky directory everybody takes away only what is their own.
+#[test]
+fn a_sticky_directory_keeps_others_out() {
+    each_place(|cell| {
+        let setup = || Setup::new(cell, SERVER).config(CONFIG);
+        start(setup(), &[(".docker", 0o1777, 0, 0), (".", 0o1777, 0, 0)]).exited(0);
+        refused(
+            start(setup(), &[(".docker", 0o1777, 0, 0), (FILE, 0o644, 4000, 0)]),
+            "app-init.toml (mode 0644, owner 4000:0)",
+        );
+        refused(start(setup(), &[(".docker", 0o1777, 4000, 0)]), "/mnt/app/.docker (mode 1777, owner 4000:0)");
+    });
+}
+
+/// §5: a hook that runs as root.
+#[test]
+fn a_hook_of_root_that_the_user_could_change_is_refused() {
+    each_place(|cell| {
+        let cases: [(Change<'_>, &str); 5] = [
+            ((HOOK, 0o777, 0, 0), "/mnt/app/.docker/action_hooks/deploy (mode 0777, owner 0:0)"),
+            ((HOOK, 0o755, 4000, 0), "/mnt/app/.docker/action_hooks/deploy (mode 0755, owner 4000:0)"),
+            ((HOOK, 0o775, 0, 4044), "/mnt/app/.docker/action_hooks/deploy (mode 0775, owner 0:4044)"),
+            ((".docker/action_hooks", 0o777, 0, 0), "/mnt/app/.docker/action_hooks (mode 0777, owner 0:0)"),
+            ((".docker/action_hooks", 0o755, 4000, 4001), "/mnt/app/.docker/action_hooks (mode 0755, owner 4000:4001)"),
+        ];
+        for (change, at_fault) in cases {
+            refused(start(with_hook(cell, &SERVER, ROOT_HOOK), &[change]), at_fault);
+            refused(start(with_hook(cell, &["hook", "deploy"], ROOT_HOOK), &[change]), at_fault);
+            // As the user it may be the user's.
+            let end = start(with_hook(cell, &SERVER, CONFIG), &[change]).exited(0);
+            assert!(end.out.contains("hook as 4000\nserver\n"), "{}", end.story());
+        }
+    });
+}
+
+/// §5: by whatever name it is found, and whatever asks for it.
+#[test]
+fn every_program_of_root_counts() {
+    each_place(|cell| {
+        let tool = |setup: Setup| setup.file("tool", "#!/bin/sh\necho hook as $(id -u)\n", 0o755);
+        let change: &[Change<'_>] = &[("tool", 0o777, 0, 0)];
+        let at_fault = "/mnt/app/tool (mode 0777, owner 0:0)";
+        for config in [
+            "user = \"app\"\n[[hooks.deploy.run]]\ncommand = [\"./tool\"]\nuser = \"root\"\n",
+            "user = \"app\"\n[[hooks.deploy.run]]\ncommand = [\"/mnt/app/tool\"]\nuser = \"0:0\"\n",
+            "user = \"app\"\n[[hooks.deploy.run]]\ncommand = [\"/mnt/app/tool\"]\nuser = \"fullhouse\"\n",
+            "user = \"app\"\n[env.set]\nPATH = \"/mnt/app:/usr/bin:/bin\"\n[[hooks.deploy.run]]\ncommand = \
+                [\"tool\"]\nuser = \"root\"\n",
+            "user = \"app\"\n[hooks.deploy]\nuser = \"root\"\n[[hooks.deploy.run]]\ncommand = [\"true\"]\nskip_if = \
+                [\"./tool\"]\n",
+            "user = \"app\"\n[hooks.pre-stop]\nuser = \"root\"\n[[hooks.pre-stop.run]]\ncommand = [\"./tool\"]\n",
+            "user = \"app\"\n[hooks.post-deploy]\nuser = \"root\"\n[[hooks.post-deploy.run]]\ncommand = [\"./tool\"]\n",
+        ] {
+            refused(start(tool(Setup::new(cell, SERVER).config(config)), change), at_fault);
+            start(tool(Setup::new(cell, SERVER).config(config)), &[]).exited(0);
+        }
+        // A link to a place that is the user's.
+        let setup = with_hook(cell, &SERVER, ROOT_HOOK).file("open/real", "#!/bin/sh\necho hook as $(id -u)\n", 0o755);
+        let hook = setup.world.app().join(HOOK);
+        fs::remove_file(&hook).expect("the test's own");
+        symlink("/mnt/app/open/real", &hook).expect("a link can be made");
+        refused(start(setup, &[("open", 0o755, 4000, 0)]), "/mnt/app/open (mode 0755, owner 4000:0)");
+    });
+}
+
+/// §5: a developer's checkout just works.
+#[test]
+fn without_a_user_nothing_is_looked_at() {
+    each_place(|cell| {
+        let open: &[Change<'_>] = &[
+            (".", 0o777, 4000, 4001),
+            (".docker", 0o777, 4000, 4001),
+            (FILE, 0o666, 4000, 4001),
+            (".docker/action_hooks", 0o777, 4000, 4001),
+            (HOOK, 0o777, 4000, 4001),
+        ];
+        for config in ["strict = true\n", "user = \"root\"\n", "[hooks.deploy]\nuser = \"root\"\n"] {
+            let end = start(with_hook(cell, &SERVER, config), open).exited(0);
+            assert!(end.out.contains("hook as 0\nserver\n"), "{}", end.story());
+        }
+        let not_root = Cell { identity: Identity::Nobody, ..cell };
+        let end = start(with_hook(not_root, &SERVER, "user = \"12345:12345\"\n"), open).exited(0);
+        assert!(end.out.contains("hook as 12345\nserver\n"), "{}", end.story());
+        // Another user than the one who owns it.
+        let end = start(with_hook(cell, &SERVER, "user = \"app\"\n"), &[(FILE, 0o644, 12345, 12345)]).exited(0);
+        assert!(end.out.contains("server"), "{}", end.story());
+    });
+}
+
+/// §5: what a file or a hook says must not steer root's loader or interpreter.
+#[test]
+fn a_variable_that_steers_root_is_refused() {
+    let run = |config: &str, name: &str| {
+        let setup =
+            with_hook(Cell::PID1, &SERVER, config).file(&format!(".docker/user_vars/{name}"), "/nothing", 0o644);
+        start(setup, &[])
+    };
+    for name in [
+        "LD_PRELOAD",
+        "LD_LIBRARY_PATH",
+        "LD_AUDIT",
+        "BASH_ENV",
+        "ENV",
+        "PYTHONSTARTUP",
+        "PERL5OPT",
+        "NODE_OPTIONS",
+        "PATH",
+    ] {
+        let end = run(ROOT_HOOK, name).exited(77);
+        let told = format!(
+            "{name} from .docker/user_vars/{name} would steer what runs as root; remove it there, or set it in \
+                env.set\n"
+        );
+        let end = end.complains(&[&told]);
+        assert!(!end.out.contains("hook as") && !end.out.contains("server"), "{}", end.story());
+    }
+    // Without anything that runs as root, and for what steers nobody.
+    let end = run(CONFIG, "LD_PRELOAD").exited(0);
+    assert!(end.out.contains("hook as 4000\nserver\n"), "{}", end.story());
+    let end = run(ROOT_HOOK, "GREETING").exited(0);
+    assert!(end.out.contains("hook as 0\nserver\n"), "{}", end.story());
+    // Without a boundary.
+    let end = run("[hooks.deploy]\nuser = \"root\"\n", "PYTHONSTARTUP").exited(0);
+    assert!(end.out.contains("hook as 0\nserver\n"), "{}", end.story());
+}
+
+/// §5: from every place that is not the configuration; from the configuration and the container it is meant.
+#[test]
+fn it_depends_on_where_the_variable_comes_from() {
+    let setup = |config: &str| with_hook(Cell::PID1, &SERVER, config);
+    let refused = |setup: Setup| {
+        let end = start(setup, &[]).exited(77).complains(&["NODE_OPTIONS from ", " would steer what runs as root"]);
+        assert!(!end.out.contains("hook as") && !end.out.contains("server"), "{}", end.story());
+    };
+    refused(setup(&format!("{ROOT_HOOK}[env]\nfiles = [\"own.env\"]\n")).file("own.env", "NODE_OPTIONS=-x\n", 0o644));
+    refused(setup(ROOT_HOOK).hook("deploy-env", "echo NODE_OPTIONS=-x >&3"));
+    start(setup(&format!("{ROOT_HOOK}[env.set]\nNODE_OPTIONS = \"-x\"\n")), &[]).exited(0);
+    start(setup(ROOT_HOOK).env("NODE_OPTIONS", "-x"), &[]).exited(0);
+}
+
+/// §11, §5: a shell opens with faults, but nothing that the user could have changed runs as root for it.
+#[test]
+fn a_shell_runs_nothing_of_the_users_as_root() {
+    each_place(|cell| {
+        let config = "user = \"app\"\n[hooks.deploy-env]\nuser = \"root\"\n";
+        for args in [&["shell", "-c", "echo open $(id -u)"][..], &["exec", "--", "true"], &["env"], &["--", "true"]] {
+            let run = |change: &[Change<'_>]| {
+                let setup = Setup::new(cell, args).config(config).hook("deploy-env", "echo ran as $(id -u) >&2");
+                start(setup, change)
+            };
+            let end = run(&[(".docker/action_hooks/deploy-env", 0o777, 0, 0)]);
+            assert!(!end.err.contains("ran as 0"), "{args:?}: {}", end.story());
+            // The control.
+            let end = run(&[]).exited(0);
+            assert!(end.err.contains("ran as 0"), "{args:?}: {}", end.story());
+        }
+    });
+}
+
+/// The same for what steers a program: a shell goes on with warnings.
+#[test]
+fn a_shell_steers_nothing_of_root() {
+    let config = "user = \"app\"\n[hooks.deploy-env]\nuser = \"root\"\n";
+    let run = |name: &str| {
+        let hook = "#!/bin/bash\ntrue\n";
+        let setup = Setup::new(Cell::PID1, ["shell", "-c", "echo open"]).config(config).hook("deploy-env", hook);
+        let setup = setup.file(&format!(".docker/user_vars/{name}"), "/mnt/app/evil", 0o644);
+        start(setup.file("evil", "echo evil as $(id -u) >&2\n", 0o644), &[])
+    };
+    let end = run("BASH_ENV");
+    assert!(!end.err.contains("evil as 0"), "{}", end.story());
+}

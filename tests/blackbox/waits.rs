@@ -1,0 +1,529 @@
+//! §8: the boot waits for what the application needs, and is never late for a stop request meanwhile.
+
+use crate::harness::*;
+use crate::identity::image;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+
+/// An address at which nobody listens until the test does. It is this test's alone, its port too: one of the many of
+/// the loopback interface.
+pub struct Address(SocketAddr);
+
+impl Address {
+    pub fn new() -> Address {
+        static COUNT: AtomicU8 = AtomicU8::new(1);
+        let process = std::process::id().to_be_bytes();
+        let host = Ipv4Addr::new(127, process[2] & 127 | 64, process[3], COUNT.fetch_add(1, Ordering::Relaxed));
+        Address(TcpListener::bind((host, 0)).and_then(|free| free.local_addr()).expect("a port is free"))
+    }
+
+    pub fn listen(&self) -> TcpListener {
+        TcpListener::bind(self.0).expect("nobody else has this address")
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// A server that tells each request's head, and answers with what `answer` makes of it; `None`: never.
+pub fn serve(
+    listener: TcpListener,
+    answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+) -> Receiver<String> {
+    let (asked, news) = channel();
+    let answer = Arc::new(answer);
+    std::thread::spawn(move || {
+        let unanswered = Mutex::new(Vec::new());
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { return };
+            let mut head = String::new();
+            let mut lines = BufReader::new(&stream);
+            while lines.read_line(&mut head).is_ok_and(|count| count > 2) {}
+            let answered = answer(&head).map(|text| (&stream).write_all(text.as_bytes()));
+            if answered.is_none() {
+                unanswered.lock().expect("nobody panics with it").push(stream);
+            }
+            if asked.send(head).is_err() {
+                return;
+            }
+        }
+    });
+    news
+}
+
+fn status(code: u16) -> String {
+    format!("HTTP/1.1 {code} Whatever\r\nContent-Length: 0\r\n\r\n")
+}
+
+const SERVER: [&str; 5] = ["--", PROBE, "do", "print=server", "exit=4"];
+const PLACES: [Cell; 2] = [Cell::TERMINAL, Cell::TERMINAL_JOB];
+
+fn target(text: &str) -> String {
+    format!("[[wait]]\ntarget = \"{text}\"\n")
+}
+
+/// On a terminal what is missing is told each second: then the target appears, and the server runs.
+#[track_caller]
+fn comes_late(cell: Cell, text: &str, missing: &str, make: impl FnOnce(&Running) -> Option<TcpListener>) {
+    let run = Setup::new(cell, SERVER).config(&format!("{}timeout = \"25s\"\n", target(text))).start();
+    let before = run.text(missing);
+    assert!(before.contains("waiting for ") && !before.contains("server"), "{before}");
+    let _listener = make(&run);
+    run.line("is there after ");
+    run.line("server");
+    run.end().exited(4).nothing_left();
+}
+
+#[test]
+fn a_port_that_opens_late() {
+    for cell in PLACES {
+        let address = Address::new();
+        comes_late(cell, &format!("tcp://{address}"), "(connect: Connection refused)", |_| Some(address.listen()));
+    }
+    let address = Address::new();
+    comes_late(Cell::TERMINAL, &address.to_string(), "(connect: Connection refused)", |_| Some(address.listen()));
+}
+
+#[test]
+fn a_port_of_ipv6_that_opens_late() {
+    let Ok(free) = TcpListener::bind("[::1]:0") else { return };
+    let address = free.local_addr().expect("it has one");
+    drop(free);
+    let listen = |_: &Running| Some(TcpListener::bind(address).expect("nobody took it"));
+    comes_late(Cell::TERMINAL, &format!("tcp://{address}"), "(connect: Connection refused)", listen);
+}
+
+#[test]
+fn a_socket_and_a_file_that_come_late() {
+    for cell in PLACES {
+        comes_late(cell, "file:/mnt/app/ready", "(exists: No such file or directory)", |run| {
+            fs::write(run.world.app().join("ready"), "").expect("the test's own directory");
+            None
+        });
+        let listener = std::cell::RefCell::new(None);
+        comes_late(cell, "unix:/mnt/app/socket", "(connect: No such file or directory)", |run| {
+            let path = run.world.app().join("socket");
+            *listener.borrow_mut() = Some(UnixListener::bind(path).expect("the test's own directory"));
+            None
+        });
+    }
+}
+
+/// §8: the status decides.
+#[test]
+fn a_service_that_is_not_ready_yet_is_asked_again() {
+    each_place(|cell| {
+        let address = Address::new();
+        let count = AtomicUsize::new(0);
+        let codes = [503, 404, 500, 302];
+        let asked = serve(address.listen(), move |_| Some(status(codes[count.fetch_add(1, Ordering::Relaxed).min(3)])));
+        let config = format!("{}interval = \"10ms\"\n", target(&format!("http://{address}/health?full=1")));
+        let end = Setup::new(cell, SERVER).config(&config).start().end().exited(4).nothing_left();
+        assert_eq!(asked.try_iter().count(), 4, "{}", end.story());
+        let end = end.complains(&[&format!("app-init: http://{address}/health is there after ")]);
+        assert!(!end.err.contains("full=1"), "{}", end.story());
+    });
+}
+
+#[test]
+fn a_service_that_never_becomes_ready_is_missing() {
+    each_place(|cell| {
+        let address = Address::new();
+        let _asked = serve(address.listen(), |_| Some(status(503)));
+        let config = format!("{}interval = \"10ms\"\ntimeout = \"400ms\"\n", target(&format!("http://{address}")));
+        let end = Setup::new(cell, SERVER)
+            .config(&config)
+            .hook("deploy", "echo hook")
+            .start()
+            .end()
+            .exited(124)
+            .nothing_left();
+        let told = format!(
+            "app-init: error: cannot go on: http://{address}/ is not there after 400ms (status: 503); see that it \
+                runs and \
+            can be reached from here, or raise the timeout\n"
+        );
+        assert_eq!((end.out.as_str(), end.err.as_str()), ("", told.as_str()));
+    });
+}
+
+/// Who accepts and never answers holds nothing up beyond the time.
+#[test]
+fn a_service_that_never_answers_is_missing() {
+    each_place(|cell| {
+        let address = Address::new();
+        let asked = serve(address.listen(), |_| None);
+        let config = format!("{}timeout = \"300ms\"\n", target(&format!("http://{address}")));
+        let end = Setup::new(cell, SERVER).config(&config).start().end().exited(124).nothing_left();
+        assert_eq!(asked.try_iter().count(), 1, "{}", end.story());
+        end.complains(&[&format!("http://{address}/ is not there after 300ms (no answer yet)")]);
+    });
+    // An attempt has its own end, so that another can be made.
+    let address = Address::new();
+    let _asked = serve(address.listen(), |_| None);
+    let config = format!("{}timeout = \"6s\"\n", target(&format!("http://{address}")));
+    let end = Setup::new(Cell::PID1, SERVER).config(&config).start().end().exited(124).nothing_left();
+    end.complains(&["is not there after 6s (answer: no answer within 5s)"]);
+}
+
+/// What is no HTTP is no answer; as a port it is there.
+#[test]
+fn a_service_of_another_kind() {
+    each_place(|cell| {
+        let address = Address::new();
+        let _asked = serve(address.listen(), |_| Some("SSH-2.0-OpenSSH_9.2\r\n".into()));
+        let start = |text: &str| {
+            Setup::new(cell, SERVER).config(&format!("{}timeout = \"300ms\"\n", target(text))).start().end()
+        };
+        start(&format!("http://{address}")).exited(124).complains(&["(answer: it is not HTTP)"]);
+        start(&format!("https://{address}")).exited(4);
+        start(&format!("ssh://{address}")).exited(4);
+    });
+}
+
+/// A command that says why not, as the application's user and in its environment.
+#[test]
+fn a_command_is_asked_until_it_says_yes() {
+    each_place(|cell| {
+        let script = "test $(id -u):$GREETING:$(pwd) = 4000:hello:/usr || exit 9; echo once >> /run/log/asked; \
+            test $(wc -l < /run/log/asked) = 3 || { echo starting; echo 'not yet' >&2; exit 5; }";
+        let config = format!(
+            "user = \"app\"\nworkdir = \"/usr\"\n[env.set]\nGREETING = \"hello\"\n[[prepare]]\ndir = \"/run/log\"\n\
+                owner = \"app\"\n\
+            [[wait]]\ncommand = [\"sh\", \"-c\", \"{script}\"]\ninterval = \"10ms\"\ntimeout = \"TIME\"\n"
+        );
+        let start = |config: String| {
+            let setup = Setup::new(cell, ["-c", "own.toml"]).args(SERVER).file("own.toml", config, 0o644);
+            image(setup).start().end().nothing_left()
+        };
+        let end = start(config.replace("TIME", "25s")).exited(4);
+        // What a question says is nobody's output.
+        assert_eq!(end.out, "server\n", "{}", end.story());
+        let end = start(config.replace("= 3", "= 3000").replace("TIME", "300ms")).exited(124);
+        let end = end.complains(&["is not there after 300ms (exit 5: not yet)"]);
+        assert_eq!(end.out, "", "{}", end.story());
+    });
+}
+
+#[test]
+fn a_command_that_is_not_there_or_is_killed() {
+    each_place(|cell| {
+        let start = |command: &str| {
+            let config = format!("[[wait]]\ncommand = {command}\ntimeout = \"300ms\"\n");
+            Setup::new(cell, SERVER).config(&config).start().end().exited(124).nothing_left()
+        };
+        start("[\"no-such-program\"]")
+            .complains(&["(exit 127: cannot run no-such-program: No such file or directory)"]);
+        start("[\"/mnt/app\"]").complains(&["(exit 126: cannot run /mnt/app: Permission denied)"]);
+        start("[\"sh\", \"-c\", \"kill -9 $$$$\"]").complains(&["(killed by signal 9 (KILL))"]);
+        // A question that takes too long, with a child that hears nothing.
+        start(&format!(
+            "[\"{PROBE}\", \"do\", \"ignore=15\", \"[\", \"ignore=15\", \"setsid\", \"pause\", \"]\", \"pause\"]"
+        ));
+    });
+}
+
+/// A password is never told, and the user's name neither.
+#[test]
+fn credentials_are_never_shown() {
+    each_place(|cell| {
+        for text in [
+            "postgres://s3cretuser:s3cretword@ADDRESS/db?sslmode=s3cret",
+            "redis://:s3cretword@ADDRESS/0",
+            "amqp://s3cretuser:s3cret%40word@ADDRESS//",
+            "http://s3cretuser:s3cretword@ADDRESS/?token=s3cret",
+            "${SERVICE_URL}",
+        ] {
+            let address = Address::new();
+            let setup = |args: &[&str], more: &str| {
+                let text = text.replace("ADDRESS", &address.to_string());
+                let url = format!("mysql+pymysql://s3cretuser:s3cretword@{address}/db");
+                let config = format!("{}timeout = \"150ms\"\n{more}", target(&text));
+                Setup::new(cell, args).config(&config).env("SERVICE_URL", url).env("APP_INIT_LOG", "trace")
+            };
+            let silent = |end: &End| assert!(!format!("{}{}", end.out, end.err).contains("s3cret"), "{}", end.story());
+            let end = setup(&SERVER, "").start().end().exited(124);
+            silent(&end);
+            end.complains(&[&format!("://{address}"), "Connection refused"]);
+            let end = setup(&SERVER, "on_timeout = \"continue\"\n").start().end().exited(4);
+            silent(&end);
+            silent(&setup(&["check"], "").start().end());
+            let _listener = serve(address.listen(), |_| Some(status(200)));
+            silent(&setup(&SERVER, "").start().end().exited(4));
+        }
+    });
+    for text in ["postgres://user:s3cret/x@db", "user:s3cret@db:1", "unheard://user:s3cret@host"] {
+        let end = Setup::new(Cell::PID1, SERVER).config(&target(text)).start().end().exited(78);
+        let end = end.complains(&["app-init.toml:2: wait[0].target: "]);
+        assert!(!end.err.contains("s3cret") && end.out.is_empty(), "{}", end.story());
+    }
+}
+
+/// They are for the service, though.
+#[test]
+fn credentials_are_sent_to_a_service() {
+    let address = Address::new();
+    // user:pass
+    let right =
+        |head: &str| Some(status(if head.contains("Authorization: Basic dXNlcjpwYXNz\r\n") { 200 } else { 401 }));
+    let asked = serve(address.listen(), right);
+    let config = target(&format!("http://user:pass@{address}/a/b?c=d"));
+    let end = Setup::new(Cell::PID1, SERVER).config(&config).start().end().exited(4);
+    let head = asked.try_iter().next().expect("it was asked");
+    assert!(head.starts_with(&format!("GET /a/b?c=d HTTP/1.1\r\nHost: {address}\r\n")), "{head}\n{}", end.story());
+}
+
+/// §8: in parallel, each is asked although the one before it is not there.
+#[test]
+fn all_are_waited_for_at_once() {
+    each_place(|cell| {
+        let (first, second) = (Address::new(), Address::new());
+        let other_was_asked = Arc::new(AtomicUsize::new(0));
+        let tell = Arc::clone(&other_was_asked);
+        let _first = serve(first.listen(), move |_| {
+            Some(status(if other_was_asked.load(Ordering::Relaxed) > 0 { 200 } else { 503 }))
+        });
+        let _second = serve(second.listen(), move |_| {
+            tell.fetch_add(1, Ordering::Relaxed);
+            Some(status(200))
+        });
+        let config: String = [&first, &second]
+            .map(|address| format!("{}interval = \"10ms\"\n", target(&format!("http://{address}"))))
+            .concat();
+        Setup::new(cell, SERVER).config(&config).start().end().exited(4).nothing_left();
+        // One budget: both are named when the first is over.
+        let config =
+            format!("{}timeout = \"300ms\"\n{}timeout = \"20s\"\n", target("file:/no/one"), target("file:/no/two"));
+        let end = Setup::new(cell, SERVER).config(&config).start().end().exited(124).nothing_left();
+        let told = "app-init: error: cannot go on: file:/no/one is not there after 300ms (exists: No such file or \
+            directory), \
+            file:/no/two is not there after 0s (exists: No such file or directory); see that it runs and can be \
+            reached from \
+            here, or raise the timeout\n";
+        assert_eq!((end.out.as_str(), end.err.as_str()), ("", told));
+    });
+}
+
+#[test]
+fn what_can_be_done_without_is_given_up() {
+    each_place(|cell| {
+        for mode in ["--supervise", "--exec"] {
+            let config = format!("{}timeout = \"200ms\"\non_timeout = \"continue\"\n", target("file:/no/such"));
+            let end = Setup::new(cell, [mode]).args(SERVER).config(&config).start().end().exited(4).nothing_left();
+            let told = "app-init: warning: file:/no/such is not there after 200ms (exists: No such file or \
+                directory); going on \
+                without it\n";
+            assert_eq!(end.out, "server\n", "{}", end.story());
+            assert!(end.err.contains(told), "{}", end.story());
+        }
+        // The other one still counts.
+        let other = format!("{}timeout = \"400ms\"\n", target("file:/no/other"));
+        let config = format!("{}timeout = \"200ms\"\non_timeout = \"continue\"\n{other}", target("file:/no/such"));
+        let end = Setup::new(cell, SERVER).config(&config).start().end().exited(124).nothing_left();
+        let end = end.complains(&[
+            "file:/no/such is not there after 200ms",
+            "cannot go on: file:/no/other is not there after 400ms",
+        ]);
+        assert_eq!(end.out, "", "{}", end.story());
+    });
+}
+
+/// A wait that never ends, and what tells that it has begun: a command that leaves a mark and hears nothing.
+fn endless(user: &str) -> String {
+    format!(
+        "{user}[[wait]]\ncommand = [\"{PROBE}\", \"do\", \"ignore=15\", \"ignore=2\", \"[\", \"ignore=15\", \
+            \"ignore=2\", \"setsid\", \
+        \"pause\", \"]\", \"touch=/mnt/app/asked\", \"pause\"]\ntimeout = 0\n{}timeout = 0\n{}timeout = 0\n",
+        target("tcp://127.0.0.1:1"),
+        target("file:/no/such")
+    )
+}
+
+/// §0.3: at once, and nothing is left behind.
+#[test]
+fn a_stop_request_ends_a_wait() {
+    stopped_while_waiting(true);
+}
+
+/// Not as PID 1 either, where the kernel does not clear up.
+#[test]
+fn a_stop_request_ends_a_wait_of_a_subreaper() {
+    stopped_while_waiting(false);
+}
+
+/// Whoever is left has ended: beside app-init nobody reaps in these namespaces.
+pub fn nothing_lives(run: &Running) -> bool {
+    run.processes().iter().all(|process| process.state == 'Z' || process.pid == 1 && process.name == "probe")
+}
+
+fn stopped_while_waiting(pid1: bool) {
+    for cell in Cell::all().into_iter().filter(|cell| cell.pid1 == pid1 && !cell.read_only) {
+        for (number, code) in [(signal::TERM, 143), (signal::INT, 130)] {
+            for mode in ["--supervise", "--exec"] {
+                let setup = Setup::new(cell, [mode]).args(SERVER).config(&endless("")).hook("deploy", "echo hook");
+                let run = setup.start();
+                run.eventually("it waits", |run| run.world.app().join("asked").exists());
+                run.signal(number);
+                // The probe of a command ends what it has started, and may do so when app-init is gone.
+                run.eventually("nothing of it is left", nothing_lives);
+                let end = run.end().exited(code);
+                assert!(!end.lines().iter().any(|line| line.contains("hook") || *line == "server"), "{}", end.story());
+            }
+        }
+    }
+}
+
+/// The same where what is asked runs as another user, whom a signal of that user's own could not stop.
+#[test]
+fn a_stop_request_ends_a_wait_of_another_user() {
+    each_place(|cell| {
+        let setup = Setup::new(cell, SERVER).config("").file("asked", "", 0o666);
+        let config = endless("user = \"app\"\n").replace("touch=/mnt/app/asked", "print=x");
+        let script =
+            "[[wait]]\ncommand = [\"sh\", \"-c\", \"echo x >> asked; exit 1\"]\ntimeout = 0\ninterval = \"10ms\"\n";
+        let run = image(setup.config(&format!("{config}{script}"))).start();
+        let length = |run: &Running| fs::metadata(run.world.app().join("asked")).map_or(0, |data| data.len());
+        run.eventually("it waits", |run| length(run) > 2);
+        run.signal(signal::TERM);
+        run.eventually("nothing of it is left", nothing_lives);
+        let end = run.end().exited(143);
+        assert_eq!(end.out, "", "{}", end.story());
+    });
+}
+
+/// Before the deploy hooks and the server, behind the hook for the environment.
+#[test]
+fn the_order_of_the_boot() {
+    each_place(|cell| {
+        for mode in ["--supervise", "--exec"] {
+            let config = "[[wait]]\ncommand = [\"sh\", \"-c\", \"test -e asked || { touch asked; exit 1; }\"]\n\
+                interval = \"10ms\"\n";
+            let check = "test -e asked && echo there || echo not there";
+            let end = Setup::new(cell, [mode, "--", "sh", "-c", check])
+                .config(config)
+                .hook("deploy-env", check)
+                .hook("deploy", check)
+                .start()
+                .end()
+                .exited(0)
+                .nothing_left();
+            let lines: Vec<&str> = end.lines().into_iter().filter(|line| !line.contains("----->")).collect();
+            assert_eq!(lines, ["not there", "there", "there"], "{mode}: {}", end.story());
+        }
+    });
+}
+
+/// §7.2: in exec mode the server finds no child that it has not made.
+#[test]
+fn the_server_has_no_foreign_child() {
+    each_place(|cell| {
+        let config = format!(
+            "{}[[wait]]\ncommand = [\"{PROBE}\", \"do\", \"[\", \"[\", \"setsid\", \"pause\", \"]\", \"]\"]\n",
+            target("file:/")
+        );
+        let args = ["--exec", "--", PROBE, "do", "reaped", "wait", "print=server", "exit=4"];
+        let end = Setup::new(cell, args).config(&config).start().end().exited(4).nothing_left();
+        assert_eq!(end.out, "strangers 0\nserver\n", "{}", end.story());
+    });
+}
+
+/// A release phase or a Job waits too; other hooks and commands do not.
+#[test]
+fn the_deploy_hook_by_itself_waits() {
+    each_place(|cell| {
+        let start = |args: &[&str]| {
+            let config = format!("{}timeout = \"200ms\"\n", target("file:/no/such"));
+            let setup = Setup::new(cell, args).config(&config).hook("deploy", "echo ran").hook("other", "echo ran");
+            setup.start().end().nothing_left()
+        };
+        let end = start(&["hook", "deploy"]).exited(124);
+        assert_eq!(end.out, "", "{}", end.story());
+        for args in [&["hook", "other"][..], &["exec", "--", "echo", "ran"], &["shell", "-c", "echo ran"]] {
+            assert!(start(args).exited(0).out.contains("ran\n"));
+        }
+        start(&["check"]).exited(0);
+        start(&["env"]).exited(0);
+        // No hooks are no reason not to wait.
+        start(&["--no-hooks", "--", "echo", "ran"]).exited(124);
+    });
+}
+
+/// §8: the failing step is named.
+#[test]
+fn a_name_that_does_not_resolve() {
+    let config = format!("{}timeout = \"8s\"\n", target("tcp://no-such-host.invalid:5432"));
+    let setup = Setup::new(Cell::PID1, SERVER).config(&config);
+    let setup = setup
+        .etc("resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+        .etc("hosts", "127.0.0.1 localhost\n");
+    let run = setup.start();
+    let line = run.err_line("waiting for ");
+    assert!(
+        line.contains("waiting for tcp://no-such-host.invalid:5432 (lookup: ") && line.ends_with("s of 8s"),
+        "{line}"
+    );
+    run.signal(signal::TERM);
+    run.end().exited(143).nothing_left();
+}
+
+#[test]
+fn a_wait_may_have_a_condition() {
+    each_place(|cell| {
+        let start = |args: &[&str], value: &str| {
+            let config = format!(
+                "{}timeout = \"200ms\"\nwhen = [\"env:DB=postgres\", \"argv:*probe\"]\n",
+                target("file:/no/such")
+            );
+            Setup::new(cell, args).config(&config).env("DB", value).start().end().nothing_left()
+        };
+        start(&SERVER, "postgres").exited(124);
+        start(&SERVER, "sqlite").exited(4);
+        start(&["--", "true"], "postgres").exited(0);
+    });
+}
+
+#[test]
+fn a_time_may_come_from_the_environment() {
+    each_place(|cell| {
+        let start = |value: Option<&str>| {
+            let config = format!("{}timeout = \"${{DB_WAIT:-150ms}}\"\n", target("${DB}"));
+            let setup = Setup::new(cell, SERVER).config(&config).env("DB", "file:/no/such");
+            value.into_iter().fold(setup, |setup, value| setup.env("DB_WAIT", value)).start().end().nothing_left()
+        };
+        start(None).exited(124).complains(&["file:/no/such is not there after 150ms"]);
+        start(Some("250ms")).exited(124).complains(&["file:/no/such is not there after 250ms"]);
+        let end = start(Some("s3cret")).exited(78).complains(&["wait[0].timeout: "]);
+        assert!(!end.err.contains("s3cret") && end.out.is_empty(), "{}", end.story());
+    });
+}
+
+#[test]
+fn waits_that_are_none_are_faults() {
+    let config = "[[wait]]\ntimeout = \"1s\"\n[[wait]]\ntarget = \"a:1\"\ncommand = [\"true\"]\n[[wait]]\ntarget = \
+        \"db\"\n\
+        [[wait]]\ntarget = \"${NONE}\"\n[[wait]]\ntarget = \"a:1\"\ntimeout = \"soon\"\n[[wait]]\ntarget = \"a:1\"\n\
+        on_timeout = \"ignore\"\n\
+        [[wait]]\ntarget = \"a:1\"\nwhen = [\"always\"]\n[[wait]]\ntarget = \"a:1\"\nretries = 1\n";
+    let end = Setup::new(Cell::PID1, SERVER).config(config).start().end().exited(78);
+    let told = [
+        "app-init.toml:1: wait[0]: needs one of target and command; write target = \"tcp://db:5432\"\n",
+        "app-init.toml:3: wait[1]: needs one of target and command; write target = \"tcp://db:5432\"\n",
+        "app-init.toml:7: wait[2].target: `db` has no port; add one, as in host:80\n",
+        "app-init.toml:9: wait[3].target: ",
+        "app-init.toml:12: wait[4].timeout: `soon` is not a duration",
+        "app-init.toml:15: wait[5].on_timeout: `ignore` is not known; write abort, continue\n",
+        "app-init.toml:18: wait[6].when",
+        "app-init.toml:21: wait[7].retries",
+        "app-init: 8 faults, nothing was started\n",
+    ];
+    let end = end.complains(&told);
+    assert_eq!(end.out, "", "{}", end.story());
+}

@@ -1,0 +1,72 @@
+//! Redash: one image, whose first argument is what the container is. The workers are RQ's own pool.
+
+use super::announced;
+use crate::harness::cli::Done;
+use crate::harness::container::{Container, Recipe};
+use crate::harness::http;
+use crate::harness::images;
+use crate::harness::network::Network;
+
+fn recipe(network: &Network) -> Recipe {
+    network.member(&images::companion("redash")).options(&["--env", "REDASH_REDIS_URL=redis://cache/0"])
+}
+
+/// Puts a job on the queue, as another command in the container, and waits for what the workers made of it.
+fn enqueue(container: &Container, job: &[&str]) -> Done {
+    container.exec(&[&["app-init", "--", "./manage.py", "enqueue"], job].concat())
+}
+
+#[test]
+fn each_role_does_its_part() {
+    let network = Network::new();
+    let _cache = network.service("cache", &images::companion("redis")).start();
+
+    // Without an argument the image's CMD, `server`, which upgrades the database first.
+    let server = recipe(&network).options(&["--env", "REDASH_WEB_WORKERS=2"]).start();
+    server.wait_for("Listening at: http://[::]:5000");
+    assert_eq!(announced(&server).len(), 1);
+    assert_eq!(http::get(&server, 5000, "/").body, "0 jobs wait");
+    let processes = server.exec(&["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]).stdout;
+    assert!(processes.contains("-w2 redash.wsgi:app --max-requests 1000"), "{processes}");
+
+    let worker = recipe(&network).args(&["worker", "default"]).options(&["--env", "WORKERS_COUNT=3"]).start();
+    worker.wait_for("*** Listening on default");
+    assert_eq!(announced(&worker), [""; 0], "only the server upgrades");
+    let done = enqueue(&server, &["12"]);
+    assert_eq!((done.code, done.stdout.as_str()), (0, "144\n"), "{done:?}");
+
+    // Somebody has to take what is due later from where it waits.
+    let scheduler = recipe(&network).args(&["scheduler"]).start();
+    scheduler.wait_for("the scheduler runs");
+    let done = enqueue(&worker, &["5", "0"]);
+    assert_eq!((done.code, done.stdout.as_str()), (0, "25\n"), "{done:?}");
+
+    // A role that is a task ends with its own code; and so does what is no role.
+    let task = recipe(&network).args(&["create_db"]).run();
+    assert_eq!((task.code, task.stdout.as_str()), (0, "created\n"), "{task:?}");
+    let task = recipe(&network).args(&["manage", "no", "such"]).run();
+    assert_eq!(task.code, 1, "{task:?}");
+    let own = recipe(&network).args(&["printenv", "RQ_REDIS_URL"]).run();
+    assert_eq!((own.code, own.stdout.as_str()), (1, ""), "the worker's environment is the worker's: {own:?}");
+
+    // RQ's pool ends its workers at a TERM, and so does its container, before the grace is over.
+    assert_eq!(worker.stop(), 0);
+    scheduler.stop();
+    assert_eq!(server.stop(), 0);
+}
+
+/// The role that counts the pool's workers.
+#[test]
+fn the_workers_are_counted() {
+    let network = Network::new();
+    let _cache = network.service("cache", &images::companion("redis")).start();
+    let count = || recipe(&network).args(&["workers_healthcheck"]).run();
+    assert_eq!(count().code, 1, "there are none");
+    let worker = recipe(&network).args(&["worker"]).start();
+    let mut log = worker.follow();
+    log.wait_for("*** Listening on default");
+    log.wait_for("*** Listening on default");
+    let done = count();
+    assert_eq!((done.code, done.stdout.as_str()), (0, "2 workers are active\n"), "{done:?}");
+    assert_eq!(worker.stop(), 0);
+}

@@ -1,0 +1,427 @@
+//! Holds the documentation against the code: every key, variable, port and exit code there is, every example as it is
+//! read, every fault as it is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use app_init::config::{self, Layers};
+use app_init::wait::services;
+use app_init::{cli, exit, plan};
+use schema::Json;
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+#[expect(dead_code, reason = "its main is the program's")]
+#[path = "../docs/schema.rs"]
+mod schema;
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn configuration() -> String {
+    read("docs/configuration.md")
+}
+
+// ---- the keys of the code
+
+/// A key as documents call it (`hooks.NAME.run[].command`), and the words that it takes, where it takes some only.
+type Known = BTreeMap<String, Vec<String>>;
+
+fn join(prefix: &str, key: &str) -> String {
+    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
+}
+
+fn keys_of_code() -> Known {
+    let mut known = Known::new();
+    collect(&schema::schema(), "", &mut known);
+    known
+}
+
+fn collect(schema: &Json, path: &str, known: &mut Known) {
+    if let Some(Json::List(alternatives)) = schema.get("anyOf") {
+        for one in alternatives {
+            collect(one, path, known);
+        }
+    }
+    if let Some(Json::List(words)) = schema.get("enum") {
+        let words = words.iter().map(|word| word.to_string().trim_matches('"').to_owned());
+        known.insert(path.to_owned(), words.collect());
+    }
+    if let Some(Json::Object(properties)) = schema.get("properties") {
+        for (key, inside) in properties {
+            let path = join(path, key);
+            known.entry(path.clone()).or_default();
+            collect(inside, &path, known);
+        }
+    }
+    if let Some(inside) = schema.get("items") {
+        collect(inside, &format!("{path}[]"), known);
+    }
+    if let Some(inside) = schema.get("additionalProperties").filter(|inside| is_table(inside)) {
+        let path = join(path, "NAME");
+        known.entry(path.clone()).or_default();
+        collect(inside, &path, known);
+    }
+}
+
+fn is_table(schema: &Json) -> bool {
+    schema.get("properties").is_some() || schema.get("$ref").is_some()
+}
+
+// ---- the keys of the document
+
+/// Each key that a table lists below the heading of its table, with the line.
+fn keys_of_document(text: &str) -> BTreeMap<String, String> {
+    let mut documented = BTreeMap::new();
+    let mut prefix = None;
+    let mut in_keys = false;
+    for line in text.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            prefix = table_of(heading);
+            let path = prefix.as_deref().unwrap_or_default().trim_end_matches("[]");
+            for (end, _) in path.match_indices('.').chain([(path.len(), "")]).filter(|(end, _)| *end > 0) {
+                documented.insert(path[..end].to_owned(), line.to_owned());
+            }
+        }
+        let Some(row) = line.strip_prefix('|') else {
+            in_keys = false;
+            continue;
+        };
+        let first = row.split('|').next().unwrap_or_default();
+        in_keys |= first.trim() == "key";
+        let Some(prefix) = prefix.as_deref().filter(|_| in_keys) else { continue };
+        for key in first.split('`').skip(1).step_by(2) {
+            documented.insert(join(prefix, key), line.to_owned());
+        }
+    }
+    documented
+}
+
+/// `[env]` is env, `[[wait]]` is wait[], Top is nothing; other headings are about no table.
+fn table_of(heading: &str) -> Option<String> {
+    let heading = heading.trim_matches('`');
+    let in_brackets = |text: &str| Some(text.strip_prefix('[')?.strip_suffix(']')?.to_owned());
+    match in_brackets(heading) {
+        None => (heading == "Top").then(String::new),
+        Some(name) => Some(in_brackets(&name).map_or(name, |name| format!("{name}[]"))),
+    }
+}
+
+/// Everything in which the two differ.
+fn differences(text: &str) -> Vec<String> {
+    let (known, documented) = (keys_of_code(), keys_of_document(text));
+    let mut differences = Vec::new();
+    for (key, words) in &known {
+        match documented.get(key) {
+            None => differences.push(format!("{key} is not documented")),
+            Some(line) => {
+                let missing = words.iter().filter(|word| !line.contains(&format!("`{word}`")));
+                differences.extend(missing.map(|word| format!("{key} is documented without `{word}`")));
+            }
+        }
+    }
+    let gone = documented.keys().filter(|key| !known.contains_key(*key));
+    differences.extend(gone.map(|key| format!("{key} is documented and there is no such key")));
+    differences
+}
+
+#[test]
+fn every_key_is_documented_and_every_documented_key_exists() {
+    assert_eq!(differences(&configuration()), Vec::<String>::new());
+}
+
+#[test]
+fn a_line_that_is_missing_or_too_much_is_found() {
+    let text = configuration();
+    for line in keys_of_document(&text).into_values() {
+        let without = text.replacen(&format!("{line}\n"), "", 1);
+        assert_ne!(differences(&without), Vec::<String>::new(), "without {line}");
+    }
+    let more = text.replacen("\n| `umask` |", "\n| `umusk` | | |\n| `umask` |", 1);
+    assert_eq!(differences(&more), ["umusk is documented and there is no such key"]);
+    let fewer = text.replacen(", `always` or `never`", " or `never`", 1);
+    assert_eq!(differences(&fewer), ["prepare[].recursive is documented without `always`"]);
+}
+
+#[test]
+fn the_schema_is_the_one_of_the_code() {
+    let written = read("docs/app-init.schema.json");
+    assert_eq!(written, format!("{}\n", schema::schema()), "run make schema");
+}
+
+// ---- files
+
+/// The keys in a file, as documents call them; and those that the schema does not know.
+fn used(value: &Value, schema: &Json, path: &str, used_keys: &mut BTreeSet<String>, unknown: &mut Vec<String>) {
+    if schema.get("$ref").is_some() {
+        return used(value, &schema::schema(), "", used_keys, unknown);
+    }
+    match value {
+        Value::Table(table) => {
+            let alternatives = match schema.get("anyOf") {
+                Some(Json::List(alternatives)) => alternatives.as_slice(),
+                _ => std::slice::from_ref(schema),
+            };
+            let Some(schema) = alternatives
+                .iter()
+                .find(|one| one.get("type") == Some(&Json::Plain("\"object\"".into())) || one.get("$ref").is_some())
+            else {
+                return unknown.push(format!("{path} is a table"));
+            };
+            for (key, value) in table {
+                if let Some(inside) = schema.get("properties").and_then(|known| known.get(key)) {
+                    let path = join(path, key);
+                    used_keys.insert(path.clone());
+                    used(value, inside, &path, used_keys, unknown);
+                } else if let Some(inside) = schema.get("additionalProperties").filter(|one| is_table(one)) {
+                    let path = join(path, "NAME");
+                    used_keys.insert(path.clone());
+                    used(value, inside, &path, used_keys, unknown);
+                } else if schema.get("properties").is_some() {
+                    unknown.push(join(path, key));
+                }
+            }
+        }
+        Value::Array(values) => {
+            if let Some(inside) = schema.get("items") {
+                for value in values {
+                    used(value, inside, &format!("{path}[]"), used_keys, unknown);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The keys of a file that has to be sound: known to the schema, and read without a fault.
+fn sound(text: &str, name: &str) -> BTreeSet<String> {
+    let table: Table = toml::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}\n{text}"));
+    let (mut keys, mut unknown) = (BTreeSet::new(), Vec::new());
+    used(&Value::Table(table), &schema::schema(), "", &mut keys, &mut unknown);
+    assert_eq!(unknown, Vec::<String>::new(), "{name} has keys that the schema does not know:\n{text}");
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("app-init.toml");
+    fs::write(&path, text).expect("a file");
+    let (mut layers, mut faults) = (Layers::default(), Vec::new());
+    layers.read(&path, true, &mut faults);
+    config::check_roles(&layers, &cli::COMMANDS.map(|(name, _, _)| name), &mut faults);
+    let _ = config::interpret(&layers, &mut faults);
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert_eq!(faults, Vec::<String>::new(), "{name}:\n{text}");
+    keys
+}
+
+#[test]
+fn the_configurations_of_images_and_examples_have_no_unknown_key() {
+    let mut folders = ["tests/entrypoints", "docker", "hooks-examples"].map(PathBuf::from).to_vec();
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        let full = Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder);
+        for entry in fs::read_dir(&full).expect("the folder is there") {
+            let path = entry.expect("it is readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "toml") {
+                sound(&fs::read_to_string(&path).expect("a text"), &path.display().to_string());
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 12, "only {count} files were found");
+}
+
+// ---- the blocks of the documents
+
+struct Block {
+    name: String,
+    /// What stands behind the three backquotes.
+    kind: String,
+    text: String,
+}
+
+fn blocks(file: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut inside = false;
+    for (number, line) in read(file).lines().enumerate() {
+        match (line.strip_prefix("```"), blocks.last_mut()) {
+            (Some(_), _) if inside => inside = false,
+            (Some(kind), _) => {
+                inside = true;
+                let name = format!("{file}:{}", number + 1);
+                blocks.push(Block { name, kind: kind.to_owned(), text: String::new() });
+            }
+            (None, Some(block)) if inside => block.text += &format!("{line}\n"),
+            (None, _) => {}
+        }
+    }
+    assert!(!inside, "{file}: a block is not closed");
+    blocks
+}
+
+fn documents() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let names = fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").file_name());
+    let names = names.map(|name| format!("docs/{}", name.display()));
+    let texts = names.filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "md"));
+    texts.chain(["README.md".to_owned(), "hooks-examples/README.md".to_owned()]).collect()
+}
+
+#[test]
+fn every_example_is_read_without_a_fault_and_shows_every_key() {
+    let mut shown = BTreeSet::new();
+    for block in documents().iter().flat_map(|file| blocks(file)).filter(|block| block.kind == "toml") {
+        shown.extend(sound(&block.text, &block.name));
+    }
+    let missing: Vec<String> = keys_of_code().into_keys().filter(|key| !shown.contains(key)).collect();
+    assert_eq!(missing, Vec::<String>::new(), "keys without an example");
+}
+
+/// A world with one file, in which nothing else is configured.
+struct World(TempDir);
+
+impl World {
+    fn new(configuration: &str) -> World {
+        let folder = tempfile::tempdir().expect("a directory");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+        fs::create_dir(folder.path().join(".docker")).expect("a directory");
+        fs::write(folder.path().join(".docker/app-init.toml"), configuration).expect("a file");
+        World(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn program(&self, name: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        fs::write(&path, "#!/bin/sh\n").expect("a program");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+    }
+
+    /// What `app-init check` says, with its code.
+    #[expect(clippy::disallowed_methods, reason = "a test starts programs as everybody does")]
+    fn check(&self, arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_app-init"));
+        command.arg("check").args(arguments).env_clear().env("PATH", "/usr/bin:/bin");
+        let output = command.envs(variables.iter().copied()).current_dir(self.0.path()).output().expect("it runs");
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+        (output.status.code(), said.replace(&self.0.path().display().to_string(), "/app"))
+    }
+}
+
+#[test]
+fn every_wrong_example_is_told_as_documented() {
+    let blocks = blocks("docs/configuration.md");
+    let mut tables = BTreeSet::new();
+    for pair in blocks.windows(2) {
+        let [wrong, told] = pair else { unreachable!("windows of two") };
+        if wrong.kind != "toml wrong" {
+            continue;
+        }
+        assert_eq!(told.kind, "text", "{}: what is told has to follow", wrong.name);
+        let (code, said) = World::new(&wrong.text).check(&[], &[]);
+        assert_eq!(said, told.text, "{}", told.name);
+        assert_eq!(code, Some(i32::from(exit::CONFIG)), "{}", wrong.name);
+        let table: Table = toml::from_str(&wrong.text).unwrap_or_else(|error| panic!("{}: {error}", wrong.name));
+        tables.extend(table.into_iter().map(|(key, _)| key));
+    }
+    let all = keys_of_code().into_keys().filter(|key| !key.contains(['.', '[']));
+    let missing: Vec<String> = all.filter(|key| !tables.contains(key)).collect();
+    assert_eq!(missing, Vec::<String>::new(), "tables without an example of what is wrong");
+}
+
+/// The last TOML of the document, in a world that has what its Dockerfile makes.
+#[test]
+fn the_whole_application_passes_the_check() {
+    let last = blocks("docs/configuration.md").into_iter().rfind(|block| block.kind == "toml").expect("there is one");
+    let me = format!("{}:{}", nix::unistd::getuid(), nix::unistd::getgid());
+    let world = World::new("");
+    let here = world.0.path().display().to_string();
+    // The users and the places of the image; everything else as it is printed.
+    let text = last.text.replace("\"app:app\"", &format!("\"{me}\"")).replace("\"/app", &format!("\"{here}/app"));
+    fs::write(world.path(".docker/app-init.toml"), text).expect("a file");
+    for program in ["app/manage.py", "appenv/bin/python", "appenv/bin/gunicorn", "appenv/bin/celery"] {
+        world.program(program);
+    }
+    let config = world.path(".docker/app-init.toml").display().to_string();
+    let given = [("APP_INIT_CONFIG", config.as_str()), ("APP_INIT_USER", &me)];
+    let secrets = [("POSTGRES_PASSWORD", "s3cret"), ("SECRET_KEY", "k3y")];
+    let check = |role: &str, more: &[(&str, &str)]| world.check(&[role], &[&given, more].concat());
+
+    for (role, command, waits) in [
+        ("web", "\n  gunicorn --bind 0.0.0.0:8000 shop.wsgi\n", "\n  postgres://db:5432  (up to 1m)\n\n"),
+        (
+            "worker",
+            "\n  celery -A shop worker",
+            "\n  postgres://db:5432  (up to 1m)\n  redis://cache:6379  (up to 30s)\n\n",
+        ),
+        ("migrate", "\n  python manage.py migrate", "\n  postgres://db:5432  (up to 1m)\n\n"),
+    ] {
+        let (code, plan) = check(role, &secrets);
+        assert_eq!(code, Some(0), "{role}: {plan}");
+        assert!(plan.contains(command) && plan.contains(waits), "{role}: {plan}");
+        assert!(!plan.contains("\ndeploy\n") && !plan.contains("s3cret"), "{role}: {plan}");
+    }
+    let (code, plan) = check("web", &[secrets.as_slice(), &[("RUN_MIGRATIONS", "true")]].concat());
+    assert_eq!(code, Some(0), "{plan}");
+    assert!(plan.contains("\ndeploy\n  python manage.py migrate --check  (exit 0 skips"), "{plan}");
+    let (code, faults) = check("web", &[]);
+    assert_eq!(code, Some(i32::from(exit::CONFIG)), "{faults}");
+    assert!(faults.contains("POSTGRES_PASSWORD: set it") && faults.contains("SECRET_KEY is not set"), "{faults}");
+}
+
+// ---- lists
+
+/// The words in code of `text` that begin with `prefix`.
+fn words<'t>(text: &'t str, prefix: &str) -> BTreeSet<&'t str> {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    text.split(|letter| !is_part(letter)).filter(|word| word.starts_with(prefix) && word.len() > prefix.len()).collect()
+}
+
+#[test]
+fn every_variable_is_documented() {
+    let text = configuration();
+    let of_code = plan::VARIABLES.iter().flat_map(|(names, _)| names.split(", "));
+    let of_hooks = ["APP_INIT_PHASE", "APP_INIT_HOOK", "APP_INIT_FAILED_HOOK", "APP_INIT_FAILED_CODE"];
+    assert_eq!(words(&text, "APP_INIT_"), of_code.chain(of_hooks).collect());
+}
+
+#[test]
+fn the_documented_ports_are_the_usual_ones() {
+    let text = configuration();
+    let table = text.split("| port | schemes |\n|---|---|\n").nth(1).expect("the table of ports");
+    let mut schemes = BTreeSet::new();
+    for row in table.lines().take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
+        let groups: Vec<&str> = cells[1].split(';').collect();
+        let ports: Vec<u16> = cells[0].split(',').map(|port| port.trim().parse().expect("a port")).collect();
+        assert_eq!(groups.len(), ports.len(), "{row}");
+        for (group, port) in groups.into_iter().zip(ports) {
+            for scheme in group.split('`').skip(1).step_by(2) {
+                assert_eq!(services::usual_port(scheme), Some(port), "{scheme}");
+                schemes.insert(scheme.to_owned());
+            }
+        }
+    }
+    let source = read("src/wait/services.rs");
+    let listed = source.lines().filter_map(|line| line.strip_prefix("    (\"")?.split('"').next());
+    assert_eq!(schemes, listed.map(str::to_owned).collect());
+}
+
+#[test]
+fn every_exit_code_is_documented() {
+    for (code, meaning) in exit::TABLE {
+        for file in ["README.md", "docs/configuration.md"] {
+            let text = read(file);
+            let codes = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+            let is_there = codes.flat_map(|codes| codes.split(", ")).any(|one| one == code.to_string());
+            assert!(is_there, "{file} has no row for {code}: {meaning}");
+        }
+    }
+}

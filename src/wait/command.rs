@@ -16,11 +16,11 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::connect::Step;
-use crate::logging;
 use crate::machine::{Signal, StartStep};
 use crate::sys::exec::{Program, Refusal};
 use crate::sys::signals::{self, Inherited};
 use crate::sys::{offspring, processes};
+use crate::{logging, secrets};
 
 /// Of a line of output so many bytes are looked at, and so many characters reported.
 const LINE: usize = 1024;
@@ -202,7 +202,7 @@ impl Output<'_> {
         if !line.is_empty() {
             log::debug!("{}: {line}", self.program.name());
             let start: String = line.chars().take(REPORTED).collect();
-            self.last = logging::escape(&start);
+            self.last = logging::escape(&secrets::hidden(start));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Names the program's entry point where the program is static: there nothing runs before it, so that the very first
-//! instructions can hold the signals (see `src/sys/entry.rs`).
+//! What the linker is told where the program is static: its entry point, since nothing runs before it and the very first
+//! instructions can hold the signals (`src/sys/entry.rs`), and which code stands apart (`cold.ld`).
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -8,7 +8,7 @@ fn main() {
     if env == "musl" && ["x86_64", "aarch64"].contains(&arch.as_str()) {
         println!("cargo:rustc-link-arg-bins=-Wl,-e,app_init_entry");
         let directory = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-        println!("cargo:rerun-if-changed=src/cold.ld");
-        println!("cargo:rustc-link-arg-bins=-Wl,-T,{directory}/src/cold.ld");
+        println!("cargo:rerun-if-changed=cold.ld");
+        println!("cargo:rustc-link-arg-bins=-Wl,-T,{directory}/cold.ld");
     }
 }

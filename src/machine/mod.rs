@@ -478,6 +478,8 @@ impl Machine {
                 if !chain.succeeded(ending) {
                     out.push(Action::Note(chain.failure(ending, now)));
                 }
+                // It may have finished first.
+                self.start_budget(now);
                 if self.is_over_budget(now) {
                     return self.exit(out);
                 }

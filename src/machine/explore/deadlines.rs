@@ -16,6 +16,12 @@ impl State {
         {
             demand(*now <= at.after(budget), "the stop takes longer than its budget")?;
         }
+        let last = alive.contains(&POST_STOP) && !dying.contains_key(&POST_STOP);
+        if let (Some((_, at)), Some(total), true) = (requested, rules.stop.budget, last) {
+            let end = Budget::new(*at, total).end();
+            let ends = deadline.is_some_and(|deadline| deadline <= end);
+            demand(ends, "the last hook runs, and nothing ends it with the budget")?;
+        }
         let stopping = *phase == Phase::Stopping;
         demand(kill_server_at.is_none() || stopping, "the server's KILL is armed though nobody asked it to stop")?;
         let rule = rules.server.as_ref();

@@ -31,7 +31,8 @@ impl State {
             _ if timed_out => None,
             (Some(ending), _, _) => Some(Outcome::Server(ending)),
             (None, Some(failed), _) => Some(failed),
-            (None, None, Some((signal, _))) if rules.mode == Mode::Supervise || self.keeps_leftovers() => {
+            // A keeper whose server runs is through, and so is the one hook that was asked for.
+            (None, None, Some((signal, _))) if !matches!(rules.mode, Mode::Keeper | Mode::HookOnly) => {
                 Some(Outcome::Interrupted(signal))
             }
             (None, None, _) => None,

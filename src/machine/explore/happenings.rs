@@ -6,6 +6,8 @@ use super::*;
 #[derive(Clone, Copy, Debug)]
 pub enum Happening {
     Tell(Event),
+    /// A stop request comes in the same turn, after the event.
+    TellAndStop(Event),
     /// The child ends and leaves a process behind.
     EndsLeavingOrphan(ChildId),
     OrphanEnds,
@@ -21,7 +23,14 @@ impl State {
     pub fn happenings(&self) -> Vec<Happening> {
         let World { alive, dying, .. } = &self.world;
         let mut all = Vec::new();
-        let mut tell = |event| all.push(Happening::Tell(event));
+        let boots = matches!(self.machine.phase, Phase::Fresh | Phase::Deploying(_) | Phase::Alerting { .. });
+        let stops = boots && self.world.signals < 3;
+        let mut tell = |event| {
+            all.push(Happening::Tell(event));
+            if stops && matches!(event, Event::Begin | Event::Ended { .. } | Event::KeeperReady { .. }) {
+                all.push(Happening::TellAndStop(event));
+            }
+        };
         match self.machine.phase {
             Phase::Fresh => {
                 tell(Event::Begin);

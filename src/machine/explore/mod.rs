@@ -43,6 +43,12 @@ impl State {
         let mut next = self.clone();
         match happening {
             Happening::Tell(event) => next.tell(event)?,
+            Happening::TellAndStop(event) => {
+                next.tell(event)?;
+                if !next.machine.is_done() {
+                    next.tell(Event::Signal(Signal::TERM))?;
+                }
+            }
             Happening::EndsLeavingOrphan(child) => {
                 next.world.orphan = true;
                 next.tell(Event::Ended { child, ending: Ending::Exited(0) })?;

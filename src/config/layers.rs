@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -12,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::fault::Fault;
 use super::value::{Table, Value};
+use crate::sys::regular;
 
 /// Where a key was set.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,18 +43,11 @@ impl Layers {
     pub fn read(&mut self, path: &Path, required: bool, faults: &mut Vec<Fault>) {
         let name = path.display().to_string();
         let at = |line, what: String| Fault { place: Some((name.clone(), line)), key: String::new(), what };
-        if fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
-            // Reading it would wait for a writer.
-            faults.push(at(0, "is a pipe; name a regular file".into()));
-            return;
-        }
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if !required && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return,
-            Err(error) => {
-                faults.push(at(0, format!("cannot be read: {error}; name a file that is there and readable")));
-                return;
-            }
+        let bytes = match regular::read(path) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) if !required => return,
+            Ok(None) => return faults.push(at(0, "is not there; make it, or name another".into())),
+            Err(why) => return faults.push(at(0, format!("cannot be read: {why}"))),
         };
         self.files.push(path.to_owned());
         let Ok(text) = String::from_utf8(bytes) else {
@@ -234,7 +225,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         for (place, text) in texts.iter().enumerate() {
             let path = directory.path().join(place.to_string());
-            fs::write(&path, text).expect("a file");
+            std::fs::write(&path, text).expect("a file");
             let mut faults = Vec::new();
             layers.read(&path, true, &mut faults);
             assert!(faults.is_empty(), "{faults:?}");

@@ -1,16 +1,12 @@
 //! What a plan reads beside its configuration: regular files and directories, each bounded, none of which can block.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Read};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use nix::libc;
-
 use crate::identity::Identity;
-use crate::sys::credentials;
+use crate::sys::{credentials, regular};
 
 /// The way to the disk; a test has its own. `None` is an answer: there is nothing.
 pub trait Files {
@@ -40,27 +36,9 @@ pub trait Files {
 #[derive(Clone, Copy, Debug)]
 pub struct Disk;
 
-/// More than any environment can hold.
-const LIMIT: u64 = 16 * 1024 * 1024;
-
 impl Files for Disk {
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, String> {
-        // Opening a pipe would wait for its writer.
-        let file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
-            Ok(file) => file,
-            Err(error) if is_absence(&error) => return Ok(None),
-            Err(error) => return Err(format!("{error}; make it readable for this user")),
-        };
-        let metadata = file.metadata().map_err(|error| error.to_string())?;
-        if !metadata.is_file() {
-            return Err("it is no regular file; name one".to_owned());
-        }
-        let mut bytes = Vec::new();
-        file.take(LIMIT.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        if bytes.len() as u64 > LIMIT {
-            return Err("it is longer than 16 MiB; name another".to_owned());
-        }
-        Ok(Some(bytes))
+        regular::read(path)
     }
 
     fn read_as(&self, identity: &Identity, path: &Path) -> Result<Option<Vec<u8>>, String> {
@@ -73,7 +51,7 @@ impl Files for Disk {
     fn list(&self, directory: &Path) -> Result<Option<Vec<OsString>>, String> {
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
-            Err(error) if is_absence(&error) => return Ok(None),
+            Err(error) if regular::is_absence(&error) => return Ok(None),
             Err(error) => return Err(format!("{error}; make it readable for this user")),
         };
         let mut names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
@@ -85,8 +63,4 @@ impl Files for Disk {
     fn is_there(&self, path: &Path) -> bool {
         path.exists()
     }
-}
-
-fn is_absence(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::{CString, OsString};
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -21,6 +20,7 @@ use crate::identity::Identity;
 use crate::machine::{ChildId, HookRule, OnFailure, OnStop, Retry};
 use crate::sys::bounds::Bounds;
 use crate::sys::exec::{self, Program, Stdin, Stdout};
+use crate::sys::regular;
 
 /// Where hooks are unless `hooks_dir` says otherwise: where the original system had them.
 pub const DEFAULT_DIRECTORY: &str = ".docker/action_hooks";
@@ -264,7 +264,7 @@ pub fn file(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) 
 pub fn is_there(name: &str, directory: &Path, configured: Option<&(Hook, Vec<HookRun>)>) -> bool {
     let may_run = |path: &Path| match fs::metadata(path) {
         Ok(metadata) => metadata.is_file() && access(path, AccessFlags::X_OK).is_ok(),
-        Err(error) => !is_absence(&error),
+        Err(error) => !regular::is_absence(&error),
     };
     configured.is_some_and(|(_, runs)| !runs.is_empty())
         || may_run(&directory.join(name))
@@ -276,12 +276,8 @@ pub fn is_there(name: &str, directory: &Path, configured: Option<&(Hook, Vec<Hoo
 pub fn any_in(directory: &Path) -> bool {
     match fs::read_dir(directory) {
         Ok(entries) => entries.flatten().any(|entry| access(&entry.path(), AccessFlags::X_OK).is_ok()),
-        Err(error) => !is_absence(&error),
+        Err(error) => !regular::is_absence(&error),
     }
-}
-
-fn is_absence(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 /// What is to be said of files in the default directory that look like hooks and will not run: in plain use too, because
@@ -302,7 +298,7 @@ fn files(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> 
     let mut names: Vec<OsString> = match fs::read_dir(around.workdir.join(&drop_in)) {
         Ok(entries) => entries.flatten().map(|entry| entry.file_name()).collect(),
         Err(error) => {
-            if !is_absence(&error) {
+            if !regular::is_absence(&error) {
                 findings.fault(
                     "hooks_dir",
                     format!("cannot list {}: {error}; make it readable for this user", drop_in.display()),
@@ -326,7 +322,7 @@ fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Opt
                 .warning(&format!("hook {shown} is a link that leads nowhere and is skipped: {error}; mend the link"));
             return None;
         }
-        Err(error) if is_absence(&error) => return None,
+        Err(error) if regular::is_absence(&error) => return None,
         // Fails closed: a migration that cannot be looked at must not be skipped.
         Err(error) => {
             findings.fault("hooks_dir", format!("cannot look at {shown}: {error}; make it readable for this user"));

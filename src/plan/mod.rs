@@ -16,7 +16,6 @@ mod users;
 mod waiting;
 
 use std::ffi::{CString, OsString};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -28,7 +27,7 @@ use crate::machine::{ChildId, Rules, Signal};
 use crate::prepare::Preparation;
 use crate::secrets::Secrets;
 use crate::sys::exec::{self, Program};
-use crate::sys::processes;
+use crate::sys::{processes, regular};
 use crate::wait::Wait;
 
 use findings::Findings;
@@ -188,13 +187,7 @@ pub fn is_plain(options: &Options) -> bool {
 /// The first bytes of a file, as far as they say how it is executed.
 #[must_use]
 pub fn head(path: &Path) -> Option<Vec<u8>> {
-    let mut start = Vec::new();
-    // Opening a pipe would wait for its writer.
-    if !path.is_file() {
-        return None;
-    }
-    std::fs::File::open(path).ok()?.take(256).read_to_end(&mut start).ok()?;
-    Some(start)
+    regular::start_of(path, 256)
 }
 
 /// Whether `run` finds itself below another app-init.

@@ -27,6 +27,7 @@ pub mod offspring;
 pub mod output;
 #[allow(unsafe_code, reason = "readlink into a buffer on the stack: the way of a stop asks for no memory")]
 pub mod processes;
+pub mod regular;
 #[allow(unsafe_code, reason = "signal sets and wait calls that include 32 to 34, which musl hides")]
 pub mod signals;
 #[allow(unsafe_code, reason = "tcgetpgrp and tcsetpgrp on descriptor 0, which may not be open")]

@@ -250,10 +250,10 @@ fn an_env_file_that_cannot_be_read_is_named() {
         let told = "env.files[1]: there is no b; make it";
         assert!(refused(setup(config)).contains(told));
         let directory = setup("env.files = [{ path = \".docker\", optional = true }]\n");
-        assert!(refused(directory).contains("env.files[0]: cannot read .docker: it is no regular file; name one"));
+        assert!(refused(directory).contains("env.files[0]: cannot read .docker: it is no regular file; put one there"));
         let pipe = setup("env.files = [\"pipe\"]\n");
         make_pipe(&pipe, "pipe");
-        assert!(refused(pipe).contains("cannot read pipe: it is no regular file; name one"));
+        assert!(refused(pipe).contains("cannot read pipe: it is no regular file; put one there"));
     });
     let nobody = Cell { identity: Identity::Nobody, ..Cell::PID1 };
     let optional = "env.files = [{ path = \".env\", optional = true }]\n";
@@ -387,8 +387,8 @@ fn what_is_no_variable_in_the_directory_is_a_fault() {
             "env.vars_dir: .docker/user_vars/BAD-NAME: is no name for a variable; rename it, or begin it with a dot\n",
             "env.vars_dir: .docker/user_vars/0DIGIT: is no name for a variable; rename it, or begin it with a dot\n",
             "env.vars_dir: .docker/user_vars/NUL: holds a NUL byte, which no variable can",
-            "env.vars_dir: cannot read .docker/user_vars/DIRECTORY: it is no regular file; name one\n",
-            "env.vars_dir: cannot read .docker/user_vars/PIPE: it is no regular file; name one\n",
+            "env.vars_dir: cannot read .docker/user_vars/DIRECTORY: it is no regular file; put one there\n",
+            "env.vars_dir: cannot read .docker/user_vars/PIPE: it is no regular file; put one there\n",
             "env.vars_dir: .docker/user_vars/LINK leads nowhere; mend the link\n",
             "app-init: 6 faults, nothing was started\n",
         ] {

@@ -41,7 +41,8 @@ fn a_pipe_in_place_of_a_config_or_a_hook_holds_nothing_up() {
         let server = ["--", PROBE, "do", "print=server"];
         let setup = Setup::new(cell, server).file(".docker/x", "", 0o644);
         pipe(&setup, ".docker/app-init.toml");
-        setup.start().end().exited(78).complains(&["app-init.toml", "pipe"]);
+        let refusal = "app-init.toml: cannot be read: it is no regular file; put one there\n";
+        setup.start().end().exited(78).complains(&[refusal]);
         let setup = Setup::new(cell, server).hook("post-stop", "exit 0");
         pipe(&setup, ".docker/action_hooks/deploy");
         let end = setup.start().end().exited(0).complains(&["deploy", "skipped"]);

@@ -356,7 +356,7 @@ fn a_file_of_users_that_is_no_file() {
     let pipe = |path: &Path| nix::unistd::mkfifo(path, Mode::S_IRWXU).expect("a pipe can be made");
     for make in [&directory as &dyn Fn(&Path), &pipe] {
         let end = start("app", make).exited(78);
-        let end = end.complains(&["user: cannot read /etc/passwd: it is not a regular file; put one there, or none\n"]);
+        let end = end.complains(&["user: cannot read /etc/passwd: it is no regular file; put one there\n"]);
         assert_eq!(end.out, "", "{}", end.story());
     }
     let large = |path: &Path| {

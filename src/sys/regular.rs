@@ -1,0 +1,102 @@
+//! Reading regular files, bounded and without waiting for anybody: a pipe's writer, a terminal, a device without end.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::libc;
+
+/// More than any configuration, environment or user database holds, in bytes. It bounds memory and time.
+pub const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// The content; `None` where there is no such file.
+///
+/// # Errors
+///
+/// Why it cannot be read, and what to do, as the rest of "cannot read PATH: ".
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
+    let Some(file) = open(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(LARGEST.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > LARGEST {
+        return Err("it has more than 16 MiB; make it smaller".to_owned());
+    }
+    Ok(Some(bytes))
+}
+
+/// The first bytes, at most `limit`; `None` where they cannot be read.
+#[must_use]
+pub fn start_of(path: &Path, limit: u64) -> Option<Vec<u8>> {
+    let mut start = Vec::new();
+    open(path).ok()??.take(limit).read_to_end(&mut start).ok()?;
+    Some(start)
+}
+
+fn open(path: &Path) -> Result<Option<File>, String> {
+    let file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path) {
+        Ok(file) => file,
+        Err(error) if is_absence(&error) => return Ok(None),
+        Err(error) => return Err(format!("{error}; make it readable for this user")),
+    };
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => Ok(Some(file)),
+        Ok(_) => Err("it is no regular file; put one there".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Whether an error says that there is nothing.
+#[must_use]
+pub fn is_absence(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use nix::sys::stat::Mode;
+
+    use super::*;
+
+    #[test]
+    fn a_regular_file_is_read_and_a_missing_one_is_nothing() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let path = folder.path().join("passwd");
+        assert_eq!(read(&path), Ok(None));
+        assert_eq!(start_of(&path, 4), None);
+        fs::write(&path, "root:x:0:0::/root:/bin/sh\n").expect("writing");
+        assert_eq!(read(&path), Ok(Some(b"root:x:0:0::/root:/bin/sh\n".to_vec())));
+        assert_eq!(start_of(&path, 4).as_deref(), Some(&b"root"[..]));
+        assert_eq!(read(&path.join("below")), Ok(None));
+        // Images may keep it elsewhere.
+        std::os::unix::fs::symlink("passwd", folder.path().join("link")).expect("a link");
+        assert!(read(&folder.path().join("link")).is_ok_and(|content| content.is_some()));
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_never_waited_for() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let pipe = folder.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).expect("a pipe");
+        for path in [&pipe, Path::new("/dev/zero"), folder.path()] {
+            assert_eq!(read(path), Err("it is no regular file; put one there".to_owned()), "{}", path.display());
+            assert_eq!(start_of(path, 4), None);
+        }
+        let loops = folder.path().join("loop");
+        std::os::unix::fs::symlink("loop", &loops).expect("a link");
+        assert!(read(&loops).is_err());
+    }
+
+    #[test]
+    fn a_file_without_end_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let path = folder.path().join("large");
+        let file = File::create(&path).expect("a file");
+        file.set_len(LARGEST).expect("a hole");
+        assert!(read(&path).is_ok());
+        file.set_len(1 << 40).expect("a larger hole");
+        assert_eq!(read(&path), Err("it has more than 16 MiB; make it smaller".to_owned()));
+    }
+}

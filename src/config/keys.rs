@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::read::{Nested, NestedList, NestedMap, Read, table};
+use super::read::{Keys, Mistakes, Nested, NestedList, NestedMap, Read, schema_of, table};
 use super::value::{Table, Value};
 use super::values::{
     Condition, FileMode, HookOutput, LimitValue, LogFormat, Named, OneOrTable, OomScore, Prefer, RewriteRule,
@@ -62,7 +62,7 @@ table! {
 pub struct Roles(pub Table);
 
 impl Read for Roles {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         Table::read(value).map(Roles)
     }
 
@@ -76,7 +76,7 @@ impl Read for Roles {
 pub struct Strings(pub Table);
 
 impl Read for Strings {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         Table::read(value).map(Strings)
     }
 
@@ -338,16 +338,13 @@ table! {
 }
 
 impl Read for Retry {
-    fn read(value: Value) -> Result<Self, String> {
-        use super::read::Keys;
+    fn read(value: Value) -> Result<Self, Mistakes> {
         let mut retry = Retry::default();
-        for (key, value) in Table::read(value)? {
-            retry.set(&key, value).map_err(|fault| format!("{key}: {fault}"))?;
-        }
+        retry.set_all(Table::read(value)?)?;
         Ok(retry)
     }
 
     fn schema() -> String {
-        super::read::schema_of::<Retry>()
+        schema_of::<Retry>()
     }
 }

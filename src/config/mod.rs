@@ -16,7 +16,7 @@ use std::mem::take;
 use std::path::{Path, PathBuf};
 
 use keys::Variables;
-use read::{Keys, Read};
+use read::{Keys, Mistake, Mistakes, Read};
 use value::{Table, Value};
 use values::OneOrTable;
 
@@ -124,13 +124,17 @@ impl Reader<'_> {
     /// Each key on its own, so that each that is wrong is reported.
     fn section<T: Keys>(&mut self, path: &str, table: Table) -> T {
         let mut section = T::default();
-        for (key, value) in table {
-            if let Err(fault) = section.set(&key, value) {
-                let path = if path.is_empty() { key } else { format!("{path}.{key}") };
-                self.fault(&path, fault);
-            }
+        if let Err(mistakes) = section.set_all(table) {
+            self.mistakes(path, mistakes);
         }
         section
+    }
+
+    fn mistakes(&mut self, path: &str, Mistakes(mistakes): Mistakes) {
+        for Mistake { at, what } in mistakes {
+            let key = format!("{path}{at}");
+            self.fault(key.trim_start_matches('.'), what);
+        }
     }
 
     fn list<T: Keys>(&mut self, path: &str, tables: Vec<Table>) -> Vec<T> {
@@ -146,7 +150,7 @@ impl Reader<'_> {
             match String::read(value) {
                 Ok(_) if !expand::is_name(&name) => self.fault(&path, NO_NAME),
                 Ok(value) => drop(variables.insert(name, value)),
-                Err(fault) => self.fault(&path, fault),
+                Err(mistakes) => self.mistakes(&path, mistakes),
             }
         }
         variables
@@ -186,8 +190,8 @@ impl Reader<'_> {
         }
         for key in ["unset", "require"] {
             let names = if key == "unset" { &env.unset } else { &env.require };
-            for name in names.iter().filter(|name| !expand::is_name(name)) {
-                self.fault(&format!("{path}.{key}"), format!("`{name}` {NO_NAME}"));
+            for (place, name) in names.iter().enumerate().filter(|(_, name)| !expand::is_name(name)) {
+                self.fault(&format!("{path}.{key}[{place}]"), format!("`{name}` {NO_NAME}"));
             }
         }
         Env {

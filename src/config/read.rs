@@ -12,12 +12,45 @@ use std::path::PathBuf;
 use super::value::{Table, Value};
 use crate::logging::json;
 
+/// What is wrong with a value, and what to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mistake {
+    /// Where in the value, as the end of a key: `[1]`, `.max`; empty: all of it.
+    pub at: String,
+    pub what: String,
+}
+
+/// All that is wrong with a value: at least one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mistakes(pub Vec<Mistake>);
+
+impl From<String> for Mistakes {
+    /// The value is wrong as a whole.
+    fn from(what: String) -> Mistakes {
+        Mistakes(vec![Mistake { at: String::new(), what }])
+    }
+}
+
+/// Collects the parts of a value, or all that is wrong with them.
+fn collect<T, C: FromIterator<T>>(parts: impl Iterator<Item = (String, Result<T, Mistakes>)>) -> Result<C, Mistakes> {
+    let mut found = Vec::new();
+    let sound = |(at, part): (String, Result<T, Mistakes>)| match part {
+        Ok(part) => Some(part),
+        Err(Mistakes(mistakes)) => {
+            found.extend(mistakes.into_iter().map(|mistake| Mistake { at: at.clone() + &mistake.at, ..mistake }));
+            None
+        }
+    };
+    let collected = parts.filter_map(sound).collect();
+    if found.is_empty() { Ok(collected) } else { Err(Mistakes(found)) }
+}
+
 /// A type that a key may have.
 pub trait Read: Sized {
     /// # Errors
     ///
-    /// What is wrong with the value, and what to do.
-    fn read(value: Value) -> Result<Self, String>;
+    /// Everything that is wrong with the value.
+    fn read(value: Value) -> Result<Self, Mistakes>;
 
     /// The type as JSON Schema (2020-12).
     fn schema() -> String;
@@ -33,7 +66,19 @@ pub trait Keys: Default {
     /// # Errors
     ///
     /// What is wrong with its value; a key that there is not.
-    fn set(&mut self, key: &str, value: Value) -> Result<(), String>;
+    fn set(&mut self, key: &str, value: Value) -> Result<(), Mistakes>;
+
+    /// Sets all keys of a table, those that are sound although others are not.
+    ///
+    /// # Errors
+    ///
+    /// The mistakes in each key, which they begin with: `.timeout`, `.on_codes[1]`.
+    fn set_all(&mut self, table: Table) -> Result<(), Mistakes> {
+        collect(table.into_iter().map(|(key, value)| {
+            let set = self.set(&key, value);
+            (format!(".{key}"), set)
+        }))
+    }
 }
 
 /// Defines a struct whose fields are the keys of a table. A key that is a word of Rust is written `r#as`.
@@ -56,7 +101,11 @@ macro_rules! table {
                 )),+]
             }
 
-            fn set(&mut self, key: &str, value: $crate::config::value::Value) -> Result<(), String> {
+            fn set(
+                &mut self,
+                key: &str,
+                value: $crate::config::value::Value,
+            ) -> Result<(), $crate::config::read::Mistakes> {
                 $(if key == $crate::config::read::bare(stringify!($key)) {
                     self.$key = $crate::config::read::Read::read(value)?;
                     return Ok(());
@@ -77,15 +126,15 @@ pub fn bare(identifier: &'static str) -> &'static str {
 
 /// What to say of a key that there is not.
 #[must_use]
-pub fn unknown(key: &str, known: &[&str]) -> String {
+pub fn unknown(key: &str, known: &[&str]) -> Mistakes {
     let known: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
-    format!("`{key}` is no key of this table; remove it, or write one of {}", known.join(", "))
+    format!("`{key}` is no key of this table; remove it, or write one of {}", known.join(", ")).into()
 }
 
 /// What to say of a value of another kind.
 #[must_use]
-pub fn expected(what: &str, found: &Value) -> String {
-    format!("expected {what}, found {}; change its value", found.kind())
+pub fn expected(what: &str, found: &Value) -> Mistakes {
+    format!("expected {what}, found {}; change its value", found.kind()).into()
 }
 
 /// The schema of a table.
@@ -142,7 +191,7 @@ impl<T> Default for NestedMap<T> {
 }
 
 impl<T: Keys> Read for Nested<T> {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         Table::read(value).map(|table| Nested { table, of: PhantomData })
     }
 
@@ -152,7 +201,7 @@ impl<T: Keys> Read for Nested<T> {
 }
 
 impl<T: Keys> Read for NestedList<T> {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         Vec::read(value).map(|tables| NestedList { tables, of: PhantomData })
     }
 
@@ -162,7 +211,7 @@ impl<T: Keys> Read for NestedList<T> {
 }
 
 impl<T: Keys> Read for NestedMap<T> {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         Table::read(value).map(|tables| NestedMap { tables, of: PhantomData })
     }
 
@@ -172,7 +221,7 @@ impl<T: Keys> Read for NestedMap<T> {
 }
 
 impl Read for Table {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         match value {
             Value::Table(table) => Ok(table),
             other => Err(expected("a table", &other)),
@@ -185,13 +234,13 @@ impl Read for Table {
 }
 
 impl Read for String {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         match value {
             Value::Text(text) if text.contains('\0') => {
-                Err("holds a NUL, which no program could be given; remove it".into())
+                Err("holds a NUL, which no program could be given; remove it".to_owned().into())
             }
             Value::Text(text) => Ok(text),
-            other => Err(format!("expected a string, found {}; put it in quotes", other.kind())),
+            other => Err(format!("expected a string, found {}; put it in quotes", other.kind()).into()),
         }
     }
 
@@ -201,7 +250,7 @@ impl Read for String {
 }
 
 impl Read for PathBuf {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         String::read(value).map(PathBuf::from)
     }
 
@@ -211,7 +260,7 @@ impl Read for PathBuf {
 }
 
 impl Read for bool {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         match value {
             Value::Truth(truth) => Ok(truth),
             other => Err(expected("true or false", &other)),
@@ -226,7 +275,7 @@ impl Read for bool {
 macro_rules! numbers {
     ($($type:ty),+) => {
         $(impl Read for $type {
-            fn read(value: Value) -> Result<Self, String> {
+            fn read(value: Value) -> Result<Self, Mistakes> {
                 let fits = match value {
                     Value::Number(number) => <$type>::try_from(number).ok(),
                     Value::Text(_) | Value::Truth(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => None,
@@ -243,7 +292,7 @@ macro_rules! numbers {
 numbers!(u8, u16, u32);
 
 impl<T: Read> Read for Option<T> {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         T::read(value).map(Some)
     }
 
@@ -253,9 +302,11 @@ impl<T: Read> Read for Option<T> {
 }
 
 impl<T: Read> Read for Vec<T> {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         match value {
-            Value::List(values) => values.into_iter().map(T::read).collect(),
+            Value::List(values) => {
+                collect(values.into_iter().enumerate().map(|(place, value)| (format!("[{place}]"), T::read(value))))
+            }
             other => Err(expected("a list", &other)),
         }
     }
@@ -266,12 +317,11 @@ impl<T: Read> Read for Vec<T> {
 }
 
 impl<T: Read> Read for BTreeMap<String, Vec<T>> {
-    fn read(value: Value) -> Result<Self, String> {
-        let read = |(key, value)| match Vec::read(value) {
-            Ok(list) => Ok((key, list)),
-            Err(fault) => Err(format!("{key}: {fault}")),
-        };
-        Table::read(value)?.into_iter().map(read).collect()
+    fn read(value: Value) -> Result<Self, Mistakes> {
+        collect(Table::read(value)?.into_iter().map(|(key, value)| {
+            let at = format!(".{key}");
+            (at, Vec::read(value).map(|list| (key, list)))
+        }))
     }
 
     fn schema() -> String {

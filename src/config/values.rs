@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::condition::Test;
 use super::duration;
 use super::expand::{self, Lookup};
-use super::read::{Keys, Read, expected, schema_of};
+use super::read::{Keys, Mistakes, Read, expected, schema_of};
 use super::value::{Table, Value};
 use crate::machine::{OnFailure, OnStop, Rewrite, Signal, SignalTarget};
 use crate::prepare::Recursive;
@@ -48,7 +48,7 @@ pub enum OneOrTable<T> {
 }
 
 impl<T: Keys> Read for OneOrTable<T> {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         match value {
             Value::Text(text) => Ok(OneOrTable::One(text)),
             Value::Table(table) => Ok(OneOrTable::Table(table, PhantomData)),
@@ -72,19 +72,23 @@ impl Condition {
     }
 }
 
+impl Read for Test {
+    fn read(value: Value) -> Result<Self, Mistakes> {
+        Ok(Test::parse(&String::read(value)?)?)
+    }
+
+    fn schema() -> String {
+        String::schema()
+    }
+}
+
 impl Read for Condition {
-    fn read(value: Value) -> Result<Self, String> {
-        let tests = match value {
-            Value::Text(test) => vec![test],
-            Value::List(_) => Vec::read(value)?,
-            other => {
-                return Err(expected(
-                    "a condition like \"env:NAME\", or a list of them of which one must hold",
-                    &other,
-                ));
-            }
-        };
-        tests.iter().map(|test| Test::parse(test)).collect::<Result<_, _>>().map(Condition)
+    fn read(value: Value) -> Result<Self, Mistakes> {
+        match value {
+            Value::Text(_) => Test::read(value).map(|test| Condition(vec![test])),
+            Value::List(_) => Vec::read(value).map(Condition),
+            other => Err(expected("a condition like \"env:NAME\", or a list of them of which one must hold", &other)),
+        }
     }
 
     fn schema() -> String {
@@ -100,7 +104,7 @@ pub enum Word {
 }
 
 impl Read for Word {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         match value {
             Value::Text(_) => String::read(value).map(Word::One),
             Value::List(_) => Vec::read(value).map(Word::Optional),
@@ -198,8 +202,8 @@ impl<T: Choice> Named<T> {
 }
 
 impl<T: Choice> Read for Named<T> {
-    fn read(value: Value) -> Result<Self, String> {
-        Named::parse(&String::read(value)?).map(Named)
+    fn read(value: Value) -> Result<Self, Mistakes> {
+        Ok(Named(Named::parse(&String::read(value)?)?))
     }
 
     fn schema() -> String {
@@ -236,7 +240,7 @@ impl Span {
 }
 
 impl Read for Span {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         match value {
             Value::Number(seconds) => {
                 let seconds =
@@ -244,7 +248,7 @@ impl Read for Span {
                 Ok(Span::Fixed(Duration::from_secs(seconds)))
             }
             Value::Text(text) if text.contains("${") => Ok(Span::Expanded(text)),
-            Value::Text(text) => duration::parse(&text).map(Span::Fixed),
+            Value::Text(text) => Ok(Span::Fixed(duration::parse(&text)?)),
             other => Err(expected("a duration like \"500ms\", \"10s\", 10 or \"1m30s\"", &other)),
         }
     }
@@ -259,13 +263,13 @@ impl Read for Span {
 pub struct SignalName(pub Signal);
 
 impl Read for SignalName {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         let text = match value {
             Value::Number(number) => number.to_string(),
             Value::Text(name) => name,
             other => return Err(expected("a signal like \"TERM\", \"RTMIN+3\" or 15", &other)),
         };
-        signal(&text).map(SignalName)
+        Ok(SignalName(signal(&text)?))
     }
 
     fn schema() -> String {
@@ -287,8 +291,8 @@ pub fn signal(text: &str) -> Result<Signal, String> {
 pub struct RewriteRule(pub Rewrite);
 
 impl Read for RewriteRule {
-    fn read(value: Value) -> Result<Self, String> {
-        rewrite(&String::read(value)?).map(RewriteRule)
+    fn read(value: Value) -> Result<Self, Mistakes> {
+        Ok(RewriteRule(rewrite(&String::read(value)?)?))
     }
 
     fn schema() -> String {
@@ -317,10 +321,10 @@ pub fn rewrite(text: &str) -> Result<Rewrite, String> {
 pub struct Umask(pub u32);
 
 impl Read for Umask {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         let refuse = |text: &str| format!("`{text}` is not a umask; write octal digits as a string, like \"0027\"");
         let text = value.as_text().map(str::to_owned).ok_or_else(|| refuse(&value.kind()))?;
-        octal(&text, 0o777).map(Umask).ok_or_else(|| refuse(&text))
+        Ok(Umask(octal(&text, 0o777).ok_or_else(|| refuse(&text))?))
     }
 
     fn schema() -> String {
@@ -333,10 +337,10 @@ impl Read for Umask {
 pub struct FileMode(pub u32);
 
 impl Read for FileMode {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         let refuse = |text: &str| format!("`{text}` is not a mode; write octal digits as a string, like \"0750\"");
         let text = value.as_text().map(str::to_owned).ok_or_else(|| refuse(&value.kind()))?;
-        octal(&text, 0o7777).map(FileMode).ok_or_else(|| refuse(&text))
+        Ok(FileMode(octal(&text, 0o7777).ok_or_else(|| refuse(&text))?))
     }
 
     fn schema() -> String {
@@ -357,7 +361,7 @@ pub struct LimitValue {
 }
 
 impl Read for LimitValue {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         let text = match value {
             Value::Number(number) => number.to_string(),
             Value::Text(text) => text,
@@ -373,8 +377,8 @@ impl Read for LimitValue {
             (Some(soft), Some(hard)) if soft.unwrap_or(u64::MAX) <= hard.unwrap_or(u64::MAX) => {
                 Ok(LimitValue { soft, hard })
             }
-            (Some(_), Some(_)) => Err(format!("`{text}`: the soft limit is above the hard one; swap them")),
-            _ => Err(format!("`{text}` is not a limit; write 65536, \"1024:65536\" or \"unlimited\"")),
+            (Some(_), Some(_)) => Err(format!("`{text}`: the soft limit is above the hard one; swap them").into()),
+            _ => Err(format!("`{text}` is not a limit; write 65536, \"1024:65536\" or \"unlimited\"").into()),
         }
     }
 
@@ -388,7 +392,7 @@ impl Read for LimitValue {
 pub struct OomScore(pub i16);
 
 impl Read for OomScore {
-    fn read(value: Value) -> Result<Self, String> {
+    fn read(value: Value) -> Result<Self, Mistakes> {
         let fits = match value {
             Value::Number(score) => i16::try_from(score).ok().filter(|score| (-1000..=1000).contains(score)),
             Value::Text(_) | Value::Truth(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => None,

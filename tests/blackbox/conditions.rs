@@ -265,7 +265,7 @@ fn conditions_that_are_none_are_faults() {
         let config = echoes(&format!("when = [\"{condition}\"]\n"), &[("ran", "")]);
         let end = Setup::new(Cell::PID1, SERVER).config(&config).start().end().exited(78);
         let told = format!(
-            "app-init.toml:2: hooks.deploy.when: `{condition}` is no condition; write env:NAME, env:NAME=value, \
+            "app-init.toml:2: hooks.deploy.when[0]: `{condition}` is no condition; write env:NAME, env:NAME=value, \
             env:NAME!=value, argv:GLOB or args:GLOB\napp-init: 1 fault"
         );
         let end = end.complains(&[&told]);

@@ -29,7 +29,9 @@ fn the_main_childs_code_survives_a_storm_of_orphans() {
         for _ in 0..5 {
             let run = Setup::new(cell, ["--", PROBE, "do", "[", "orphans=500", "]", "orphans=500", "exit=6"]).start();
             let end = run.end().exited(6);
-            assert_eq!(end.err, "", "{}", end.story());
+            // The half that still forks when everything is torn down is refused, and says so; app-init says nothing.
+            let own: Vec<&str> = end.err.lines().filter(|line| !line.starts_with("probe: cannot fork: ")).collect();
+            assert!(own.is_empty(), "{}", end.story());
         }
     });
 }

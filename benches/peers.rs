@@ -1,7 +1,7 @@
 //! app-init against its peers, in one interleaved run: `cargo bench --bench peers -- [--quick] [--write] [--check]`.
 //!
 //! `--quick` takes fewer samples; `--write` (full runs only) puts the table into `docs/benchmark.md` and `README.md`;
-//! `--check` makes a missed figure an error. `--only start,term,signal,orphans,idle,early` runs a part. The binary under
+//! `--check` makes a missed figure an error. `--only start,config,term,signal,orphans,idle,early` runs a part. The binary under
 //! test is `target/static/app-init`, or `$APP_INIT_BIN`.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures time and starts compilers")]
@@ -15,6 +15,7 @@
 /// In a module of its own, so that the files live in `benches/peers/` and cargo does not take them for benchmarks.
 mod peers {
     pub mod build;
+    pub mod config;
     pub mod contender;
     pub mod demands;
     pub mod early;
@@ -38,7 +39,7 @@ use std::process::ExitCode;
 use peers::options::{Options, Part};
 use peers::results::Results;
 use peers::session::Quiet;
-use peers::{build, contender, demands, early, host, idle, orphans, table, times, write};
+use peers::{build, config, contender, demands, early, host, idle, orphans, table, times, write};
 
 fn main() -> ExitCode {
     let outcome = match Options::parse(env::args().skip(1)) {
@@ -91,6 +92,7 @@ fn measure(options: &Options) -> Result<Results, String> {
     host::stay_on(cpus.work)?;
     times::smoke(&contenders, &quiet)?;
     let start = options.part(Part::Start, || times::start_to_end(&contenders, effort.start, &quiet))?;
+    let config = options.part(Part::Config, || config::measure(&contenders[0], effort.start, &quiet))?;
     let term = options.part(Part::Term, || times::term_to_end(only_inits, effort.term, &quiet))?;
     let latency = options.part(Part::Signal, || times::signal_latency(only_inits, effort.signal, &quiet))?;
     let orphans = options.part(Part::Orphans, || orphans::measure(only_inits, effort.orphans, &quiet))?;
@@ -98,5 +100,5 @@ fn measure(options: &Options) -> Result<Results, String> {
     host::stay_on(cpus.other)?;
     let early_pid_1 = options.part(Part::Early, || early::measure(only_inits, effort.early, true, cpus, &quiet))?;
     let early_other = options.part(Part::Early, || early::measure(only_inits, effort.early, false, cpus, &quiet))?;
-    Ok(Results { contenders, start, term, latency, orphans, idle, early_pid_1, early_other })
+    Ok(Results { contenders, start, config, term, latency, orphans, idle, early_pid_1, early_other })
 }

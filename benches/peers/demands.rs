@@ -1,5 +1,6 @@
 //! The figures that app-init must reach, and whether it does.
 
+use crate::peers::config::LINES;
 use crate::peers::contender::BASE;
 use crate::peers::results::Results;
 use crate::peers::stats::Samples;
@@ -52,6 +53,9 @@ pub fn judge(results: &Results) -> Vec<Demand> {
             let ratio = base.map_or(f64::NAN, |base| samples.ratio_to(base));
             at_most(&format!("{what}, to {BASE}"), ratio, limit, 3, "");
         }
+    }
+    if let Some(config) = results.config.first() {
+        at_most(&format!("what a configuration of {LINES} lines costs"), config.cost() / 1000.0, 300.0, 0, " µs");
     }
     if let Some(orphans) = results.orphans.get(own) {
         at_most("zombies left", orphans.zombies as f64, 0.0, 0, "");

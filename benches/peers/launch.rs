@@ -29,7 +29,9 @@ const ENVIRONMENT: [&str; 4] =
 
 /// A command line in the form that `execve` takes.
 pub struct Program {
-    _texts: Vec<CString>,
+    /// The command line's words, and the environment.
+    texts: Vec<CString>,
+    words: usize,
     argv: Vec<*const libc::c_char>,
     envp: Vec<*const libc::c_char>,
 }
@@ -43,7 +45,14 @@ impl Program {
             texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect()
         };
         let (argv, envp) = (pointers(&arguments), pointers(&environment));
-        Program { _texts: arguments.into_iter().chain(environment).collect(), argv, envp }
+        let words = arguments.len();
+        Program { texts: arguments.into_iter().chain(environment).collect(), words, argv, envp }
+    }
+
+    /// The command line, for messages.
+    pub fn line(&self) -> String {
+        let words: Vec<_> = self.texts.iter().take(self.words).map(|word| word.to_string_lossy()).collect();
+        words.join(" ")
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     Start,
+    Config,
     Term,
     Signal,
     Orphans,
@@ -12,8 +13,9 @@ pub enum Part {
     Early,
 }
 
-const PARTS: [(&str, Part); 6] = [
+const PARTS: [(&str, Part); 7] = [
     ("start", Part::Start),
+    ("config", Part::Config),
     ("term", Part::Term),
     ("signal", Part::Signal),
     ("orphans", Part::Orphans),

@@ -1,5 +1,6 @@
 //! Everything one run found out, participant by participant in the order of `contenders`.
 
+use crate::peers::config::Config;
 use crate::peers::contender::{APP_INIT, Contender, REFERENCE};
 use crate::peers::early::Early;
 use crate::peers::idle::Idle;
@@ -9,6 +10,8 @@ use crate::peers::stats::Samples;
 pub struct Results {
     pub contenders: Vec<Contender>,
     pub start: Vec<Samples>,
+    /// app-init's alone.
+    pub config: Vec<Config>,
     pub term: Vec<Samples>,
     pub latency: Vec<Samples>,
     pub orphans: Vec<Orphans>,

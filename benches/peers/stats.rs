@@ -22,6 +22,12 @@ impl Samples {
         let ratios: Vec<f64> = self.0.iter().zip(&base.0).map(|(own, base)| own / base).collect();
         quantile(&ratios, 0.5)
     }
+
+    /// The median of the rounds' own differences.
+    pub fn difference_to(&self, base: &Samples) -> f64 {
+        let differences: Vec<f64> = self.0.iter().zip(&base.0).map(|(own, base)| own - base).collect();
+        quantile(&differences, 0.5)
+    }
 }
 
 fn quantile(samples: &[f64], share: f64) -> f64 {

@@ -1,5 +1,6 @@
 //! The results as a Markdown table.
 
+use crate::peers::config::LINES;
 use crate::peers::contender::{APP_INIT, BASE, NO_INIT, NOISE, REFERENCE};
 use crate::peers::early::Early;
 use crate::peers::idle::SECONDS;
@@ -63,6 +64,14 @@ pub fn notes(results: &Results) -> String {
             "\nEarly TERM: sent 0 to 4 ms after the exec. A PID 1 that blocks no signals yet loses it; {APP_INIT} may lose \
              {:.0}: the reference's, and three standard deviations.\n",
             results.early_limit().floor()
+        );
+    }
+    if let Some(config) = results.config.first() {
+        notes += &format!(
+            "\nA configuration of {LINES} lines costs {APP_INIT} {} more: from start to end {} instead of {}.\n",
+            microseconds(config.cost()),
+            microseconds(config.with.median()),
+            microseconds(config.without.median())
         );
     }
     if let Some(noise) = noise(results) {

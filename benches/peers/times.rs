@@ -48,13 +48,18 @@ pub fn smoke(all: &[Contender], quiet: &Quiet) -> Result<(), String> {
 /// From the start of the init to its end, with an application that ends at once.
 pub fn start_to_end(all: &[Contender], rounds: usize, quiet: &Quiet) -> Result<Vec<Samples>, String> {
     let programs: Vec<Program> = all.iter().map(|contender| contender.program(&[])).collect();
-    interleave(all.len(), rounds, |index| {
+    until_end(&programs, rounds, quiet)
+}
+
+/// From the start of each program to its end, which must be a success.
+pub fn until_end(programs: &[Program], rounds: usize, quiet: &Quiet) -> Result<Vec<Samples>, String> {
+    interleave(programs.len(), rounds, |index| {
         let began = Instant::now();
         let status = launch(&programs[index], PLACE, quiet.descriptors())?.wait()?;
         let took = began.elapsed().as_nanos() as f64;
         match status {
             WaitStatus::Exited(_, 0) => Ok(took),
-            other => Err(format!("{}: a trivial application ended with {other:?}", all[index].name)),
+            other => Err(format!("{}: a trivial application ended with {other:?}", programs[index].line())),
         }
     })
 }

@@ -4,11 +4,13 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser};
 
 use crate::config::{duration, values};
 use crate::exit;
 use crate::machine::{Rewrite, Signal};
+use crate::wait::Target;
 
 /// The commands, with their usage and what they do. Their names are the reserved words: as the first operand they are
 /// the command, so a program of the same name is run as `app-init -- NAME`.
@@ -61,14 +63,13 @@ struct EnvOptions {
 /// The options of `wait`. They may stand between the targets, as those of other wait scripts.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Parser)]
 #[command(name = "app-init", args_override_self = true, disable_help_subcommand = true)]
-#[command(about = "Wait for ports, files and services, then become CMD")]
 #[expect(clippy::struct_excessive_bools, reason = "these are flags as they were typed")]
 pub struct WaitOptions {
     /// How long to wait; 0: for ever [default: 30s]
     #[arg(short, long, value_name = "DUR", value_parser = duration::parse)]
     pub timeout: Option<Duration>,
 
-    /// The pause between attempts, doubled up to 5s [default: 500ms]
+    /// The pause between attempts, doubled up to 5s; an attempt may last as long, 5s at least [default: 500ms]
     #[arg(short, long, value_name = "DUR", value_parser = duration::parse)]
     pub interval: Option<Duration>,
 
@@ -262,7 +263,7 @@ impl Answer {
 pub fn parse(arguments: Vec<OsString>) -> Result<Request, Answer> {
     match plain(arguments) {
         Ok(request) => Ok(request),
-        Err(arguments) => parse_options(arguments),
+        Err(arguments) => parse_options(&arguments),
     }
 }
 
@@ -284,34 +285,35 @@ impl Request {
     }
 }
 
-fn parse_options(arguments: Vec<OsString>) -> Result<Request, Answer> {
-    if arguments.first().is_some_and(|first| first == "--shell") {
-        return shell(Options::default(), arguments);
+fn parse_options(arguments: &[OsString]) -> Result<Request, Answer> {
+    if let Some((options, words)) = shell_option(arguments)? {
+        return shell(options, words);
     }
-    let mut options: Options = read(&arguments, help)?;
+    let mut options: Options = read(arguments, None)?;
     let operands = std::mem::take(&mut options.arguments);
     let place = arguments.len().saturating_sub(operands.len());
     let after_dashes = place.checked_sub(1).and_then(|before| arguments.get(before)).is_some_and(|word| word == "--");
     let command = operands.first().filter(|_| !after_dashes).and_then(|first| command_named(first));
+    let name = operands.first().and_then(|first| first.to_str()).unwrap_or_default();
+    // Options may stand on both sides of the command's name.
+    let mut around = arguments.to_vec();
+    if command.is_some() {
+        around.remove(place);
+    }
     let (command, arguments) = match command {
         None => (Command::Run, operands),
         // The shell's own options belong to it.
-        Some(Command::Shell) => return shell(options, operands),
-        Some(Command::Wait(_)) => return wait(&options, operands),
+        Some(Command::Shell) => return shell(options, &operands),
+        Some(Command::Wait(_)) => return wait(around),
         Some(Command::Env { .. }) => {
-            let without_name = arguments.into_iter().enumerate().filter(|(at, _)| *at != place);
-            let without_name: Vec<OsString> = without_name.map(|(_, word)| word).collect();
-            let EnvOptions { json, reveal, options } = read(&without_name, help)?;
+            let EnvOptions { json, reveal, options } = read(&around, Some(name))?;
             return match options.arguments.first() {
-                Some(odd) => Err(usage(&format!("env takes no {}", odd.display()))),
+                Some(odd) => Err(usage(&format!("env takes no {}; leave it out", odd.display()))),
                 None => Ok(Request { command: Command::Env { json, reveal }, options, arguments: Vec::new() }),
             };
         }
         Some(command) => {
-            // Options may stand on both sides of the command's name.
-            let without_name: Vec<OsString> =
-                arguments.into_iter().enumerate().filter(|(at, _)| *at != place).map(|(_, word)| word).collect();
-            options = read(&without_name, help)?;
+            options = read(&around, Some(name))?;
             (command, std::mem::take(&mut options.arguments))
         }
     };
@@ -322,43 +324,88 @@ fn parse_options(arguments: Vec<OsString>) -> Result<Request, Answer> {
     }
 }
 
-/// `shell`, with the words from its name on. Its user may stand behind the name: that is where somebody who needs another
-/// one looks.
-fn shell(mut options: Options, words: Vec<OsString>) -> Result<Request, Answer> {
-    let mut arguments: Vec<OsString> = words.into_iter().skip(1).collect();
-    if arguments.first().is_some_and(|first| first == "-u" || first == "--user") {
-        let Some(user) = arguments.get(1).and_then(|user| user.to_str()) else {
-            return Err(usage("-u needs a user: app-init shell -u UID:GID"));
-        };
-        options.user = Some(user.to_owned());
-        arguments.drain(..2);
+/// `--shell` where an option may stand: the options before it, and the words from it on.
+fn shell_option(arguments: &[OsString]) -> Result<Option<(Options, &[OsString])>, Answer> {
+    let place = arguments.iter().position(|word| word == "--shell");
+    let Some((before, words)) = place.and_then(|place| arguments.split_at_checked(place)) else { return Ok(None) };
+    if before.iter().any(|word| word == "--") {
+        return Ok(None);
     }
-    Ok(Request { command: Command::Shell, options, arguments })
+    let options: Options = read(before, None)?;
+    // Behind an operand it is the server's.
+    Ok(options.arguments.is_empty().then_some((options, words)))
 }
 
-/// `wait`, with the words from its name on.
-fn wait(before: &Options, words: Vec<OsString>) -> Result<Request, Answer> {
+/// `shell`, with the words from its name on. Its user may stand behind the name: that is where somebody who needs another
+/// one looks. Other words belong to the image's CMD, unless the first is `-c`.
+fn shell(mut options: Options, words: &[OsString]) -> Result<Request, Answer> {
+    let mut words = words.get(1..).unwrap_or_default();
+    while let Some((word, mut rest)) = words.split_first() {
+        let bytes = word.as_encoded_bytes();
+        let user = if word == "-u" || word == "--user" {
+            rest.split_off_first().map(|user| user.as_encoded_bytes()).filter(|user| !user.starts_with(b"-"))
+        } else if let Some(user) = bytes.strip_prefix(b"--user=") {
+            Some(user)
+        } else if let Some(user) = bytes.strip_prefix(b"-u") {
+            Some(user.strip_prefix(b"=").unwrap_or(user))
+        } else {
+            break;
+        };
+        let user = user.and_then(|user| std::str::from_utf8(user).ok()).filter(|user| !user.is_empty());
+        let Some(user) = user else {
+            return Err(usage("-u needs a user; write app-init shell -u UID:GID"));
+        };
+        options.user = Some(user.to_owned());
+        words = rest;
+    }
+    Ok(Request { command: Command::Shell, options, arguments: words.to_vec() })
+}
+
+/// `wait`, with the words around its name.
+fn wait(mut words: Vec<OsString>) -> Result<Request, Answer> {
     let dashes = words.iter().position(|word| word == "--").unwrap_or(words.len());
-    let mut options: WaitOptions = read(words.get(1..dashes).unwrap_or_default(), help_of_wait)?;
-    options.quiet |= before.quiet;
-    options.verbose |= before.verbose;
-    let arguments = words.into_iter().skip(dashes.saturating_add(1)).collect();
+    let behind = words.split_off(dashes);
+    let options: WaitOptions = typed(&words).map_err(|error| {
+        let odd = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+            // Other such scripts take a host by -h: help and a 0 would let pass for there what nobody has waited for.
+            (ErrorKind::DisplayHelp, _) if !behind.is_empty() || !(words == ["-h"] || words == ["--help"]) => {
+                "-h and no --help beside other words"
+            }
+            (ErrorKind::DisplayHelp, _) => return Answer::new(help_of(WaitOptions::command(), "wait"), 0),
+            (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => option,
+            _ => return usage_of_wait(&what_is_wrong(&error)),
+        };
+        usage_of_wait(&format!(
+            "wait takes no {odd}; write targets like db:5432, options are -t, -i, -s, --no-strict, -q and -v"
+        ))
+    })?;
+    // What is no target is told here, since the hint is that of `wait`.
+    for target in &options.targets {
+        Target::parse(target).map_err(|fault| usage_of_wait(&fault))?;
+    }
+    let arguments = behind.into_iter().skip(1).collect();
     Ok(Request { command: Command::Wait(Box::new(options)), options: Options::default(), arguments })
 }
 
-fn read<T: Parser>(arguments: &[OsString], help: fn() -> String) -> Result<T, Answer> {
-    let program = OsStr::new("app-init").to_owned();
-    let words = std::iter::once(&program).chain(arguments);
-    T::try_parse_from(words).map_err(|error| match error.kind() {
-        clap::error::ErrorKind::DisplayHelp => Answer::new(help(), 0),
-        clap::error::ErrorKind::DisplayVersion => Answer::new(error.to_string(), 0),
-        _ => {
-            // The first paragraph says what is wrong; what follows is the usage.
-            let rendered = error.to_string();
-            let lines: Vec<&str> = rendered.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-            usage(lines.join(" ").trim_start_matches("error: "))
-        }
+/// Reads options; help is that of the command of this name, if any.
+fn read<T: Parser>(arguments: &[OsString], name: Option<&str>) -> Result<T, Answer> {
+    typed(arguments).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp => Answer::new(name.map_or_else(help, |name| help_of(T::command(), name)), 0),
+        ErrorKind::DisplayVersion => Answer::new(error.to_string(), 0),
+        _ => usage(&what_is_wrong(&error)),
     })
+}
+
+fn typed<T: Parser>(arguments: &[OsString]) -> Result<T, clap::Error> {
+    let program = OsStr::new("app-init").to_owned();
+    T::try_parse_from(std::iter::once(&program).chain(arguments))
+}
+
+/// The first paragraph says it; what follows is the usage.
+fn what_is_wrong(error: &clap::Error) -> String {
+    let rendered = error.to_string();
+    let lines: Vec<&str> = rendered.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    lines.join(" ").trim_start_matches("error: ").to_owned()
 }
 
 /// The answer to a start without anything to start.
@@ -374,6 +421,10 @@ pub fn usage(what: &str) -> Answer {
     Answer::new(format!("app-init: {what}\n{hint}; see app-init --help\n"), exit::USAGE)
 }
 
+fn usage_of_wait(what: &str) -> Answer {
+    Answer::new(format!("app-init: {what}\nsee app-init wait --help\n"), exit::USAGE)
+}
+
 fn help() -> String {
     let mut text = Options::command().render_help().to_string();
     text.push_str("\nCommands (reserved words; a program of the same name is run as `app-init -- NAME`):\n");
@@ -383,9 +434,16 @@ fn help() -> String {
     text
 }
 
-fn help_of_wait() -> String {
-    let usage = "app-init wait [OPTIONS] TARGET... [-- CMD [ARG]...]";
-    WaitOptions::command().override_usage(usage).render_help().to_string()
+fn help_of(command: clap::Command, name: &str) -> String {
+    let (_, usage, about) = COMMANDS.into_iter().find(|(known, _, _)| *known == name).unwrap_or(COMMANDS[0]);
+    let mut command = command.about(about).override_usage(format!("app-init {usage}"));
+    // What follows the options is in the usage; the definition calls it the server's command.
+    if name != "wait" {
+        command = command.help_template("{about-with-newline}\n{usage-heading} {usage}\n\nOptions:\n{options}");
+    }
+    let mut text = command.render_help().to_string();
+    text.push('\n');
+    text
 }
 
 fn command_named(word: &OsStr) -> Option<Command> {
@@ -419,7 +477,7 @@ mod tests {
         {
             let arguments = words(line);
             let short = plain(arguments.clone()).expect("takes the short way");
-            let long = parse_options(arguments).unwrap_or_else(|answer| panic!("{line}: {}", answer.text));
+            let long = parse_options(&arguments).unwrap_or_else(|answer| panic!("{line}: {}", answer.text));
             assert_eq!(short.arguments, long.arguments, "{line}");
             assert_eq!(short.command, long.command, "{line}");
             assert_eq!(format!("{:?}", short.options), format!("{:?}", long.options), "{line}");
@@ -445,6 +503,86 @@ mod tests {
         assert_eq!(request("--shell -c ls").command, Command::Shell);
         assert_eq!(request("exec -- run").arguments, words("run"));
         assert_eq!(request("-v exec -q a -b").arguments, words("a -b"));
+    }
+
+    #[test]
+    fn a_shell_has_its_user_wherever_it_is_written() {
+        for line in ["-u app shell", "shell -u app", "shell -uapp", "shell -u=app", "shell --user app", "--shell -uapp"]
+        {
+            assert_eq!(request(line).options.user.as_deref(), Some("app"), "{line}");
+            let request = request(&format!("{line} -c ls -uother"));
+            let read = (request.command, request.options.user.as_deref(), request.arguments);
+            assert_eq!(read, (Command::Shell, Some("app"), words("-c ls -uother")), "{line}");
+        }
+        assert_eq!(request("-u other -v --shell --user=a --user=app x").options.user.as_deref(), Some("app"));
+        // The image's CMD is no matter, whatever it looks like.
+        let cmd = words("web -u other --shell --unknown");
+        assert_eq!(request("shell web -u other --shell --unknown").arguments, cmd);
+        assert_eq!(request("shell --users").options.user, None);
+        let mut not_text = words("shell");
+        not_text.push(std::os::unix::ffi::OsStringExt::from_vec(b"-u\xff".to_vec()));
+        for wrong in [words("shell -u"), words("shell --user="), words("shell -u="), words("shell -u -c x"), not_text] {
+            let answer = parse(wrong.clone()).err().unwrap_or_else(|| panic!("{wrong:?} was accepted"));
+            assert!(answer.code == exit::USAGE && answer.text.contains("-u needs a user; write "), "{}", answer.text);
+        }
+    }
+
+    #[test]
+    fn options_may_stand_before_the_option_for_a_shell() {
+        let request = request("-v -c x.toml --shell -c ls");
+        let read = (request.command, request.options.verbose, request.options.config, request.arguments);
+        assert_eq!(read, (Command::Shell, true, Some(PathBuf::from("x.toml")), words("-c ls")));
+        assert_eq!(self::request("-v server --shell").arguments, words("server --shell"));
+        assert_eq!(self::request("-v -- --shell").arguments, words("--shell"));
+        assert_eq!(self::request("-v wait a:1 -- x --shell").arguments, words("x --shell"));
+        for line in ["-c --shell", "run --shell", "-x --shell"] {
+            assert_eq!(parse(words(line)).err().map(|answer| answer.code), Some(exit::USAGE), "{line}");
+        }
+    }
+
+    #[test]
+    fn wait_takes_its_own_options_on_both_sides_of_its_name() {
+        let Command::Wait(options) = request("-q wait -t 1 a:1").command else { panic!("it is wait") };
+        assert!(options.quiet && options.timeout == Some(Duration::from_secs(1)));
+        let said = |line: &str| {
+            let answer = parse(words(line)).err().unwrap_or_else(|| panic!("{line} was accepted"));
+            assert_eq!(answer.code, exit::USAGE, "{line}");
+            answer.text
+        };
+        let options = "write targets like db:5432, options are -t, -i, -s, --no-strict, -q and -v";
+        for (line, option) in [
+            ("-u app wait a:1", "-u"),
+            ("--user=app wait a:1", "--user"),
+            ("-vc x wait a:1 -- true", "-c"),
+            ("--exec wait a:1", "--exec"),
+            ("wait --host=db --port=1", "--host"),
+            ("wait -h db -p 5432 -- true", "-h and no --help beside other words"),
+            ("wait -hdb", "-h and no --help beside other words"),
+            ("wait -h -- true", "-h and no --help beside other words"),
+            ("wait db:1 --help", "-h and no --help beside other words"),
+        ] {
+            assert_eq!(said(line), format!("app-init: wait takes no {option}; {options}\nsee app-init wait --help\n"));
+        }
+        for line in ["wait", "wait -t soon a:1", "wait a", "wait unheard://x"] {
+            assert!(said(line).ends_with("\nsee app-init wait --help\n"), "{}", said(line));
+        }
+    }
+
+    #[test]
+    fn each_command_has_its_own_help() {
+        for (line, part) in [
+            ("--help", "Commands (reserved words"),
+            ("run --help", "Usage: app-init run [OPTIONS]"),
+            ("exec -h", "Usage: app-init exec [OPTIONS]"),
+            ("hook --help", "Usage: app-init hook [OPTIONS] NAME"),
+            ("check --help", "Usage: app-init check [OPTIONS]"),
+            ("env --help", "--reveal  "),
+            ("wait --help", "--no-strict  "),
+            ("wait -h", "Usage: app-init wait [OPTIONS] TARGET..."),
+        ] {
+            let answer = parse(words(line)).err().unwrap_or_else(|| panic!("{line} is a request"));
+            assert!(answer.code == 0 && answer.text.contains(part), "{line}: {}", answer.text);
+        }
     }
 
     #[test]

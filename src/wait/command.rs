@@ -22,8 +22,9 @@ use crate::sys::signals::{self, Inherited};
 use crate::sys::{offspring, processes};
 use crate::{logging, secrets};
 
-/// Of a line of output so many bytes are looked at, and so many characters reported.
-const LINE: usize = 1024;
+/// A line of output that is longer is dropped: half of a secret at its cut end would not be known as one. So many characters
+/// of a line are reported.
+const LINE: usize = 64 * 1024;
 const REPORTED: usize = 200;
 
 /// Makes this process one that can run commands: it is not ended by a signal that it could not act on, and it adopts
@@ -190,19 +191,24 @@ impl Output<'_> {
         for &byte in bytes {
             if byte == b'\n' {
                 self.end_of_line();
-            } else if self.line.len() < LINE {
+            } else if self.line.len() <= LINE {
                 self.line.push(byte);
             }
         }
     }
 
     fn end_of_line(&mut self) {
-        let line = String::from_utf8_lossy(&self.line).trim().to_owned();
-        self.line.clear();
+        let line = std::mem::take(&mut self.line);
+        if line.len() > LINE {
+            return;
+        }
+        // Before anything of it is cut off: what is left of a secret then is no longer known as one.
+        let line = secrets::hidden(String::from_utf8_lossy(&line).into_owned());
+        let line = line.trim();
         if !line.is_empty() {
             log::debug!("{}: {line}", self.program.name());
             let start: String = line.chars().take(REPORTED).collect();
-            self.last = logging::escape(&secrets::hidden(start));
+            self.last = logging::escape(&start);
         }
     }
 }

@@ -15,16 +15,41 @@ use crate::config::duration;
 /// What an attempt failed at, and how: `connect: Connection refused`.
 pub type Step = String;
 
+/// Where an attempt is, in this order. Each may hang, so it is told when it begins.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stage {
+    Exists,
+    Lookup,
+    Connect,
+    Answer,
+}
+
+impl Stage {
+    /// What is missing while it lasts.
+    #[must_use]
+    pub fn pending(self) -> &'static str {
+        match self {
+            Stage::Exists => "exists: no answer yet",
+            Stage::Lookup => "lookup: no answer yet",
+            Stage::Connect => "connect: no answer yet",
+            Stage::Answer => "answer: none yet",
+        }
+    }
+}
+
+/// Hears which stage begins.
+pub type Begin<'probe> = &'probe mut dyn FnMut(Stage);
+
 /// Connects to the first of the hosts that accepts.
 ///
 /// # Errors
 ///
 /// The failing step, of each host where there are several.
-pub fn any(hosts: &[Endpoint], bound: Duration) -> Result<(), Step> {
+pub fn any(hosts: &[Endpoint], bound: Duration, begin: Begin<'_>) -> Result<(), Step> {
     let share = part(bound, hosts.len());
     let mut steps = Vec::with_capacity(hosts.len());
     for host in hosts {
-        match tcp(host, share) {
+        match tcp(host, share, begin) {
             Ok(_) => return Ok(()),
             Err(step) if hosts.len() == 1 => return Err(step),
             Err(step) => steps.push(format!("{host}: {step}")),
@@ -39,9 +64,11 @@ pub fn any(hosts: &[Endpoint], bound: Duration) -> Result<(), Step> {
 /// # Errors
 ///
 /// The failing step.
-pub fn tcp(host: &Endpoint, bound: Duration) -> Result<TcpStream, Step> {
+pub fn tcp(host: &Endpoint, bound: Duration, begin: Begin<'_>) -> Result<TcpStream, Step> {
+    begin(Stage::Lookup);
     let addresses: Vec<_> =
         (host.host.as_str(), host.port).to_socket_addrs().map_err(|error| lookup(&error))?.collect();
+    begin(Stage::Connect);
     let share = part(bound, addresses.len());
     let mut refusal = None;
     for address in addresses {
@@ -64,7 +91,8 @@ pub fn tcp(host: &Endpoint, bound: Duration) -> Result<TcpStream, Step> {
 /// # Errors
 ///
 /// The failing step.
-pub fn unix(path: &Path) -> Result<(), Step> {
+pub fn unix(path: &Path, begin: Begin<'_>) -> Result<(), Step> {
+    begin(Stage::Connect);
     match UnixStream::connect(path) {
         Ok(_) => Ok(()),
         // Somebody is there, who speaks in datagrams or packets.
@@ -78,7 +106,8 @@ pub fn unix(path: &Path) -> Result<(), Step> {
 /// # Errors
 ///
 /// The failing step.
-pub fn file(path: &Path) -> Result<(), Step> {
+pub fn file(path: &Path, begin: Begin<'_>) -> Result<(), Step> {
+    begin(Stage::Exists);
     fs::metadata(path).map(drop).map_err(|error| format!("exists: {}", words(&error, Duration::ZERO)))
 }
 

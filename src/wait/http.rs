@@ -5,12 +5,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::connect::{self, Step};
+use super::connect::{self, Begin, Stage, Step};
 use super::url::Endpoint;
 use crate::machine::Uptime;
 use crate::sys::clock::Clock;
 
-/// The line with the status has to be within the first so many bytes of the answer.
+/// The line with the status has to be within the first so many bytes of an answer.
 const AT_MOST: usize = 4096;
 
 /// A GET of `path` and `query`; `Ok` where the answer is 2xx or 3xx.
@@ -18,10 +18,17 @@ const AT_MOST: usize = 4096;
 /// # Errors
 ///
 /// The failing step.
-pub fn get(server: &Endpoint, target: &str, credentials: Option<&[u8]>, bound: Duration) -> Result<(), Step> {
+pub fn get(
+    server: &Endpoint,
+    target: &str,
+    credentials: Option<&[u8]>,
+    bound: Duration,
+    begin: Begin<'_>,
+) -> Result<(), Step> {
     let mut clock = Clock::default();
     let start = clock.now();
-    let stream = connect::tcp(server, bound)?;
+    let stream = connect::tcp(server, bound, begin)?;
+    begin(Stage::Answer);
     let request = request(server, target, credentials);
     let answer = ask(stream, &request, bound, &mut clock, start)?;
     match status(&answer) {
@@ -40,7 +47,7 @@ fn request(server: &Endpoint, target: &str, credentials: Option<&[u8]>) -> Strin
     request
 }
 
-/// Sends the request and reads until the first line is there, the other end closes, or time runs out.
+/// Sends the request and reads until the first line of the final answer is there, the other end closes, or time runs out.
 fn ask(
     mut stream: TcpStream,
     request: &str,
@@ -57,15 +64,31 @@ fn ask(
     stream.write_all(request.as_bytes()).map_err(|error| failed(&error))?;
     let mut answer = Vec::new();
     let mut buffer = [0; AT_MOST];
-    while answer.len() < AT_MOST && !answer.contains(&b'\n') {
+    while answer.len() < AT_MOST && (is_interim(&answer) || !answer.contains(&b'\n')) {
         stream.set_read_timeout(Some(left()?)).map_err(|error| failed(&error))?;
         match stream.read(&mut buffer).map_err(|error| failed(&error))? {
             0 if answer.is_empty() => return Err("answer: the connection was closed without one".into()),
             0 => break,
             count => answer.extend_from_slice(buffer.get(..count).unwrap_or_default()),
         }
+        skip_interim(&mut answer);
     }
     Ok(answer)
+}
+
+/// One of those before the final answer (RFC 9110, section 15.2). A 101 is none that was asked for, so it is final.
+fn is_interim(answer: &[u8]) -> bool {
+    matches!(status(answer), Some(100 | 102..200))
+}
+
+/// Takes complete interim answers away: each ends with an empty line.
+fn skip_interim(answer: &mut Vec<u8>) {
+    const END: &[u8] = b"\r\n\r\n";
+    while is_interim(answer)
+        && let Some(start) = answer.windows(END.len()).position(|window| window == END)
+    {
+        *answer = answer.split_off(start.saturating_add(END.len()));
+    }
 }
 
 /// The status of `HTTP/1.1 200 OK`.
@@ -110,6 +133,22 @@ mod tests {
             b"HTTP/2 200 OK",
         ] {
             assert_eq!(status(answer), None, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn interim_answers_are_skipped() {
+        let cases = [
+            ("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\n"),
+            ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Wait\r\n\r\nHTTP/1.1 503", "HTTP/1.1 503"),
+            ("HTTP/1.1 103 Early Hints\r\nLink: x\r\n", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n"),
+            ("HTTP/1.1 101 Switching\r\n\r\nx", "HTTP/1.1 101 Switching\r\n\r\nx"),
+            ("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 100", "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 100"),
+        ];
+        for (all, left) in cases {
+            let mut answer = all.as_bytes().to_vec();
+            skip_interim(&mut answer);
+            assert_eq!(String::from_utf8_lossy(&answer), left);
         }
     }
 

@@ -63,7 +63,7 @@ pub enum OnTimeout {
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// For one attempt: connections, and the answer to a request.
+    /// For one attempt: connections, and the answer to a request. A longer interval is the bound instead.
     pub attempt: Duration,
     /// The longest pause between two attempts.
     pub pause: Duration,

@@ -1,7 +1,7 @@
 //! The usual port of a service, by the scheme of its URL.
 
 /// Schemes as clients write them, and the port that a server has unless it is told another one.
-const PORTS: [(&str, u16); 50] = [
+const PORTS: [(&str, u16); 52] = [
     ("amqp", 5672),
     ("amqps", 5671),
     ("bolt", 7687),
@@ -40,7 +40,9 @@ const PORTS: [(&str, u16); 50] = [
     ("pulsar", 6650),
     ("pyamqp", 5672),
     ("redis", 6379),
+    ("redis+sentinel", 26379),
     ("rediss", 6379),
+    ("sentinel", 26379),
     ("sftp", 22),
     ("smtp", 25),
     ("smtps", 465),
@@ -55,11 +57,12 @@ const PORTS: [(&str, u16); 50] = [
     ("zookeeper", 2181),
 ];
 
-/// The usual port of a scheme in lower case. A driver behind a `+` does not count: `postgresql+psycopg2`.
+/// The usual port of a scheme in lower case. A driver behind a `+` does not count (`postgresql+psycopg2`), but a scheme of
+/// its own does.
 #[must_use]
 pub fn usual_port(scheme: &str) -> Option<u16> {
-    let service = scheme.split('+').next().unwrap_or(scheme);
-    PORTS.iter().find(|(known, _)| *known == service).map(|&(_, port)| port)
+    let port = |name: &str| PORTS.iter().find(|(known, _)| *known == name).map(|&(_, port)| port);
+    port(scheme).or_else(|| port(scheme.split('+').next()?))
 }
 
 #[cfg(test)]
@@ -70,6 +73,8 @@ mod tests {
     fn drivers_do_not_count() {
         assert_eq!(usual_port("postgresql+psycopg2"), Some(5432));
         assert_eq!(usual_port("mysql+pymysql"), Some(3306));
+        assert_eq!(usual_port("redis+sentinel"), Some(26379));
+        assert_eq!(usual_port("redis+unheard"), Some(6379));
         assert_eq!(usual_port("unheard"), None);
         assert_eq!(usual_port(""), None);
         assert_eq!(usual_port("+postgres"), None);

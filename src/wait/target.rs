@@ -20,7 +20,12 @@ pub enum Target {
     File(PathBuf),
     /// It exits with 0.
     Command(Program),
+    /// A database without a server, as development has it: there is nothing to wait for.
+    Sqlite,
 }
+
+/// The longest path that a socket's address has room for, without the NUL behind it (unix(7)).
+const LONGEST_SOCKET: usize = 107;
 
 const FORMS: &str = "tcp://host:port, host:port, http://host/path, unix:/path, file:/path or a service's URL";
 
@@ -38,15 +43,29 @@ impl Target {
             return Err("a target holds a control character; write it without".into());
         }
         if let Some(path) = text.strip_prefix("unix:") {
-            return absolute("unix", path).map(Target::Unix);
+            let path = absolute("unix", path)?;
+            if path.as_os_str().len() > LONGEST_SOCKET {
+                return Err(
+                    "`unix:…` has a path of more than 107 bytes, which no socket can have; use a shorter one".into()
+                );
+            }
+            return Ok(Target::Unix(path));
         }
         if let Some(path) = text.strip_prefix("file:") {
             return absolute("file", path).map(Target::File);
         }
+        if is_sqlite(text) {
+            return Ok(Target::Sqlite);
+        }
         match text.split_once("://") {
             Some((scheme, rest)) => {
-                // What JDBC puts before a URL says nothing about the server.
-                let scheme = scheme.strip_prefix("jdbc:").unwrap_or(scheme);
+                // What JDBC puts before a URL says nothing about the server, and has its properties, a password among
+                // them, behind a semicolon in that of SQL Server.
+                let (scheme, rest) = match scheme.strip_prefix("jdbc:") {
+                    Some("sqlserver") => ("sqlserver", rest.split(';').next().unwrap_or(rest)),
+                    Some(scheme) => (scheme, rest),
+                    None => (scheme, rest),
+                };
                 if !is_scheme(scheme) {
                     return Err(format!("a target has something before :// that is no scheme; write {FORMS}"));
                 }
@@ -60,6 +79,15 @@ impl Target {
     pub fn is_command(&self) -> bool {
         matches!(self, Target::Command(_))
     }
+}
+
+/// `sqlite:NAME`, with a driver or without; but a host of that name may have a port.
+fn is_sqlite(text: &str) -> bool {
+    let text = text.strip_prefix("jdbc:").unwrap_or(text);
+    let Some((name, rest)) = text.split_at_checked("sqlite".len()) else { return false };
+    let rest = rest.strip_prefix('3').unwrap_or(rest);
+    let is_scheme = rest.starts_with(':') || rest.starts_with('+') && rest.contains(':');
+    name.eq_ignore_ascii_case("sqlite") && is_scheme && url::endpoint(text, None).is_err()
 }
 
 fn is_scheme(text: &str) -> bool {
@@ -85,12 +113,21 @@ fn from_url(scheme: &str, rest: &str) -> Result<Target, url::Fault> {
                 server,
                 path: if path.is_empty() { "/".into() } else { path.into() },
                 query: query.into(),
-                credentials: user_info.map(url::decode),
+                credentials: user_info.map(credentials),
             }),
             Err(_) => Err("names several hosts; write a target for each"),
         },
         _ => Ok(Target::Tcp { scheme, hosts }),
     }
+}
+
+/// What Basic authentication sends (RFC 7617): a user without a password has a colon too.
+fn credentials(user_info: &str) -> Vec<u8> {
+    let mut credentials = url::decode(user_info);
+    if !user_info.contains(':') {
+        credentials.push(b':');
+    }
+    credentials
 }
 
 /// `host:port`. A text that may be something else, with a secret in it, is not shown.
@@ -103,8 +140,17 @@ fn bare(text: &str) -> Result<Target, String> {
     }
     match url::endpoint(text, None) {
         Ok(endpoint) => Ok(Target::Tcp { scheme: "tcp".into(), hosts: vec![endpoint] }),
-        Err(fault) => Err(format!("`{text}` {fault}")),
+        Err(fault) if looks_like_an_endpoint(text) => Err(format!("`{text}` {fault}")),
+        Err(fault) => Err(format!("a target {fault}")),
     }
+}
+
+/// A name or an IPv6 address in brackets, and behind a colon nothing but a few digits: nobody's password.
+fn looks_like_an_endpoint(text: &str) -> bool {
+    let (host, port) = text.rsplit_once(':').filter(|_| !text.ends_with(']')).unwrap_or((text, ""));
+    let is_port = port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    let one_colon = host.ends_with(']') || !host.contains(':');
+    is_port && one_colon && (host.is_empty() || url::endpoint(host, Some(1)).is_ok())
 }
 
 impl fmt::Display for Target {
@@ -129,6 +175,7 @@ impl fmt::Display for Target {
                 }
                 Ok(())
             }
+            Target::Sqlite => write!(formatter, "sqlite:…"),
         }
     }
 }
@@ -176,6 +223,20 @@ mod tests {
             ("mongodb://user:s3cret@a:1,b,[::1]:3/db?appName=@s3cret@", "mongodb://a:1,b:27017,[::1]:3"),
             ("kafka://a,b", "kafka://a:9092,b:9092"),
             ("unheard://host:1", "unheard://host:1"),
+            ("redis+sentinel://:s3cret@a,b:1/x", "redis+sentinel://a:26379,b:1"),
+            ("sentinel://a", "sentinel://a:26379"),
+            ("sqlserver://sa:s3cret@db/x?database=s3cret", "sqlserver://db:1433"),
+            ("sqlserver://db:1;user=sa;password=s3cret", "sqlserver://db:1"),
+            ("jdbc:sqlserver://db:1433;databaseName=x;password=s3c/r?e#t@s3cret y", "sqlserver://db:1433"),
+            ("jdbc:sqlserver://db;password=s3cret", "sqlserver://db:1433"),
+            ("sqlite:///s3cret/db", "sqlite:…"),
+            ("sqlite://:memory:", "sqlite:…"),
+            ("sqlite:s3cret.db", "sqlite:…"),
+            ("sqlite3:/s3cret?x=y z", "sqlite:…"),
+            ("SQLite+aiosqlite:///s3cret", "sqlite:…"),
+            ("jdbc:sqlite:s3cret.db", "sqlite:…"),
+            ("sqlite:80", "tcp://sqlite:80"),
+            ("sqlited:80", "tcp://sqlited:80"),
         ];
         for (text, shown) in cases {
             let target = Target::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault}"));
@@ -219,11 +280,24 @@ mod tests {
             ("postgres://user:s3cret/x@db", "write / as %2F"),
             ("postgres://user:1?s3cret@db", "write / as %2F"),
             ("postgres://user:1#s3cret@db", "write / as %2F"),
+            ("mongodb://user:a@s3cret?b@db", "write / as %2F"),
+            ("mongodb://user:a@s3cret#b@db", "write / as %2F"),
             ("postgres://user:s3cret @db", "write it as %20"),
             ("http://api/a b", "write it as %20"),
             ("http://a,b/", "several hosts"),
             ("mongodb+srv://user:s3cret@cluster/db", "SRV"),
             ("udp://dns:53", "has no connection"),
+            ("postgres:user:s3cret", "a target has too many colons"),
+            ("redis:s3cret,x", "a target has a port that is not a number"),
+            ("redis:s3cret", "a target has a port that is not a number"),
+            ("user:123456", "a target has a port that is not a number"),
+            ("user:1234:5", "a target has too many colons"),
+            ("Server=db;Password=s3cret", "a target has a host that is neither"),
+            ("[s3cret]:80", "a target has no IPv6 address"),
+            ("[::1]s3cret", "a target has no colon behind its ]"),
+            ("[::1]:s3cret", "a target has a port that is not a number"),
+            ("[::1]:0", "`[::1]:0` has a port that is not a number"),
+            ("sqlserver://sa:s3c;ret@db", "write / as %2F"),
             ("unix:run/x", "no absolute path"),
             ("unix://user:s3cret@x", "no absolute path"),
             ("file:", "no absolute path"),
@@ -232,8 +306,16 @@ mod tests {
             let fault = Target::parse(text).expect_err(text);
             assert!(fault.contains(expected), "{text}: {fault}");
             assert!(fault.contains("; "), "says what to do: {fault}");
-            assert!(!fault.contains("s3cret"), "{text}: {fault}");
+            assert!(!fault.contains("s3cret") && !fault.contains("1234"), "{text}: {fault}");
         }
+    }
+
+    #[test]
+    fn a_socket_has_a_short_path() {
+        let path = |length: usize| format!("unix:/{}", "x".repeat(length - 1));
+        assert!(matches!(Target::parse(&path(107)), Ok(Target::Unix(_))));
+        let fault = Target::parse(&path(108)).expect_err("too long");
+        assert!(fault.contains("more than 107 bytes, which no socket can have; use a shorter one"), "{fault}");
     }
 
     #[test]
@@ -241,6 +323,17 @@ mod tests {
         let target = Target::parse("http://user:p%40ss@api/a?b=c").expect("a target");
         let Target::Http { credentials, query, .. } = target else { panic!("{target}") };
         assert_eq!((credentials.as_deref(), query.as_str()), (Some(&b"user:p@ss"[..]), "?b=c"));
+        for (text, expected) in [
+            ("http://api", None),
+            ("http://user@api", Some("user:")),
+            ("http://us%3Aer@api", Some("us:er:")),
+            ("http://user:@api", Some("user:")),
+            ("http://:pass@api", Some(":pass")),
+        ] {
+            let target = Target::parse(text).expect("a target");
+            let Target::Http { credentials, .. } = target else { panic!("{target}") };
+            assert_eq!(credentials.as_deref(), expected.map(str::as_bytes), "{text}");
+        }
     }
 
     proptest! {
@@ -266,6 +359,23 @@ mod tests {
             let text = format!("{scheme}{separator}{user}:{password}@{rest}");
             let shown = match Target::parse(&text) {
                 Ok(Target::Unix(_) | Target::File(_)) => return Ok(()),
+                Ok(target) => format!("{target} {target:?}"),
+                Err(fault) => fault,
+            };
+            prop_assert!(!shown.contains("PASSWORD"), "{text}: {shown}");
+        }
+
+        #[test]
+        fn without_a_scheme_only_what_cannot_be_a_password_is_shown(
+            before in "postgres|redis|Server|[a-z]{1,3}|",
+            separator in "[:=;,|&]",
+            user in "[a-z0-9]{0,3}[:,;=]|",
+            password in r"PASSWORD[a-z0-9:,;=\[\].]{0,6}|[1-9]PASSWORD",
+            after in "[:,;=]|",
+            rest in "[a-z0-9:]{0,6}",
+        ) {
+            let text = format!("{before}{separator}{user}{password}{after}{rest}");
+            let shown = match Target::parse(&text) {
                 Ok(target) => format!("{target} {target:?}"),
                 Err(fault) => fault,
             };

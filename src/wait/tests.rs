@@ -23,9 +23,9 @@ use nix::unistd::Pid;
 use super::*;
 use crate::config::values::LogFormat;
 use crate::exit;
-use crate::logging;
 use crate::sys::exec::{Environment, Program, Stdin};
 use crate::sys::offspring;
+use crate::{logging, secrets};
 
 const MOMENT: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_secs(600);
@@ -56,11 +56,21 @@ struct Watcher {
 
 impl Watcher {
     fn start(waits: &[Wait], report: Report, pace: Pace) -> Watcher {
+        Watcher::start_in(waits, report, pace, || {})
+    }
+
+    /// A watcher that knows secrets.
+    fn hiding(waits: &[Wait], secrets: &secrets::Secrets) -> Watcher {
+        Watcher::start_in(waits, Report { quiet: false, terminal: false }, PACE, || secrets::hide(secrets))
+    }
+
+    fn start_in(waits: &[Wait], report: Report, pace: Pace, first: impl FnOnce()) -> Watcher {
         let (ours, theirs) = nix::unistd::pipe2(OFlag::O_CLOEXEC).expect("a pipe");
         let pid = offspring::spawn(|| {
             let inherited = signals::hold_all();
             nix::unistd::dup2_stderr(&theirs).expect("standard error");
             logging::start(logging::Settings { level: LevelFilter::Debug, format: LogFormat::Text });
+            first();
             run_at(waits, inherited, report, pace)
         });
         Watcher { pid: pid.expect("a process"), lines: BufReader::new(File::from(ours)), is_reaped: false }
@@ -218,6 +228,70 @@ fn http_is_there_when_it_answers_well() {
     let first = requests.first().expect("a request");
     assert!(first.starts_with(&format!("GET /health?deep=s3cret HTTP/1.1\r\nHost: localhost:{port}\r\n")), "{first}");
     assert!(first.contains("\r\nAuthorization: Basic dXNlcjpzM2NyZXQ=\r\n"), "{first}");
+}
+
+#[test]
+fn a_target_that_comes_shortly_before_the_time_is_over_is_seen() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let was_there = |round: u32| {
+        let mark = directory.path().join(format!("mark-{round}"));
+        let script = format!("test -e {0} || {{ touch {0}; exit 1; }}", mark.display());
+        // Without a last attempt the first would be the only one.
+        let command = Wait { interval: LONG, timeout: Some(Duration::from_secs(2)), ..shell(&script) };
+        let (code, said) = Watcher::of(&[command]).ends();
+        said.contains(" is there after ") && code == 0
+    };
+    // That a machine is too busy for the last attempt proves nothing.
+    assert!((0..10).any(was_there), "no second attempt was made");
+}
+
+#[test]
+fn a_port_that_accepts_and_is_silent_is_told_as_that() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let target = format!("http://{}/", listener.local_addr().expect("an address"));
+    // One attempt may take as long as the interval.
+    let pace = Pace { attempt: MOMENT, ..PACE };
+    let wait = Wait { interval: LONG, ..at(&target) };
+    let mut watcher = Watcher::start(&[wait], Report { quiet: false, terminal: false }, pace);
+    let (mut connection, _) = listener.accept().expect("a connection");
+    watcher.says(&format!("{target} (answer: none yet)"));
+    // More lines come, each after the bound of an attempt.
+    for _ in 0..3 {
+        let said = watcher.says("waiting for ");
+        assert!(said.contains("(answer: none yet)"), "{said}");
+    }
+    connection.write_all(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n").expect("the probe reads");
+    connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("the probe reads");
+    watcher.says(" is there after ");
+    assert_eq!(watcher.ends().0, 0);
+}
+
+#[test]
+fn what_has_no_server_is_there_at_once() {
+    let pace = Pace { tick: LONG, ..PACE };
+    let waits = [at("sqlite:////srv/s3cret.sqlite3")];
+    let (code, said) = Watcher::start(&waits, Report { quiet: false, terminal: false }, pace).ends();
+    assert_eq!(code, 0, "{said}");
+    assert!(said.starts_with("app-init: sqlite:… is there after ") && said.lines().count() == 1, "{said}");
+}
+
+/// A line is masked before it is cut, and one that is too long is dropped.
+#[test]
+fn no_part_of_a_secret_is_left_of_a_line() {
+    const SECRET: &str = "s3cretword-s3cretword-s3cretword";
+    let before = |length: usize| format!("printf '%{length}s' | tr ' ' x; printf %s {SECRET}");
+    let mut secrets = secrets::Secrets::default();
+    secrets.add(SECRET.into());
+    // Characters that are reported, bytes that were read once, bytes that are read.
+    for length in [190, 1010, 64 * 1024 - 10] {
+        let script = format!("echo start; {}; echo; exit 3", before(length));
+        let mut watcher = Watcher::hiding(&[shell(&script)], &secrets);
+        let mut said = watcher.says("(exit 3: ");
+        watcher.signal(Named::SIGTERM);
+        said += &watcher.ends().1;
+        assert!(!said.contains("s3c"), "{length}: {said}");
+        assert_eq!(said.contains("(exit 3: start)"), length > 64 * 1024 - 32, "{length}: {said}");
+    }
 }
 
 #[test]

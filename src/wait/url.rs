@@ -1,8 +1,8 @@
 //! `scheme://user:password@host:port,host:port/path?query`, taken apart without ever showing what is secret in it.
 //!
-//! The authority ends at the first `/`, `?` or `#` (RFC 3986, section 3.2), and its last `@` counts, as people put
-//! passwords in without escaping them. Where an `@` further on makes it possible that a password was cut in two, the URL
-//! is refused: half of a password would be taken for a host, and shown.
+//! The authority ends at the first `/`, `?` or `#` (RFC 3986, section 3.2), that of SQL Server at a `;` too, and its last
+//! `@` counts, as people put passwords in without escaping them. Where an `@` further on makes it possible that a password
+//! was cut in two, the URL is refused: half of a password would be taken for a host, and shown.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -51,18 +51,22 @@ pub(super) fn split<'text>(scheme: &str, rest: &'text str) -> Result<Url<'text>,
     if rest.contains(char::is_whitespace) {
         return Err("holds a blank; write it as %20");
     }
-    let (authority, rest) = split_before(rest, &['/', '?', '#']);
+    // Microsoft's drivers put properties behind a semicolon.
+    let ends = if scheme == "sqlserver" { &['/', '?', '#', ';'][..] } else { &['/', '?', '#'] };
+    let (authority, rest) = split_before(rest, ends);
     let (rest, fragment) = split_before(rest, &['#']);
     let (path, query) = split_before(rest, &['?']);
     let (user_info, hosts) = match authority.rsplit_once('@') {
         Some((user_info, hosts)) => (Some(user_info), hosts),
         None => (None, authority),
     };
-    // Behind a user an @ in the query is no sign of that (`?appName=@cluster@`), but the path of an http URL is shown.
-    let may_have_more = user_info.is_some() && scheme != "http";
-    if path.contains('@') || (!may_have_more && (query.contains('@') || fragment.contains('@'))) {
+    // Behind a user an @ in the value of a query is no sign of that (`?appName=@cluster@`), but an http URL's path is shown.
+    let is_name = |name: &str| name.len() > 2 && name.bytes().skip(1).all(|byte| byte.is_ascii_alphanumeric());
+    let is_value = query.split_once('=').is_some_and(|(name, _)| is_name(name));
+    let may_have_more = user_info.is_some() && scheme != "http" && is_value;
+    if path.contains('@') || fragment.contains('@') || (!may_have_more && query.contains('@')) {
         return Err(
-            "has an @ behind its host; in a password write / as %2F, ? as %3F and # as %23, elsewhere @ as %40",
+            "has an @ behind its host; in a password write / as %2F, ? as %3F, # as %23 and ; as %3B, elsewhere @ as %40",
         );
     }
     let usual = services::usual_port(&scheme);
@@ -156,9 +160,9 @@ mod tests {
 
     #[test]
     fn the_last_at_sign_of_the_authority_counts() {
-        let url = split("Postgres", "user:p@ss@db/name?x=@y@").expect("a URL");
+        let url = split("Postgres", "user:p@ss@db/name?app=@y@").expect("a URL");
         assert_eq!((url.scheme.as_str(), url.user_info), ("postgres", Some("user:p@ss")));
         assert_eq!(url.hosts, [Endpoint { host: "db".into(), port: 5432 }]);
-        assert_eq!((url.path, url.query), ("/name", "?x=@y@"));
+        assert_eq!((url.path, url.query), ("/name", "?app=@y@"));
     }
 }

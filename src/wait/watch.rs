@@ -28,7 +28,7 @@ pub fn watch(waits: &[Wait], inherited: Inherited, report: Report, pace: Pace) -
     let mut voice = Voice::new(report);
     let mut watched: Vec<Watched> = waits.iter().map(Watched::new).collect();
     let mut tick = pace.tick;
-    start_probes(&mut watched, pace, inherited);
+    start_probes(&mut watched, pace, inherited, Duration::ZERO);
     let code = loop {
         let waited = clock.now().since(start);
         if is_over(&mut watched, waited, &mut voice) {
@@ -40,7 +40,7 @@ pub fn watch(waits: &[Wait], inherited: Inherited, report: Report, pace: Pace) -
         if waited >= tick {
             voice.progress(&tell::progress(&missing(&watched, waited), waited, next_limit(&watched)));
             // Those that somebody has killed, or that the system refused.
-            start_probes(&mut watched, pace, inherited);
+            start_probes(&mut watched, pace, inherited, waited);
             tick = waited.saturating_add(pace.tick);
         }
         let until = next_limit(&watched).map_or(tick, |limit| limit.min(tick));
@@ -96,12 +96,13 @@ impl<'wait> Watched<'wait> {
         self.is_missing() && self.wait.timeout.is_some_and(|timeout| timeout <= waited)
     }
 
-    fn start(&mut self, pace: Pace, inherited: Inherited) -> nix::Result<()> {
+    fn start(&mut self, pace: Pace, inherited: Inherited, waited: Duration) -> nix::Result<()> {
         let (pipe, theirs) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
         nix::fcntl::fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let own = nix::unistd::getpid().as_raw();
         let wait = self.wait;
-        let pid = offspring::spawn(move || probe::run(wait, pace, inherited, theirs, own))?;
+        let left = wait.timeout.map(|timeout| timeout.saturating_sub(waited));
+        let pid = offspring::spawn(move || probe::run(wait, pace, inherited, theirs, own, left))?;
         self.state = State::Probed(Probe { pid, pipe: File::from(pipe), unread: Vec::new() });
         Ok(())
     }
@@ -149,9 +150,9 @@ impl<'wait> Watched<'wait> {
     }
 }
 
-fn start_probes(watched: &mut [Watched<'_>], pace: Pace, inherited: Inherited) {
+fn start_probes(watched: &mut [Watched<'_>], pace: Pace, inherited: Inherited, waited: Duration) {
     for one in watched.iter_mut().filter(|one| matches!(one.state, State::Idle)) {
-        if let Err(errno) = one.start(pace, inherited) {
+        if let Err(errno) = one.start(pace, inherited, waited) {
             one.step = format!("the system refused a process: {}", errno.desc());
         }
     }

@@ -3,7 +3,11 @@
 
 use std::ffi::{c_char, c_int};
 
+use app_init::sys::arena::Arena;
 use app_init::sys::{arguments, signals};
+
+#[global_allocator]
+static MEMORY: Arena = Arena::new();
 
 /// C's `main`, so that the first thing to happen is holding the signals: Rust's own start-up comes before a Rust `main`
 /// and makes a dozen system calls, and meanwhile a PID 1 loses the signals that it is sent.

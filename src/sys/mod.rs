@@ -4,6 +4,8 @@
 //! `unsafe` is forbidden but for the files marked here: what they need has no safe form in nix (kernel signal sets with
 //! all 64 signals, wait statuses of real-time signals, fork, exec with an environment of its own).
 
+#[allow(unsafe_code, reason = "an allocator hands out memory by its address")]
+pub mod arena;
 #[allow(unsafe_code, reason = "the C entry point's argument vector is read once, here")]
 pub mod arguments;
 pub mod bounds;

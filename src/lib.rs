@@ -40,10 +40,16 @@ pub mod wait;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use cli::{Answer, Command, Options, Request};
 use machine::Outcome;
 use plan::{Part, Plan, Purpose};
+use sys::clock::Clock;
 use sys::output::{self, Stream};
 use sys::signals::{self, Inherited};
 use sys::{descriptors, processes};
@@ -52,10 +58,13 @@ use sys::{descriptors, processes};
 #[must_use]
 pub fn start(inherited: Inherited, arguments: Vec<OsString>) -> u8 {
     descriptors::open_standard();
-    let answer = cli::parse(arguments).and_then(|request| obey(&request, inherited));
-    match answer {
-        Ok(code) => code,
-        Err(answer) => say(&answer),
+    match cli::parse(arguments) {
+        Ok(request) => obey(&request, inherited).unwrap_or_else(|answer| {
+            let only_tells = matches!(request.command, Command::Check | Command::Env { .. });
+            say(&answer, only_tells, inherited)
+        }),
+        // Help and the version are what was asked for.
+        Err(answer) => say(&answer, answer.code == 0, inherited),
     }
 }
 
@@ -63,11 +72,11 @@ fn obey(request: &Request, inherited: Inherited) -> Result<u8, Answer> {
     let plan = make_plan(request, None)?;
     if request.command == Command::Check {
         secrets::hide(&plan.secrets);
-        return Ok(say(&Answer::new(plan::show(&plan), 0)));
+        return Ok(say(&Answer::new(plan::show(&plan), 0), true, inherited));
     }
     logging::start(plan.log);
     if plan.nested {
-        log::debug!("app-init is PID 1 here already: no hooks; --hooks runs them all the same");
+        log::debug!("app-init has booted this container already: no hooks; --hooks runs them all the same");
     }
     take_note(&plan, &[]);
     // What the hooks wrote decides the rest.
@@ -115,7 +124,10 @@ fn carry_out(command: &Command, plan: Plan, inherited: Inherited) -> u8 {
         Command::Exec => become_server(&plan, inherited),
         // As PID 1 somebody has to reap, and an interactive shell would not hear a stop.
         Command::Shell if !is_pid_1 => become_server(&plan, inherited),
-        Command::Env { json, reveal } => print(&plan::show_environment(&plan, *json, *reveal), inherited),
+        Command::Env { json, reveal } => {
+            let text = plan::show_environment(&plan, *json, *reveal);
+            print(std::io::stdout().as_fd(), &text, inherited).map_or(exit::SYSTEM, |()| 0)
+        }
         Command::Run | Command::Shell | Command::Hook | Command::Check | Command::Wait(_) => {
             let code = supervisor::supervise(&plan, inherited).code;
             // As the supervisor does with its own: the process ends now.
@@ -131,7 +143,12 @@ fn make_plan(request: &Request, deploy_env: Option<&[u8]>) -> Result<Plan, Answe
     let make = |purpose, arguments| plan::make(purpose, options, arguments, deploy_env);
     match command {
         Command::Run if plan::is_plain(options) => plan::plain(options, arguments.clone()),
-        Command::Run => make(run_or_nested(options), arguments.clone()),
+        Command::Run => match run_or_nested(options) {
+            Purpose::Nested if arguments.is_empty() => {
+                Err(cli::usage("app-init runs here already; name a command, or use --hooks"))
+            }
+            purpose => make(purpose, arguments.clone()),
+        },
         Command::Exec => make(Purpose::Exec, arguments.clone()),
         Command::Shell => make(Purpose::Shell, arguments.clone()),
         Command::Check => make(Purpose::Check, arguments.clone()),
@@ -139,7 +156,13 @@ fn make_plan(request: &Request, deploy_env: Option<&[u8]>) -> Result<Plan, Answe
         Command::Wait(options) => plan::waiting(options, arguments.clone()),
         Command::Hook => {
             let name = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            make(Purpose::Hook(&name, arguments.get(1..).unwrap_or_default()), Vec::new())
+            let plan = make(Purpose::Hook(&name, arguments.get(1..).unwrap_or_default()), Vec::new())?;
+            // One that is not there is a fault, so only its conditions leave nothing of it.
+            if plan.part == Part::Whole && plan.rules.deploy.iter().all(|rule| rule.helper) {
+                logging::start(plan.log);
+                log::info!("{name} hook: nothing to run: its `when` does not hold");
+            }
+            Ok(plan)
         }
     }
 }
@@ -163,25 +186,60 @@ fn become_server(plan: &Plan, inherited: Inherited) -> u8 {
 }
 
 /// Prints all of it, as a program that nobody depends on: whoever reads slowly is waited for, and may interrupt.
-fn print(text: &[u8], inherited: Inherited) -> u8 {
+fn print(out: BorrowedFd<'_>, mut text: &[u8], inherited: Inherited) -> nix::Result<()> {
     signals::drop_own_pending();
     signals::restore(inherited);
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text).and_then(|()| out.flush()) {
-        Ok(()) => 0,
-        Err(_) => exit::SYSTEM,
+    while !text.is_empty() {
+        match nix::unistd::write(out, text) {
+            Ok(count) => text = text.get(count..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            // Somebody else who has this pipe or terminal does not want to wait.
+            Err(Errno::EAGAIN) => {
+                nix::poll::poll(&mut [PollFd::new(out, PollFlags::POLLOUT)], PollTimeout::NONE)?;
+            }
+            Err(errno) => return Err(errno),
+        }
     }
+    Ok(())
 }
 
-/// Prints what was asked for on standard output, and what is wrong on standard error. Signals are held, so this must not
-/// wait for a reader either.
-fn say(answer: &Answer) -> u8 {
-    let mut stream = if answer.code == 0 { Stream::standard_output() } else { Stream::standard_error() };
+/// How long a boot that failed waits for its reader, all in all.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Prints what was asked for on standard output, and what is wrong on standard error. Its reader is waited for only where
+/// a command `only_tells`: a boot that failed has to end, read or not.
+fn say(answer: &Answer, only_tells: bool, inherited: Inherited) -> u8 {
     let text = secrets::hidden(answer.text.clone());
-    // A stream never fails: what cannot be written is dropped.
-    let _ = stream.write_all(text.as_bytes());
     if let Some(file) = &answer.termination_file {
         output::leave_message(file, &text);
     }
+    // What nobody can hear changes nothing of what is said.
+    let _ = match (only_tells, answer.code) {
+        (true, 0) => print(std::io::stdout().as_fd(), text.as_bytes(), inherited),
+        (true, _) => print(std::io::stderr().as_fd(), text.as_bytes(), inherited),
+        (false, _) => {
+            tell(text.as_bytes());
+            Ok(())
+        }
+    };
     answer.code
+}
+
+/// Writes on standard error as long as there is room, or comes to be within [`PATIENCE`].
+fn tell(text: &[u8]) {
+    // A pipe with room takes this much at once (pipe(7): `PIPE_BUF`).
+    const AT_ONCE: usize = 4096;
+    let mut stream = Stream::standard_error();
+    let mut clock = Clock::default();
+    let end = clock.now().after(PATIENCE);
+    for piece in text.chunks(AT_ONCE) {
+        let left = PollTimeout::try_from(end.since(clock.now())).unwrap_or(PollTimeout::ZERO);
+        let standard = std::io::stderr();
+        // With nobody left to read there is nothing to wait for, and the stream drops the piece.
+        if nix::poll::poll(&mut [PollFd::new(standard.as_fd(), PollFlags::POLLOUT)], left) == Ok(0) {
+            break;
+        }
+        // A stream never fails: what cannot be written is dropped.
+        let _ = stream.write_all(piece);
+    }
 }

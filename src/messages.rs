@@ -143,9 +143,13 @@ pub fn why_not_started(planned: &Planned, ending: Ending) -> String {
                 "cannot start {name}: limits.{limit} is refused: {reason}{now}; lower it, or raise the container's own limit"
             )
         }
-        StartStep::OomScore => format!(
-            "cannot start {name}: limits.oom_score_adj is refused: {reason}; only root with CAP_SYS_RESOURCE may lower it"
-        ),
+        StartStep::OomScore => {
+            let advice = match errno {
+                Errno::EACCES | Errno::EPERM => "; only root with CAP_SYS_RESOURCE may lower it",
+                _ => "; /proc has to be writable for it",
+            };
+            format!("cannot start {name}: limits.oom_score_adj is refused: {reason}{advice}")
+        }
         StartStep::NoNewPrivileges => format!("cannot start {name}: limits.no_new_privileges is refused: {reason}"),
         StartStep::Identity => {
             let who = program.identity.as_ref().map_or_else(String::new, |who| format!(" {}:{}", who.uid, who.gid));

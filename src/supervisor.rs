@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
 
+use nix::unistd::Pid;
+
 use crate::config::values::{HookOutput, LogFormat};
 use crate::keeper::Link;
 use crate::machine::{
@@ -138,6 +140,8 @@ impl<'p> Supervisor<'p> {
         // What was said before its news could be announced.
         if let Some(event) = self.link.as_mut().and_then(Link::news) {
             self.tell(event);
+            // It was a turn of its own, and its end is what a boot that has no more hooks waits for.
+            self.tell(Event::TurnOver { alone: self.children.is_alone() });
         }
         loop {
             if let Some(outcome) = self.end {
@@ -250,12 +254,12 @@ impl<'p> Supervisor<'p> {
         let started = match plan.get(child).map(|planned| (planned, &planned.job)) {
             Some((planned, Job::Program(program))) => self.spawn_program(child, planned, program, is_server),
             Some((_, Job::Prepare(preparations))) => {
-                let inherited = self.inherited;
-                self.children.fork_self(child, || on_its_own(inherited, || prepare::run(preparations)))
+                let (inherited, parent) = (self.inherited, nix::unistd::getpid());
+                self.children.fork_self(child, || on_its_own(inherited, parent, || prepare::run(preparations)))
             }
-            Some((_, Job::Wait(waits))) => {
-                let (inherited, report) = (self.inherited, report_of(plan));
-                self.children.fork_self(child, || on_its_own(inherited, || wait::run(waits, inherited, report)))
+            Some((_, Job::Wait { waits, .. })) => {
+                let (inherited, parent, report) = (self.inherited, nix::unistd::getpid(), report_of(plan));
+                self.children.fork_self(child, || on_its_own(inherited, parent, || wait::run(waits, inherited, report)))
             }
             None => keeper::start(plan, child, &mut self.children, &mut self.link, self.inherited),
         };
@@ -373,8 +377,15 @@ fn report_of(plan: &Plan) -> wait::Report {
 }
 
 /// The life of one of app-init's own processes: what was inherited for the server is none of its business, and a signal
-/// ends it.
-fn on_its_own(inherited: Inherited, work: impl FnOnce() -> u8) -> u8 {
+/// ends it. So does the end of `parent`, whose boot it is a part of: as PID 1 that takes everybody along, and otherwise a
+/// KILL would leave it behind.
+fn on_its_own(inherited: Inherited, parent: Pid, work: impl FnOnce() -> u8) -> u8 {
+    // A kernel that refuses has nothing better to offer.
+    let _ = processes::ask_for_parent_death_signal(Signal::KILL);
+    // A parent that ended before that sends nothing.
+    if nix::unistd::getppid() != parent {
+        return exit::SYSTEM;
+    }
     signals::be_ordinary(inherited);
     descriptors::close_inherited(&[]);
     descriptors::let_go(0);

@@ -13,6 +13,25 @@ impl<F: Fn(&str) -> Option<Vec<u8>>> Lookup for F {
     }
 }
 
+/// Why a text cannot be expanded, and what to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// Whatever the environment is.
+    Malformed(String),
+    /// As the environment is now.
+    Unset(String),
+}
+
+impl Fault {
+    /// What is wrong, whenever it is told.
+    #[must_use]
+    pub fn what(self) -> String {
+        match self {
+            Fault::Malformed(what) | Fault::Unset(what) => what,
+        }
+    }
+}
+
 enum Piece<'t> {
     Literal(&'t str),
     Variable { name: &'t str, fallback: Option<&'t str>, message: Option<&'t str> },
@@ -23,10 +42,12 @@ enum Piece<'t> {
 ///
 /// # Errors
 ///
-/// An unset `${NAME}`, a `${NAME:?message}` that is unset or empty, and a `${` that is not closed or names no variable.
-pub fn expand(text: &str, lookup: &impl Lookup) -> Result<Vec<u8>, String> {
+/// All of them: each unset `${NAME}`, each `${NAME:?message}` that is unset or empty, and a `${` that is not closed or
+/// names no variable.
+pub fn expand(text: &str, lookup: &impl Lookup) -> Result<Vec<u8>, Vec<Fault>> {
     let mut bytes = Vec::with_capacity(text.len());
-    for piece in pieces(text)? {
+    let mut faults = Vec::new();
+    for piece in pieces(text).map_err(|fault| vec![fault])? {
         match piece {
             Piece::Literal(literal) => bytes.extend_from_slice(literal.as_bytes()),
             Piece::Variable { name, fallback, message } => {
@@ -36,15 +57,24 @@ pub fn expand(text: &str, lookup: &impl Lookup) -> Result<Vec<u8>, String> {
                     (Some(value), None, None) => bytes.extend(value),
                     (Some(value), _, _) if filled => bytes.extend(value),
                     (_, Some(fallback), _) => bytes.extend_from_slice(fallback.as_bytes()),
-                    (_, None, Some(message)) => return Err(format!("{name}: {message}")),
-                    (None, None, None) => {
-                        return Err(format!("${{{name}}} is not set; set it, or write ${{{name}:-default}}"));
-                    }
+                    (_, None, Some(message)) => faults.push(Fault::Unset(format!("{name}: {message}"))),
+                    (None, None, None) => faults
+                        .push(Fault::Unset(format!("${{{name}}} is not set; set it, or write ${{{name}:-default}}"))),
                 }
             }
         }
     }
-    Ok(bytes)
+    if faults.is_empty() { Ok(bytes) } else { Err(faults) }
+}
+
+/// The variables that a text is made of. One that is malformed has none.
+#[must_use]
+pub fn names(text: &str) -> Vec<&str> {
+    let name = |piece| match piece {
+        Piece::Variable { name, .. } => Some(name),
+        Piece::Literal(_) => None,
+    };
+    pieces(text).map_or(Vec::new(), |pieces| pieces.into_iter().filter_map(name).collect())
 }
 
 /// Expands a list of words; an optional group is left out as a whole when one of its variables is unset or empty.
@@ -52,12 +82,12 @@ pub fn expand(text: &str, lookup: &impl Lookup) -> Result<Vec<u8>, String> {
 /// # Errors
 ///
 /// Those of [`expand`], all of them.
-pub fn expand_words(words: &[Word], lookup: &impl Lookup) -> Result<Vec<Vec<u8>>, Vec<String>> {
+pub fn expand_words(words: &[Word], lookup: &impl Lookup) -> Result<Vec<Vec<u8>>, Vec<Fault>> {
     let mut expanded = Vec::with_capacity(words.len());
     let mut faults = Vec::new();
     let mut take = |word: &str| match expand(word, lookup) {
         Ok(bytes) => expanded.push(bytes),
-        Err(fault) => faults.push(fault),
+        Err(found) => faults.extend(found),
     };
     for word in words {
         match word {
@@ -86,7 +116,7 @@ fn has_all_its_variables(text: &str, lookup: &impl Lookup) -> bool {
     })
 }
 
-fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
+fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Fault> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
@@ -95,9 +125,9 @@ fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
             pieces.push(Piece::Literal("$"));
             rest = after;
         } else if let Some(after) = after.strip_prefix('{') {
-            let (inside, after) = after
-                .split_once('}')
-                .ok_or_else(|| format!("`${{{after}` has no closing brace; write $$ for a dollar sign"))?;
+            let unclosed =
+                || Fault::Malformed(format!("`${{{after}` has no closing brace; write $$ for a dollar sign"));
+            let (inside, after) = after.split_once('}').ok_or_else(unclosed)?;
             pieces.push(variable(inside)?);
             rest = after;
         } else {
@@ -109,7 +139,7 @@ fn pieces(text: &str) -> Result<Vec<Piece<'_>>, String> {
     Ok(pieces)
 }
 
-fn variable(inside: &str) -> Result<Piece<'_>, String> {
+fn variable(inside: &str) -> Result<Piece<'_>, Fault> {
     let (name, fallback, message) = match inside.split_once(':') {
         None => (inside, None, None),
         Some((name, rest)) => match (rest.strip_prefix('-'), rest.strip_prefix('?')) {
@@ -118,11 +148,16 @@ fn variable(inside: &str) -> Result<Piece<'_>, String> {
             (None, message) => (name, None, message),
         },
     };
+    if inside.contains("${") {
+        return Err(Fault::Malformed(format!(
+            "`${{{inside}}}` has a variable within another, which is not expanded; put the inner one into env.defaults"
+        )));
+    }
     let understood = inside.len() == name.len() || fallback.is_some() || message.is_some();
     if !understood || !is_name(name) {
-        return Err(format!(
+        return Err(Fault::Malformed(format!(
             "`${{{inside}}}` is not understood; write ${{NAME}}, ${{NAME:-default}} or ${{NAME:?message}}, and $$ for a dollar sign"
-        ));
+        )));
     }
     Ok(Piece::Variable { name, fallback, message })
 }
@@ -148,40 +183,52 @@ mod tests {
         }
     }
 
-    fn expanded(text: &str) -> Result<String, String> {
+    fn expanded(text: &str) -> Result<String, Vec<Fault>> {
         expand(text, &lookup).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     #[test]
     fn values_are_put_in_once_and_as_they_are() {
-        assert_eq!(expanded("<${SET}>").as_deref(), Ok("<a $HOME ${SET} b>"));
-        assert_eq!(expanded("${EMPTY}").as_deref(), Ok(""));
+        assert_eq!(expanded("<${SET}>"), Ok("<a $HOME ${SET} b>".to_owned()));
+        assert_eq!(expanded("${EMPTY}"), Ok(String::new()));
         assert_eq!(expand("${RAW}", &lookup), Ok(vec![0xff, b'%']));
-        assert_eq!(expanded("${NONE:-x y}${EMPTY:-z}${SET:-no}").as_deref(), Ok("x yza $HOME ${SET} b"));
+        assert_eq!(expanded("${NONE:-x y}${EMPTY:-z}${SET:-no}"), Ok("x yza $HOME ${SET} b".to_owned()));
     }
 
     #[test]
     fn everything_else_is_literal() {
         let text = "100% $(date) `date` * ~ $HOME $ a$";
-        assert_eq!(expanded(text).as_deref(), Ok(text));
-        assert_eq!(expanded("$${SET} $$$$").as_deref(), Ok("${SET} $$"));
+        assert_eq!(expanded(text), Ok(text.to_owned()));
+        assert_eq!(expanded("$${SET} $$$$"), Ok("${SET} $$".to_owned()));
     }
 
     #[test]
     fn what_cannot_be_expanded_is_a_fault_that_names_it() {
-        for (text, part) in [
-            ("${NONE}", "${NONE} is not set"),
-            ("${NONE:?give me one}", "NONE: give me one"),
-            ("${EMPTY:?}", "EMPTY: is not set"),
-            ("${SET", "no closing brace"),
-            ("${}", "not understood"),
-            ("${1A}", "not understood"),
-            ("${SET:+x}", "not understood"),
-            ("${SET%x}", "not understood"),
-        ] {
-            let fault = expanded(text).expect_err(text);
-            assert!(fault.contains(part), "{text}: {fault}");
+        let unset = |text: &str| Fault::Unset(text.to_owned());
+        let not_set = |name: &str| unset(&format!("${{{name}}} is not set; set it, or write ${{{name}:-default}}"));
+        assert_eq!(expanded("${NONE}"), Err(vec![not_set("NONE")]));
+        assert_eq!(expanded("${NONE:?give me one}"), Err(vec![unset("NONE: give me one")]));
+        assert_eq!(expanded("${EMPTY:?}"), Err(vec![unset("EMPTY: is not set")]));
+        // All of them, however many there are.
+        assert_eq!(expanded("${A}/${SET}/${B:?why}"), Err(vec![not_set("A"), unset("B: why")]));
+        let forms = "write ${NAME}, ${NAME:-default} or ${NAME:?message}, and $$ for a dollar sign";
+        for text in ["${}", "${1A}", "${SET:+x}", "${SET%x}", "${A B}"] {
+            let fault = Fault::Malformed(format!("`{text}` is not understood; {forms}"));
+            assert_eq!(expanded(text), Err(vec![fault]), "{text}");
         }
+        let fault = "`${SET` has no closing brace; write $$ for a dollar sign";
+        assert_eq!(expanded("${SET"), Err(vec![Fault::Malformed(fault.to_owned())]));
+        for text in ["${NONE:-${SET}}", "${NONE:?${SET}}"] {
+            let what = "has a variable within another, which is not expanded; put the inner one into env.defaults";
+            let inner = text.trim_end_matches('}');
+            assert_eq!(expanded(text), Err(vec![Fault::Malformed(format!("`{inner}}}` {what}"))]), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_names_in_a_text() {
+        assert_eq!(names("a ${SET}${NONE:-x} $${NO} ${EMPTY:?why}"), ["SET", "NONE", "EMPTY"]);
+        assert_eq!(names("${SET"), Vec::<&str>::new());
     }
 
     #[test]

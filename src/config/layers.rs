@@ -1,90 +1,99 @@
-//! The files, read and laid over each other, key by key, each key remembering where it came from.
+//! The files, read and laid over each other, key by key.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::document::Document;
 use super::fault::Fault;
+use super::origins::{Origins, Source};
 use super::value::{Table, Value};
 use crate::sys::regular;
-
-/// Where a key was set.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Origin {
-    pub file: String,
-    pub line: usize,
-    /// The role's table that it stands in, with its dot; empty outside of a role.
-    within: String,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.file, self.line)
-    }
-}
-
-/// Key paths (`server.command`, `hooks.deploy.run[0].command`) and where each was set.
-type Origins = BTreeMap<String, Origin>;
 
 /// What the files say together.
 #[derive(Debug, Default)]
 pub struct Layers {
     pub table: Table,
-    origins: Origins,
     /// The files that were read.
     pub files: Vec<PathBuf>,
+    /// What `user` was before another file or a role said something else.
+    pub replaced_users: Vec<String>,
+    sources: Vec<Source>,
+    /// The role that was chosen.
+    role: Option<String>,
+    origins: OnceCell<Origins>,
 }
 
 impl Layers {
+    /// The file `alone`; or else the base image's, and over it the application's, below `workdir` or the directory that
+    /// the base image's names.
+    #[must_use]
+    pub fn of(alone: Option<&Path>, workdir: Option<PathBuf>, faults: &mut Vec<Fault>) -> Layers {
+        let mut layers = Layers::default();
+        if let Some(path) = alone {
+            layers.read(path, true, faults);
+            return layers;
+        }
+        layers.read(Path::new(super::BASE_FILE), false, faults);
+        let configured = || layers.table.get("workdir").and_then(Value::as_text).map(PathBuf::from);
+        let path = workdir.or_else(configured).unwrap_or_default().join(super::APPLICATION_FILE);
+        layers.read(&path, false, faults);
+        layers
+    }
+
     /// Lays a file over what there is. A file that is not there changes nothing unless it is `required`.
     pub fn read(&mut self, path: &Path, required: bool, faults: &mut Vec<Fault>) {
         let name = path.display().to_string();
         let at = |line, what: String| Fault { place: Some((name.clone(), line)), key: String::new(), what };
         let bytes = match regular::read(path) {
             Ok(Some(bytes)) => bytes,
+            // Such as a volume that was not mounted.
+            Ok(None) if path.is_symlink() => {
+                return faults.push(at(0, "is a link that leads nowhere; mend the link, or remove it".into()));
+            }
             Ok(None) if !required => return,
             Ok(None) => return faults.push(at(0, "is not there; make it, or name another".into())),
             Err(why) => return faults.push(at(0, format!("cannot be read: {why}"))),
         };
         self.files.push(path.to_owned());
         let Ok(text) = String::from_utf8(bytes) else {
-            faults.push(at(0, "is not UTF-8 text; save it as UTF-8".into()));
-            return;
+            return faults.push(at(0, "is not UTF-8 text; save it as UTF-8".into()));
         };
-        let (document, errors) = DeTable::parse_recoverable(&text);
-        let lines = Lines::of(&text);
-        let broken: Vec<usize> = errors.iter().filter_map(|error| Some(lines.number(error.span()?.start))).collect();
-        for error in &errors {
-            let line = error.span().map_or(0, |span| lines.number(span.start));
-            faults.push(at(line, format!("not TOML: {}", error.message())));
-        }
-        let mut reader = Reader { name: &name, lines: &lines, broken: &broken, origins: Origins::new() };
-        let table = reader.table(document.get_ref(), "");
-        lay_over(&mut self.table, table, "", &mut self.origins, &reader.origins);
+        let document = Document::parse(&text);
+        faults.extend(document.errors().map(|(line, what)| at(line, format!("not TOML: {what}"))));
+        let table = table(&document, document.root());
+        drop(document);
+        self.note_user(&table);
+        lay_over(&mut self.table, table, true);
+        self.sources.push(Source { name, text });
     }
 
     /// Lays the table of role `name` over the rest of the file; `false` where there is no such role.
     pub fn choose_role(&mut self, name: &str) -> bool {
         let Some(Value::Table(roles)) = self.table.get_mut("role") else { return false };
         let Some(Value::Table(role)) = roles.remove(name) else { return false };
-        let within = format!("role.{name}.");
-        let inside = |(key, origin): (&String, &Origin)| {
-            let key = key.strip_prefix(&within)?.to_owned();
-            Some((key, Origin { within: within.clone(), ..origin.clone() }))
-        };
-        let of_role = self.origins.iter().filter_map(inside).collect();
-        lay_over(&mut self.table, role, "", &mut self.origins, &of_role);
-        self.origins.retain(|key, _| !key.starts_with(&within) && key.as_str() != within.trim_end_matches('.'));
+        self.note_user(&role);
+        lay_over(&mut self.table, role, true);
+        self.role = Some(name.to_owned());
         true
+    }
+
+    fn note_user(&mut self, over: &Table) {
+        if over.contains_key("user") {
+            self.replaced_users.extend(self.table.get("user").and_then(Value::as_text).map(str::to_owned));
+        }
+    }
+
+    /// Where each key was set.
+    pub fn origins(&self) -> &Origins {
+        self.origins.get_or_init(|| Origins::of(&self.sources, self.role.as_deref()))
     }
 
     /// Whether the role that was chosen sets this key.
     #[must_use]
     pub fn is_of_role(&self, key: &str) -> bool {
-        self.origins.get(key).is_some_and(|origin| !origin.within.is_empty())
+        self.role.is_some() && self.origins().get(key).is_some_and(|origin| !origin.within.is_empty())
     }
 
     /// Puts the place of `key`, or of the nearest table around it, to a fault.
@@ -92,7 +101,7 @@ impl Layers {
     pub fn fault(&self, key: &str, what: impl Into<String>) -> Fault {
         let mut path = key;
         let origin = loop {
-            if let Some(origin) = self.origins.get(path) {
+            if let Some(origin) = self.origins().get(path) {
                 break Some(origin);
             }
             match path.rfind(['.', '[']) {
@@ -104,119 +113,49 @@ impl Layers {
         let place = origin.map(|origin| (origin.file.clone(), origin.line));
         Fault { place, key: format!("{within}{key}"), what: what.into() }
     }
-
-    /// Keys as they are written, each with its place, in order; tables only where nothing is in them.
-    pub fn origins(&self) -> impl Iterator<Item = (String, &Origin)> {
-        let holds_others = |key: &str| self.origins.keys().any(|other| is_inside(other, key));
-        let leaves = self.origins.iter().filter(move |(key, _)| !holds_others(key));
-        leaves.map(|(key, origin)| (format!("{}{key}", origin.within), origin))
-    }
 }
 
-/// Whether `key` is in the table or list `outer`.
-fn is_inside(key: &str, outer: &str) -> bool {
-    key.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['.', '[']))
-}
-
-/// Lays `over` over `table`, key by key, and takes the origins along.
-fn lay_over(table: &mut Table, over: Table, prefix: &str, origins: &mut Origins, new: &Origins) {
-    if prefix == "server" && over.contains_key("command") && !over.contains_key("args") {
-        // They extend the command that is replaced.
-        table.remove("args");
-        origins.remove("server.args");
-    }
+/// Lays `over` over `table`, key by key: tables join, everything else is replaced. `origins.rs` has the same for places.
+fn lay_over(table: &mut Table, over: Table, is_top: bool) {
     for (key, value) in over {
-        let path = join(prefix, &key);
+        if is_top
+            && key == "server"
+            && let (Some(Value::Table(server)), Value::Table(over)) = (table.get_mut(&key), &value)
+            && over.contains_key("command")
+        {
+            // They extend the command that is replaced.
+            server.remove("args");
+        }
         match (table.get_mut(&key), value) {
-            (Some(Value::Table(existing)), Value::Table(value)) => lay_over(existing, value, &path, origins, new),
-            (_, value) => {
-                origins.retain(|known, _| !is_inside(known, &path));
-                let came_along = new.iter().filter(|(known, _)| **known == path || is_inside(known, &path));
-                origins.extend(came_along.map(|(known, origin)| (known.clone(), origin.clone())));
-                table.insert(key, value);
-            }
+            (Some(Value::Table(existing)), Value::Table(value)) => lay_over(existing, value, false),
+            (_, value) => drop(table.insert(key, value)),
         }
     }
 }
 
-/// Reads one file's document into plain values and notes their places.
-struct Reader<'a> {
-    name: &'a str,
-    lines: &'a Lines,
-    /// Lines that are not TOML: what was recovered from them says nothing.
-    broken: &'a [usize],
-    origins: Origins,
+/// A table of the file in plain values.
+fn table(document: &Document<'_>, from: &DeTable<'_>) -> Table {
+    document.entries(from).map(|(key, _, from)| (key.to_owned(), value(document, from.get_ref()))).collect()
 }
 
-impl Reader<'_> {
-    fn table(&mut self, document: &DeTable<'_>, prefix: &str) -> Table {
-        let mut table = Table::new();
-        for (key, value) in document {
-            let line = self.lines.number(key.span().start);
-            if self.broken.contains(&line) || self.broken.contains(&self.lines.number(value.span().start)) {
-                continue;
-            }
-            let path = join(prefix, key.get_ref());
-            self.note(path.clone(), line);
-            table.insert(key.get_ref().to_string(), self.value(value, &path));
-        }
-        table
-    }
-
-    fn note(&mut self, path: String, line: usize) {
-        self.origins.insert(path, Origin { file: self.name.to_owned(), line, within: String::new() });
-    }
-
-    /// A value without its places.
-    fn value(&mut self, value: &Spanned<DeValue<'_>>, path: &str) -> Value {
-        match value.get_ref() {
-            DeValue::String(text) => Value::Text(text.to_string()),
-            DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-                Ok(number) => Value::Number(number),
-                Err(_) => Value::Other(number.as_str().to_owned()),
-            },
-            DeValue::Float(number) => Value::Other(number.as_str().to_owned()),
-            DeValue::Boolean(truth) => Value::Truth(*truth),
-            DeValue::Datetime(time) => Value::Other(time.to_string()),
-            DeValue::Table(table) => Value::Table(self.table(table, path)),
-            DeValue::Array(values) => {
-                let element = |(place, value): (usize, &Spanned<DeValue<'_>>)| {
-                    let path = format!("{path}[{place}]");
-                    if let DeValue::Table(_) = value.get_ref() {
-                        self.note(path.clone(), self.lines.number(value.span().start));
-                    }
-                    self.value(value, &path)
-                };
-                Value::List(values.iter().enumerate().map(element).collect())
-            }
-        }
-    }
-}
-
-fn join(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
-}
-
-/// Line numbers of byte positions.
-struct Lines {
-    starts: Vec<usize>,
-}
-
-impl Lines {
-    fn of(text: &str) -> Lines {
-        let after_newlines =
-            text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(place, _)| place.saturating_add(1));
-        Lines { starts: std::iter::once(0).chain(after_newlines).collect() }
-    }
-
-    /// Counted from 1.
-    fn number(&self, position: usize) -> usize {
-        self.starts.partition_point(|&start| start <= position)
+fn value(document: &Document<'_>, from: &DeValue<'_>) -> Value {
+    match from {
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Value::Number(number),
+            Err(_) => Value::Other(number.as_str().to_owned()),
+        },
+        DeValue::Float(number) => Value::Other(number.as_str().to_owned()),
+        DeValue::Boolean(truth) => Value::Truth(*truth),
+        DeValue::Datetime(time) => Value::Other(time.to_string()),
+        DeValue::Table(from) => Value::Table(table(document, from)),
+        DeValue::Array(values) => Value::List(values.iter().map(|from| value(document, from.get_ref())).collect()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::origins::Origin;
     use super::*;
 
     /// What these texts say together, as files one after another.
@@ -235,7 +174,7 @@ mod tests {
 
     fn places(layers: &Layers) -> Vec<(String, String)> {
         let file = |origin: &Origin| origin.file.rsplit('/').next().unwrap_or_default().to_owned();
-        layers.origins().map(|(key, origin)| (key, format!("{}:{}", file(origin), origin.line))).collect()
+        layers.origins().leaves().map(|(key, origin)| (key, format!("{}:{}", file(origin), origin.line))).collect()
     }
 
     fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {

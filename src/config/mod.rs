@@ -1,12 +1,14 @@
 //! `app-init.toml`: found, read, checked for form. What the values mean together is the plan's business.
 
 pub mod condition;
+mod document;
 pub mod duration;
 pub mod expand;
 mod fault;
 pub mod keys;
 mod layers;
 pub mod literal;
+mod origins;
 pub mod read;
 pub mod value;
 pub mod values;
@@ -60,9 +62,11 @@ pub struct Env {
 /// Turns the files into their types. Roles are laid over them before ([`Layers::choose_role`]); those that were not
 /// chosen are looked at all the same, so that a mistake shows before its role is started.
 #[must_use]
-pub fn interpret(layers: &Layers, faults: &mut Vec<Fault>) -> Config {
+pub fn interpret(layers: &mut Layers, faults: &mut Vec<Fault>) -> Config {
+    // What it says is in the types from here on.
+    let table = take(&mut layers.table);
     let mut reader = Reader { layers, faults };
-    let (config, roles) = reader.whole("", layers.table.clone());
+    let (config, roles) = reader.whole("", table);
     for (name, role) in roles {
         if let Value::Table(role) = role {
             reader.whole(&format!("role.{name}"), role);
@@ -231,9 +235,11 @@ impl Reader<'_> {
 
 const NO_NAME: &str = "is no name for a variable; use letters, digits and _, and no digit first";
 
-/// Whether there is any file to read. One that may not be looked at counts as one: reading it says why.
+/// Whether there is any file to read. One that may not be looked at counts as one, and a link that leads nowhere too:
+/// reading it says why.
 #[must_use]
 pub fn is_there(directory: &Path) -> bool {
-    let may_be_there = |path: &Path| path.try_exists().unwrap_or(true);
+    let is_absent = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    let may_be_there = |path: &Path| !path.symlink_metadata().is_err_and(is_absent);
     may_be_there(Path::new(BASE_FILE)) || may_be_there(&directory.join(APPLICATION_FILE))
 }

@@ -106,7 +106,7 @@ macro_rules! table {
                 key: &str,
                 value: $crate::config::value::Value,
             ) -> Result<(), $crate::config::read::Mistakes> {
-                $(if key == $crate::config::read::bare(stringify!($key)) {
+                $(if key == const { $crate::config::read::bare(stringify!($key)) } {
                     self.$key = $crate::config::read::Read::read(value)?;
                     return Ok(());
                 })+
@@ -120,8 +120,14 @@ pub(crate) use table;
 
 /// A key as it is written in a file.
 #[must_use]
-pub fn bare(identifier: &'static str) -> &'static str {
-    identifier.trim_start_matches("r#")
+pub const fn bare(identifier: &'static str) -> &'static str {
+    match identifier.as_bytes() {
+        [b'r', b'#', rest @ ..] => match std::str::from_utf8(rest) {
+            Ok(rest) => rest,
+            Err(_) => identifier,
+        },
+        _ => identifier,
+    }
 }
 
 /// What to say of a key that there is not.

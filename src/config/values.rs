@@ -103,6 +103,17 @@ pub enum Word {
     Optional(Vec<String>),
 }
 
+impl Word {
+    /// Everything that is expanded in it.
+    #[must_use]
+    pub fn texts(&self) -> &[String] {
+        match self {
+            Word::One(text) => std::slice::from_ref(text),
+            Word::Optional(group) => group,
+        }
+    }
+}
+
 impl Read for Word {
     fn read(value: Value) -> Result<Self, Mistakes> {
         match value {
@@ -225,15 +236,14 @@ impl Span {
     /// # Errors
     ///
     /// Those of [`expand::expand`], and what gives no duration: it is not repeated, since a value may be a secret.
-    pub fn resolve(&self, lookup: &impl Lookup) -> Result<Duration, String> {
+    pub fn resolve(&self, lookup: &impl Lookup) -> Result<Duration, Vec<expand::Fault>> {
         match self {
             Span::Fixed(duration) => Ok(*duration),
             Span::Expanded(text) => {
                 let bytes = expand::expand(text, lookup)?;
                 let parsed = std::str::from_utf8(&bytes).ok().and_then(|text| duration::parse(text).ok());
-                parsed.ok_or_else(|| {
-                    format!("`{text}` does not give a duration; its value must be like 500ms, 10s, 10 or 1m30s")
-                })
+                let what = "does not give a duration; its value must be like 500ms, 10s, 10 or 1m30s";
+                parsed.ok_or_else(|| vec![expand::Fault::Unset(format!("`{text}` {what}"))])
             }
         }
     }

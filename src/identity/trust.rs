@@ -39,10 +39,28 @@ pub fn changeable_by(path: &Path, user: &Identity) -> Option<String> {
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
         Err(error) => return unseen(&error),
     }
-    match (Walk { user, at: PathBuf::new(), todo: VecDeque::new(), links: 0 }).along(path) {
+    walk(path, user, Missing::IsNobodys)
+}
+
+/// The same for what may not be there yet: the user could put something there who may write to the last directory on the
+/// way that is.
+#[must_use]
+pub fn could_be_put_by(path: &Path, user: &Identity) -> Option<String> {
+    if user.uid == 0 { None } else { walk(path, user, Missing::CouldBePut) }
+}
+
+/// What a name means that is not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    IsNobodys,
+    CouldBePut,
+}
+
+fn walk(path: &Path, user: &Identity, missing: Missing) -> Option<String> {
+    match (Walk { user, missing, at: PathBuf::new(), todo: VecDeque::new(), links: 0 }).along(path) {
         Ok(()) => None,
         Err(Obstacle::Changeable(what)) => Some(what),
-        Err(Obstacle::Unseen(error)) => unseen(&error),
+        Err(Obstacle::Unseen(error)) => Some(format!("{} cannot be looked at: {error}", path.display())),
     }
 }
 
@@ -60,6 +78,7 @@ impl From<io::Error> for Obstacle {
 
 struct Walk<'a> {
     user: &'a Identity,
+    missing: Missing,
     /// Where the walk is: without links and `..`.
     at: PathBuf,
     /// The names that are still ahead.
@@ -85,7 +104,11 @@ impl Walk<'_> {
                 Step::Root => self.at = PathBuf::from("/"),
                 // `/..` is `/`.
                 Step::Up => drop(self.at.pop()),
-                Step::Down(name) => self.enter(&name)?,
+                Step::Down(name) => {
+                    if !self.enter(&name)? {
+                        return Ok(());
+                    }
+                }
             }
         }
         // The last one: nothing was looked up in it, so it has not been asked for yet.
@@ -105,11 +128,18 @@ impl Walk<'_> {
         }
     }
 
-    /// Looks up one name in the directory where the walk is, after looking at who could put something else there.
-    fn enter(&mut self, name: &OsString) -> Result<(), Obstacle> {
+    /// Looks up one name in the directory where the walk is, after looking at who could put something else there; `false`
+    /// where there is nothing of that name, and nobody could put something there.
+    fn enter(&mut self, name: &OsString) -> Result<bool, Obstacle> {
         let directory = fs::symlink_metadata(&self.at)?;
         let path = self.at.join(name);
-        let entry = fs::symlink_metadata(&path)?;
+        let entry = match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && self.missing == Missing::CouldBePut => {
+                // The sticky bit keeps nobody from making files.
+                return if self.can_write(&directory) { Err(at_fault(&self.at, &directory)) } else { Ok(false) };
+            }
+            found => found?,
+        };
         if self.can_write(&directory) {
             let keeps_others_out = directory.mode() & STICKY != 0 && directory.uid() != self.user.uid;
             if !keeps_others_out {
@@ -129,7 +159,7 @@ impl Walk<'_> {
         } else {
             self.at = path;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether the user may write, or may give themselves the right to.
@@ -339,6 +369,32 @@ mod tests {
             tree.safe(name);
         }
         assert_eq!(changeable_by(Path::new(""), &user()), None);
+    }
+
+    #[test]
+    fn what_is_not_there_could_be_put_by_whoever_may_write_there() {
+        let tree = Tree::new();
+        let could = |name: &str| could_be_put_by(&tree.path(name), &user());
+        tree.link("nowhere", "etc/dangling", 0);
+        for name in ["etc/none", "none/at/all", "etc/dangling", "etc/hook"] {
+            assert_eq!(could(name), None, "{name}");
+        }
+        tree.directory("users", 0o755, USER, GROUP);
+        tree.directory("shared", 0o1777, 0, 0);
+        tree.link("../users/none", "etc/into", 0);
+        for (name, at, what) in [
+            ("users/none", "users", format!("mode 0755, owner {USER}:{GROUP}")),
+            ("users/none/at/all", "users", format!("mode 0755, owner {USER}:{GROUP}")),
+            ("etc/into", "users", format!("mode 0755, owner {USER}:{GROUP}")),
+            ("shared/none", "shared", "mode 1777, owner 0:0".to_owned()),
+        ] {
+            assert_eq!(could(name), Some(format!("{} ({what})", tree.path(at).display())), "{name}");
+        }
+        // What is there already is judged as it is.
+        tree.file("shared/roots", 0o755, 0, 0);
+        assert_eq!(could("shared/roots"), None);
+        let root = Identity { uid: 0, ..user() };
+        assert_eq!(could_be_put_by(&tree.path("users/none"), &root), None);
     }
 
     #[test]

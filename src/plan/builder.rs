@@ -72,8 +72,9 @@ impl Builder<'_> {
     ///
     /// A role's own command is not replaced by the hook: whoever chose the role meant it.
     fn command(&self, config: &mut Config, arguments: Vec<OsString>, findings: &mut Findings<'_>) -> Vec<OsString> {
-        let skipped = self.settings.skip.iter().any(|name| name == START) || findings.is_of_role("server.command");
+        let skipped = self.settings.skip.iter().any(|name| name == START);
         let start = if skipped { None } else { hooks::file(START, &self.hooks(OnFailure::Abort, &[]), findings) };
+        let start = start.filter(|_| !findings.is_of_role("server.command"));
         let mut argv: Vec<OsString> = match (start, config.server.command.take()) {
             (Some(start), _) => vec![start.into()],
             (None, Some(command)) => {
@@ -83,8 +84,11 @@ impl Builder<'_> {
                 let mut words = Vec::new();
                 for (key, list) in [("server.command", &command), ("server.args", &config.server.args)] {
                     match expand::expand_words(list, self.environment) {
+                        Ok(left) if left.is_empty() && key == "server.command" && !list.is_empty() => {
+                            findings.unset(key, hooks::NO_WORD_LEFT.into());
+                        }
                         Ok(list) => words.extend(list.into_iter().map(OsString::from_vec)),
-                        Err(faults) => faults.into_iter().for_each(|fault| findings.unexpanded(key, fault)),
+                        Err(faults) => findings.unexpanded(key, faults),
                     }
                 }
                 words
@@ -151,7 +155,7 @@ impl Builder<'_> {
                 return Vec::new();
             }
             let around = Surroundings { arguments, ..self.hooks(default, argv) };
-            hooks::plan(name, config.hooks.get(name), &around, programs, findings)
+            hooks::plan(name, &config.hooks, &around, programs, findings)
         };
         let boots = matches!(purpose, Purpose::Run | Purpose::Check) || matches!(purpose, Purpose::Hook(DEPLOY, _));
         let mut deploy = Vec::new();
@@ -283,7 +287,8 @@ impl Builder<'_> {
     ) -> Option<HookRule> {
         let around = self.hooks(OnFailure::Abort, argv);
         let all = steps::waits(&config.waits, &around, findings);
-        (!all.is_empty()).then(|| helper(Job::Wait(all), "wait", programs))
+        let (keys, waits): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        (!waits.is_empty()).then(|| helper(Job::Wait { waits, keys }, "wait", programs))
     }
 
     fn server_rule(&self, child: ChildId, purpose: Purpose<'_>) -> ServerRule {
@@ -313,22 +318,31 @@ impl Builder<'_> {
     ) {
         let (server, stop, settings) = (&config.server, &config.stop, self.settings);
         let grouped = options.signal_group || options.signal_process;
+        let none = ("", false);
+        // The key, or else the option or variable.
         let used = [
-            ("stop.signals", stop.signals.is_some()),
-            ("stop.timeout", stop.timeout.is_some()),
-            ("stop.drain", stop.drain.is_some() || !settings.drain.is_zero()),
-            ("stop.leftovers", stop.leftovers.is_some()),
-            ("stop.budget", stop.budget.is_some() || settings.budget.is_some()),
-            ("server.stop_signal", settings.stop_signal.is_some()),
-            ("server.stop_timeout", server.stop_timeout.is_some() || settings.stop_timeout.is_some()),
-            ("server.signal_target", server.signal_target.is_some() || grouped),
-            ("server.rewrite", server.rewrite.is_some() || !options.rewrite.is_empty()),
-            ("server.success_codes", server.success_codes.is_some() || !options.success_code.is_empty()),
-            ("server.run_timeout", server.run_timeout.is_some() || settings.run_timeout.is_some()),
-            ("hooks.pre-stop", !pre_stop.is_empty()),
-            ("hooks.post-stop", !post_stop.is_empty()),
+            (("stop.signals", stop.signals.is_some()), none),
+            (("stop.timeout", stop.timeout.is_some()), none),
+            (("stop.drain", stop.drain.is_some()), ("--drain", !settings.drain.is_zero())),
+            (("stop.leftovers", stop.leftovers.is_some()), none),
+            (("stop.budget", stop.budget.is_some()), ("APP_INIT_STOP_BUDGET", settings.budget.is_some())),
+            (("server.stop_signal", server.stop_signal.is_some()), ("--stop-signal", settings.stop_signal.is_some())),
+            (
+                ("server.stop_timeout", server.stop_timeout.is_some()),
+                ("--stop-timeout", settings.stop_timeout.is_some()),
+            ),
+            (("server.signal_target", server.signal_target.is_some()), ("--signal-group, --signal-process", grouped)),
+            (("server.rewrite", server.rewrite.is_some()), ("--rewrite", !options.rewrite.is_empty())),
+            (
+                ("server.success_codes", server.success_codes.is_some()),
+                ("--success-code", !options.success_code.is_empty()),
+            ),
+            (("server.run_timeout", server.run_timeout.is_some()), ("--run-timeout", settings.run_timeout.is_some())),
+            (("hooks.pre-stop", !pre_stop.is_empty()), none),
+            (("hooks.post-stop", !post_stop.is_empty()), none),
         ];
-        for (key, _) in used.into_iter().filter(|(_, used)| *used) {
+        let named = used.into_iter().filter_map(|(key, option)| [key, option].into_iter().find(|(_, used)| *used));
+        for (key, _) in named {
             findings.fault(
                 key,
                 "needs app-init to stay, and mode = \"exec\" does not; remove it, or use mode = \"supervise\"",
@@ -357,7 +371,8 @@ impl Builder<'_> {
 /// Appends one of app-init's own processes to the plan.
 pub fn helper(job: Job, name: &str, programs: &mut Vec<Planned>) -> HookRule {
     let id = ChildId(u16::try_from(programs.len()).unwrap_or(u16::MAX));
-    programs.push(Planned { job, label: name.to_owned(), phase: name.to_owned(), looked_for_in: None });
+    let [key, label, phase] = [name, name, name].map(str::to_owned);
+    programs.push(Planned { job, key, label, phase, looked_for_in: None, by_user: None });
     helper_rule(id)
 }
 
@@ -390,7 +405,7 @@ fn with_keeper(rules: Rules, programs: usize) -> (Rules, Option<Rules>) {
 }
 
 /// How long a shell has after HUP.
-const SHELL_STOP_TIMEOUT: Duration = Duration::from_secs(1);
+const SHELL_STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long leftovers may take where PID 1 asks them to end.
 const DEFAULT_LEFTOVERS: Duration = Duration::from_secs(3);

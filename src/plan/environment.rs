@@ -1,6 +1,7 @@
 //! The environment of the application (§4): one pipeline, pure over its inputs, the same for server, hooks, `exec`,
 //! `shell` and `env`.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
@@ -17,25 +18,76 @@ use crate::sys::exec;
 
 /// Environment strings, in the order they were given; names may be there twice, as the kernel allows.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Environment(Vec<CString>);
+pub struct Environment {
+    strings: Vec<CString>,
+    /// The variables whose value was neither given nor written in the configuration.
+    outside: BTreeMap<String, Outside>,
+}
+
+/// Where a value came from that whoever wrote the configuration may never have seen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outside {
+    /// The file, or the hook.
+    pub source: String,
+    /// The application's user could have written it, and root must not act on it.
+    pub by_user: bool,
+}
 
 impl Environment {
     #[must_use]
     pub fn new(given: Vec<CString>) -> Environment {
-        Environment(given)
+        Environment { strings: given, outside: BTreeMap::new() }
     }
 
     /// Sets a variable, in its old place if it has one. A value with a NUL, which callers exclude, changes nothing.
     pub fn set(&mut self, name: &str, value: &[u8]) {
+        self.set_from(name, value, None);
+    }
+
+    /// The same for a value from outside.
+    pub fn set_from(&mut self, name: &str, value: &[u8], outside: Option<Outside>) {
         let Some(string) = exec::assignment(name, value) else { return };
         let mut new = Some(string);
-        self.0.retain_mut(|old| {
+        self.strings.retain_mut(|old| {
             if !is_named(old, name) {
                 return true;
             }
             new.take().map(|string| *old = string).is_some()
         });
-        self.0.extend(new);
+        self.strings.extend(new);
+        self.outside.remove(name);
+        self.outside.extend(outside.map(|outside| (name.to_owned(), outside)));
+    }
+
+    /// Where a value from outside came from; `None` for all others.
+    #[must_use]
+    pub fn outside(&self, name: &str) -> Option<&Outside> {
+        self.outside.get(name)
+    }
+
+    /// The first of the variables in `text` whose value the application's user could have written.
+    #[must_use]
+    pub fn by_user<'t>(&self, text: &'t str) -> Option<(&'t str, &Outside)> {
+        let by_user = |name| Some((name, self.outside(name).filter(|outside| outside.by_user)?));
+        expand::names(text).into_iter().find_map(by_user)
+    }
+
+    /// Where what is made of these variables comes from: from outside where one of them does, by the user if one of them is.
+    fn outside_of<'t>(&self, names: impl IntoIterator<Item = &'t str>) -> Option<Outside> {
+        let outside = names.into_iter().filter_map(|name| self.outside(name));
+        outside.max_by_key(|outside| outside.by_user).cloned()
+    }
+
+    /// The variables that can make a program run somebody else's code and came from outside, with where from.
+    pub fn steering(&self) -> impl Iterator<Item = (&str, &str)> {
+        let steering = self.outside.iter().filter(|(name, _)| steers(name));
+        steering.map(|(name, outside)| (name.as_str(), outside.source.as_str()))
+    }
+
+    /// Every value of a name, which may have been given more than one.
+    fn all(&self, name: &str) -> impl Iterator<Item = Vec<u8>> {
+        let value = move |string: &CString| Some(string.to_bytes().get(name.len().saturating_add(1)..)?.to_vec());
+        self.strings.iter().filter(move |string| is_named(string, name)).filter_map(value)
     }
 
     /// Sets a variable that is not set.
@@ -46,7 +98,8 @@ impl Environment {
     }
 
     pub fn unset(&mut self, name: &str) {
-        self.0.retain(|string| !is_named(string, name));
+        self.strings.retain(|string| !is_named(string, name));
+        self.outside.remove(name);
     }
 
     /// The value, unless it is empty.
@@ -57,19 +110,21 @@ impl Environment {
 
     #[must_use]
     pub fn into_strings(self) -> Vec<CString> {
-        self.0
+        self.strings
     }
 }
 
 impl Lookup for Environment {
     fn get(&self, name: &str) -> Option<Vec<u8>> {
-        let string = self.0.iter().find(|string| is_named(string, name))?;
+        let string = self.strings.iter().find(|string| is_named(string, name))?;
         string.to_bytes().get(name.len().saturating_add(1)..).map(<[u8]>::to_vec)
     }
 }
 
+/// Asked for each variable by each name, so the quickest way to "no" comes first.
 fn is_named(string: &CString, name: &str) -> bool {
-    string.to_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+    let bytes = string.as_bytes();
+    bytes.get(name.len()) == Some(&b'=') && bytes.starts_with(name.as_bytes())
 }
 
 /// What the pipeline is fed with.
@@ -78,11 +133,15 @@ pub struct Inputs<'a> {
     pub virtualenv: Option<&'a Path>,
     /// Who the application runs as, where that is configured.
     pub identity: Option<&'a Identity>,
+    /// The same, where app-init is root and that user is not: what it could write is read with its rights.
+    pub boundary: Option<&'a Identity>,
     /// What relative paths are relative to.
     pub workdir: &'a Path,
     pub files: &'a dyn Files,
     /// What the `deploy-env` hook wrote; `None` where it has not run, or there is none.
     pub deploy_env: Option<&'a [u8]>,
+    /// That hook runs as somebody else than root.
+    pub deploy_env_by_user: bool,
 }
 
 /// What comes out of it.
@@ -90,8 +149,6 @@ pub struct Inputs<'a> {
 pub struct Computed {
     pub environment: Environment,
     pub secrets: Secrets,
-    /// Variables that steer a loader or an interpreter and came from a file or a hook, with where from.
-    pub steering: Vec<(String, String)>,
 }
 
 /// The directory of variables, where nothing else is said: where the original system had it.
@@ -100,6 +157,7 @@ pub const VARS_DIR: &str = ".docker/user_vars";
 /// Runs the steps of §4, in their order; later ones win.
 pub fn compute(given: Environment, inputs: &Inputs<'_>, findings: &mut Findings<'_>) -> Computed {
     let mut pipeline = Pipeline { inputs, findings, computed: Computed { environment: given, ..Computed::default() } };
+    pipeline.given_secrets();
     pipeline.defaults_and_set("defaults", &inputs.env.defaults);
     pipeline.env_files();
     pipeline.vars_dir();
@@ -112,6 +170,9 @@ pub fn compute(given: Environment, inputs: &Inputs<'_>, findings: &mut Findings<
     pipeline.unset_and_require();
     pipeline.computed
 }
+
+/// What a file holds, and whether the application's user could have written it.
+type Read = (Result<Option<Vec<u8>>, String>, bool);
 
 struct Pipeline<'a, 'f> {
     inputs: &'a Inputs<'a>,
@@ -132,9 +193,29 @@ impl Pipeline<'_, '_> {
                 Ok(value) if value.contains(&0) => {
                     self.findings.fault(&key, "a value cannot hold a NUL; remove it");
                 }
-                Ok(value) => self.set(name, &value),
-                Err(fault) => self.findings.unexpanded(&key, fault),
+                Ok(value) => {
+                    // What is made of something from outside is from there, too.
+                    self.set_from(name, &value, before.outside_of(expand::names(text)));
+                }
+                Err(faults) => self.findings.unexpanded(&key, faults),
             }
+        }
+    }
+
+    /// What the container was given under a secret's name is one, whatever comes over it.
+    fn given_secrets(&mut self) {
+        for secret in &self.inputs.env.secrets {
+            self.computed.environment.all(&secret.name).for_each(|value| self.computed.secrets.add(value));
+        }
+        self.findings.hide(&self.computed.secrets);
+    }
+
+    /// Reads a file; with the rights of the application's user where that user could have put another one in its place.
+    fn read(&self, path: &Path) -> Read {
+        let files = self.inputs.files;
+        match self.inputs.boundary.filter(|user| files.is_of(user, path)) {
+            Some(user) => (files.read_as(user, path), true),
+            None => (files.read(path), false),
         }
     }
 
@@ -144,10 +225,11 @@ impl Pipeline<'_, '_> {
         for (place, file) in files {
             let key = format!("env.files[{place}]");
             let shown = file.path.display().to_string();
-            match self.inputs.files.read(&self.inputs.workdir.join(&file.path)) {
+            let (read, by_user) = self.read(&self.inputs.workdir.join(&file.path));
+            match read {
                 Ok(Some(bytes)) => {
                     let pairs = self.sound(&key, &shown, literal::env_file(&bytes));
-                    self.take(pairs, &shown);
+                    self.take(pairs, &Outside { source: shown, by_user });
                 }
                 Ok(None) if file.optional => {}
                 Ok(None) => {
@@ -163,7 +245,12 @@ impl Pipeline<'_, '_> {
         let directory = configured.unwrap_or_else(|| Path::new(VARS_DIR));
         let shown = directory.display().to_string();
         let full = self.inputs.workdir.join(directory);
-        let names = match self.inputs.files.list(&full) {
+        let files = self.inputs.files;
+        let names = match self.inputs.boundary.filter(|user| files.is_of(user, &full)) {
+            Some(user) => files.list_as(user, &full),
+            None => files.list(&full),
+        };
+        let names = match names {
             Ok(Some(names)) => names,
             Ok(None) if configured.is_none() => return,
             Ok(None) => {
@@ -180,9 +267,12 @@ impl Pipeline<'_, '_> {
                 self.findings.fault("env.vars_dir", what);
                 continue;
             };
-            let read = self.inputs.files.read(&full.join(name));
+            let (read, by_user) = self.read(&full.join(name));
             match read.map(|bytes| bytes.map(literal::variable_file)) {
-                Ok(Some(Ok(value))) => self.take(vec![(name.to_owned(), value)], &format!("{shown}/{name}")),
+                Ok(Some(Ok(value))) => {
+                    let source = format!("{shown}/{name}");
+                    self.take(vec![(name.to_owned(), value)], &Outside { source, by_user });
+                }
                 Ok(Some(Err(why))) => self.findings.fault("env.vars_dir", format!("{shown}/{name}: {why}")),
                 // It was there a moment ago: a volume that is being updated.
                 Ok(None) => self.findings.fault("env.vars_dir", format!("{shown}/{name} leads nowhere; mend the link")),
@@ -197,11 +287,7 @@ impl Pipeline<'_, '_> {
             if let Err(fault) = self.secret(secret) {
                 self.findings.fault(&key, fault);
             }
-            if let Some(value) = self.computed.environment.get(&secret.name) {
-                self.computed.secrets.add(value);
-            }
         }
-        self.findings.hide(&self.computed.secrets);
     }
 
     /// One secret: its variable, or the content of the file that `NAME_FILE` or the configuration names.
@@ -211,32 +297,42 @@ impl Pipeline<'_, '_> {
         let named = self.computed.environment.filled(&by_variable);
         self.computed.environment.unset(&by_variable);
         let is_set = self.computed.environment.filled(name).is_some();
-        let (path, source): (PathBuf, &str) = match (&named, &secret.file) {
-            (Some(path), _) => (self.inputs.workdir.join(path_of(path)), &by_variable),
-            (None, Some(path)) => (self.inputs.workdir.join(path), "its file"),
-            (None, None) => return Ok(()),
-        };
         let prefer = secret.prefer.map(|Named(prefer)| prefer);
         if is_set && prefer == Some(Prefer::Variable) {
             return Ok(());
         }
-        let shown = path.display();
+        let both = |source: &str| {
+            format!("{name} and {source} are both set; unset one of them, or write prefer = \"file\" or \"variable\"")
+        };
+        let (path, shown) = match (named.as_deref().map(path_of), &secret.file) {
+            (Some(_), _) if is_set && prefer.is_none() => return Err(both(&by_variable)),
+            (Some(path), _) if path.is_absolute() => (path.clone(), path.display().to_string()),
+            // Where somebody has put the secret itself, it is not repeated.
+            (Some(path), _) => (self.inputs.workdir.join(path), format!("the file that {by_variable} names")),
+            (None, Some(path)) => (self.inputs.workdir.join(path), path.display().to_string()),
+            (None, None) => return Ok(()),
+        };
         // A path in a variable is whatever somebody who may set variables wants: root must not read it for them.
-        let read = match self.inputs.identity {
-            Some(identity) if named.is_some() => self.inputs.files.read_as(identity, &path),
-            _ => self.inputs.files.read(&path),
+        let (read, by_user) = match self.inputs.identity {
+            Some(identity) if named.is_some() => (self.inputs.files.read_as(identity, &path), true),
+            _ => self.read(&path),
         };
         match read {
-            Ok(Some(_)) if is_set && prefer.is_none() => Err(format!(
-                "{name} and {source} are both set; unset one of them, or write prefer = \"file\" or \"variable\""
-            )),
+            Ok(Some(_)) if is_set && prefer.is_none() => Err(both("its file")),
             Ok(Some(bytes)) => {
                 let value = literal::secret_file(bytes).map_err(|why| format!("{name}: {shown} {why}"))?;
-                self.set(name, &value);
+                let outside = Outside { source: shown, by_user: by_user && self.inputs.boundary.is_some() };
+                self.set_from(name, &value, Some(outside));
                 Ok(())
             }
-            Ok(None) if secret.optional || is_set && named.is_none() => Ok(()),
-            Ok(None) => Err(format!("{name}: there is no {shown}; make it, or write optional = true")),
+            Ok(None) if named.is_none() && (secret.optional || is_set) => Ok(()),
+            Ok(None) if named.is_none() => {
+                Err(format!("{name}: there is no {shown}; make it, or write optional = true"))
+            }
+            Ok(None) if shown.starts_with('/') => {
+                Err(format!("{name}: there is no {shown}; make it, or unset {by_variable}"))
+            }
+            Ok(None) => Err(format!("{name}: {shown} is not there; make it, or unset {by_variable}")),
             Err(why) => Err(format!("{name}: cannot read {shown}: {why}")),
         }
     }
@@ -250,7 +346,10 @@ impl Pipeline<'_, '_> {
                 patterns.iter().find_map(|pattern| first_match(&self.inputs.workdir.join(pattern), self.inputs.files));
             if let Some(path) = found {
                 use std::os::unix::ffi::OsStrExt;
-                self.set(name, path.as_os_str().as_bytes());
+                let is_of = |user: &Identity| self.inputs.files.is_of(user, &path);
+                let source = path.display().to_string();
+                let outside = self.inputs.boundary.is_some_and(is_of).then_some(Outside { source, by_user: true });
+                self.set_from(name, path.as_os_str().as_bytes(), outside);
             }
         }
     }
@@ -267,7 +366,7 @@ impl Pipeline<'_, '_> {
         for (place, text) in self.inputs.env.path_prepend.iter().enumerate() {
             match expand::expand(text, &self.computed.environment) {
                 Ok(directory) => prepend.push(directory),
-                Err(fault) => self.findings.unexpanded(&format!("env.path_prepend[{place}]"), fault),
+                Err(faults) => self.findings.unexpanded(&format!("env.path_prepend[{place}]"), faults),
             }
         }
         if prepend.is_empty() {
@@ -275,7 +374,9 @@ impl Pipeline<'_, '_> {
         }
         let rest = self.computed.environment.filled("PATH").unwrap_or_else(|| exec::DEFAULT_PATH.to_vec());
         prepend.push(rest);
-        self.set("PATH", &prepend.join(&b':'));
+        let texts = self.inputs.env.path_prepend.iter().flat_map(|text| expand::names(text));
+        let outside = self.computed.environment.outside_of(texts.chain(["PATH"]));
+        self.set_from("PATH", &prepend.join(&b':'), outside);
     }
 
     /// HOME, USER and LOGNAME of the configured user. Whoever else it is, HOME is set to something.
@@ -291,25 +392,22 @@ impl Pipeline<'_, '_> {
     fn deploy_env(&mut self) {
         let Some(written) = self.inputs.deploy_env else { return };
         let pairs = self.sound("hooks.deploy-env", "what it wrote", literal::deploy_env(written));
-        self.take(pairs, "the deploy-env hook");
+        let source = "the deploy-env hook".to_owned();
+        let by_user = self.inputs.boundary.is_some() && self.inputs.deploy_env_by_user;
+        self.take(pairs, &Outside { source, by_user });
     }
 
     fn unset_and_require(&mut self) {
         for name in &self.inputs.env.unset {
             self.computed.environment.unset(name);
         }
-        // Whatever came over it in a later step, its name says that nobody may read it.
-        for secret in &self.inputs.env.secrets {
-            self.computed.secrets.add(self.computed.environment.get(&secret.name).unwrap_or_default());
-        }
-        self.findings.hide(&self.computed.secrets);
         let required = self.inputs.env.require.iter();
         let missing: Vec<_> =
             required.filter(|name| self.computed.environment.filled(name).is_none()).cloned().collect();
         if !missing.is_empty() {
             let verb = if missing.len() == 1 { "is" } else { "are" };
             let what = format!("{} {verb} not set, or empty; set {}", missing.join(", "), them(missing.len()));
-            self.findings.unexpanded("env.require", what);
+            self.findings.unset("env.require", what);
         }
     }
 
@@ -321,19 +419,24 @@ impl Pipeline<'_, '_> {
         pairs
     }
 
-    /// Sets what came from outside of the configuration, and remembers what could steer a program.
-    fn take(&mut self, pairs: Pairs, source: &str) {
+    /// Sets what came from outside of the configuration.
+    fn take(&mut self, pairs: Pairs, outside: &Outside) {
         for (name, value) in pairs {
-            self.set(&name, &value);
-            if steers(&name) {
-                self.computed.steering.push((name, source.to_owned()));
-            }
+            self.set_from(&name, &value, Some(outside.clone()));
         }
     }
 
     fn set(&mut self, name: &str, value: &[u8]) {
-        self.computed.steering.retain(|(steering, _)| steering != name);
-        self.computed.environment.set(name, value);
+        self.set_from(name, value, None);
+    }
+
+    /// Every value that a secret's name has had is one: its name says that nobody may read it.
+    fn set_from(&mut self, name: &str, value: &[u8], outside: Option<Outside>) {
+        if self.inputs.env.secrets.iter().any(|secret| secret.name == name) {
+            self.computed.secrets.add(value.to_vec());
+            self.findings.hide(&self.computed.secrets);
+        }
+        self.computed.environment.set_from(name, value, outside);
     }
 }
 
@@ -384,17 +487,28 @@ fn first_match(pattern: &Path, files: &dyn Files) -> Option<PathBuf> {
 /// Whether a variable can make a program run somebody else's code: what loaders, shells and interpreters look at before
 /// they do what they were told.
 fn steers(name: &str) -> bool {
-    const NAMES: [&str; 28] = [
+    const NAMES: [&str; 44] = [
         "BASH_ENV",
+        "BUNDLE_GEMFILE",
         "CDPATH",
+        "CLASSPATH",
+        "DOTNET_STARTUP_HOOKS",
         "ENV",
+        "ERL_AFLAGS",
+        "ERL_FLAGS",
+        "ERL_ZFLAGS",
         "GCONV_PATH",
+        "GEM_HOME",
+        "GEM_PATH",
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
         "GLIBC_TUNABLES",
         "IFS",
         "JAVA_TOOL_OPTIONS",
         "JDK_JAVA_OPTIONS",
         "LOCPATH",
-        "LUA_INIT",
+        "LUA_CPATH",
+        "LUA_PATH",
         "NLSPATH",
         "NODE_OPTIONS",
         "NODE_PATH",
@@ -407,12 +521,51 @@ fn steers(name: &str) -> bool {
         "PHP_INI_SCAN_DIR",
         "PROMPT_COMMAND",
         "PS4",
+        "PYTHONBREAKPOINT",
         "PYTHONHOME",
         "PYTHONPATH",
         "PYTHONSTARTUP",
+        "PYTHONUSERBASE",
         "RUBYLIB",
         "RUBYOPT",
         "SHELLOPTS",
+        "XDG_CONFIG_HOME",
+        "ZDOTDIR",
+        "_JAVA_OPTIONS",
     ];
-    name.starts_with("LD_") || name == "_JAVA_OPTIONS" || NAMES.contains(&name)
+    const FAMILIES: [&str; 4] = ["GIT_CONFIG", "LD_", "LUA_INIT", "OPENSSL_"];
+    NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::Disk;
+    use super::*;
+    use crate::config::Layers;
+
+    fn computed(given: &[&str], env: &Env) -> Computed {
+        let layers = Layers::default();
+        let mut findings = Findings::new(&layers, false, Vec::new());
+        let inputs = Inputs {
+            env,
+            virtualenv: None,
+            identity: None,
+            boundary: None,
+            workdir: Path::new("/nowhere"),
+            files: &Disk,
+            deploy_env: None,
+            deploy_env_by_user: false,
+        };
+        let given = given.iter().map(|string| CString::new(*string).expect("no NUL")).collect();
+        compute(Environment::new(given), &inputs, &mut findings)
+    }
+
+    /// The kernel hands on what it was given; programs see one of them, and `env` shows both.
+    #[test]
+    fn each_value_of_a_secret_that_was_given_twice_is_hidden() {
+        let secret = keys::Secret { name: "PW".to_owned(), ..keys::Secret::default() };
+        let env = Env { secrets: vec![secret], ..Env::default() };
+        let computed = computed(&["PW=first-one", "OTHER=x", "PW=second-one", "PW=", "PWD=/"], &env);
+        assert_eq!(computed.secrets.mask_text("first-one second-one x /"), "*** *** x /");
+    }
 }

@@ -1,12 +1,12 @@
 //! What a plan reads beside its configuration: regular files and directories, each bounded, none of which can block.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use crate::identity::Identity;
-use crate::sys::{credentials, regular};
+use crate::identity::{Identity, trust};
+use crate::sys::{credentials, on_behalf, regular};
 
 /// The way to the disk; a test has its own. `None` is an answer: there is nothing.
 pub trait Files {
@@ -29,7 +29,17 @@ pub trait Files {
     /// As [`Files::read`].
     fn list(&self, directory: &Path) -> Result<Option<Vec<OsString>>, String>;
 
+    /// The same with the rights of somebody else.
+    ///
+    /// # Errors
+    ///
+    /// As [`Files::read`].
+    fn list_as(&self, identity: &Identity, directory: &Path) -> Result<Option<Vec<OsString>>, String>;
+
     fn is_there(&self, path: &Path) -> bool;
+
+    /// Whether `user` could change what is there, or put something there.
+    fn is_of(&self, user: &Identity, path: &Path) -> bool;
 }
 
 /// The real one.
@@ -42,10 +52,7 @@ impl Files for Disk {
     }
 
     fn read_as(&self, identity: &Identity, path: &Path) -> Result<Option<Vec<u8>>, String> {
-        if !credentials::is_root() {
-            return self.read(path);
-        }
-        credentials::with_rights_of(identity, || self.read(path))
+        if credentials::is_root() { on_behalf::of(identity, || self.read(path)) } else { self.read(path) }
     }
 
     fn list(&self, directory: &Path) -> Result<Option<Vec<OsString>>, String> {
@@ -60,7 +67,25 @@ impl Files for Disk {
         Ok(Some(names))
     }
 
+    fn list_as(&self, identity: &Identity, directory: &Path) -> Result<Option<Vec<OsString>>, String> {
+        if !credentials::is_root() {
+            return self.list(directory);
+        }
+        // No name holds a slash.
+        let join = |names: Vec<OsString>| names.join(OsStr::new("/")).into_vec();
+        let listed = on_behalf::of(identity, || Ok(self.list(directory)?.map(join)))?;
+        let split = |joined: Vec<u8>| -> Vec<OsString> {
+            let names = joined.split(|&byte| byte == b'/').filter(|name| !name.is_empty());
+            names.map(|name| OsStr::from_bytes(name).to_owned()).collect()
+        };
+        Ok(listed.map(split))
+    }
+
     fn is_there(&self, path: &Path) -> bool {
         path.exists()
+    }
+
+    fn is_of(&self, user: &Identity, path: &Path) -> bool {
+        trust::could_be_put_by(path, user).is_some()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::users::Refused;
 use crate::cli::Answer;
-use crate::config::{Fault, Layers};
+use crate::config::{Fault, Layers, expand};
 use crate::exit;
 use crate::logging;
 use crate::secrets::Secrets;
@@ -14,6 +14,8 @@ pub struct Findings<'a> {
     strict: bool,
     /// The `deploy-env` hook has not run yet: what is not set now may be later.
     expects_more: bool,
+    /// Somebody could not be found, or a file not be read in which somebody may be named: who programs run as is not known.
+    doubts_identity: bool,
     secrets: Secrets,
     faults: Vec<Fault>,
     /// What is refused for the permissions of a file or for an identity.
@@ -24,8 +26,17 @@ pub struct Findings<'a> {
 impl<'a> Findings<'a> {
     #[must_use]
     pub fn new(layers: &'a Layers, strict: bool, faults: Vec<Fault>) -> Findings<'a> {
-        let (expects_more, secrets) = (false, Secrets::default());
-        Findings { layers, strict, expects_more, secrets, faults, refusals: Vec::new(), warnings: Vec::new() }
+        Findings {
+            layers,
+            strict,
+            expects_more: false,
+            // A fault without a key is one of a whole file.
+            doubts_identity: faults.iter().any(|fault| fault.key.is_empty()),
+            secrets: Secrets::default(),
+            faults,
+            refusals: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     pub fn fault(&mut self, key: &str, what: impl Into<String>) {
@@ -33,8 +44,18 @@ impl<'a> Findings<'a> {
         self.faults.push(self.layers.fault(key, what));
     }
 
+    /// What could not be expanded.
+    pub fn unexpanded(&mut self, key: &str, faults: Vec<expand::Fault>) {
+        for fault in faults {
+            match fault {
+                expand::Fault::Malformed(what) => self.fault(key, what),
+                expand::Fault::Unset(what) => self.unset(key, what),
+            }
+        }
+    }
+
     /// A fault of a value that depends on the environment: none while more of it is expected.
-    pub fn unexpanded(&mut self, key: &str, what: String) {
+    pub fn unset(&mut self, key: &str, what: String) {
         if !self.expects_more {
             self.fault(key, what);
         }
@@ -48,6 +69,7 @@ impl<'a> Findings<'a> {
 
     /// A user who cannot be had.
     pub fn put(&mut self, key: &str, refused: Refused) {
+        self.doubts_identity = true;
         match refused {
             Refused::Unknown(why) => self.fault(key, why),
             Refused::OutOfReach(why) => self.refusal(key, why),
@@ -90,10 +112,17 @@ impl<'a> Findings<'a> {
         self.faults.is_empty() && self.refusals.is_empty()
     }
 
-    /// Something is refused for its permissions.
+    /// Something is refused for its permissions, or it is not known who a program would run as: a shell, which opens
+    /// although there are faults, then opens alone.
     #[must_use]
-    pub fn has_refusals(&self) -> bool {
-        !self.refusals.is_empty()
+    pub fn forbids_hooks(&self) -> bool {
+        !self.refusals.is_empty() || self.doubts_identity
+    }
+
+    /// Whether a key is wrong.
+    #[must_use]
+    pub fn has_fault(&self, key: &str) -> bool {
+        self.faults.iter().any(|fault| fault.key == key)
     }
 
     /// The warnings; or, where there are faults, the answer that lists them all.
@@ -101,7 +130,8 @@ impl<'a> Findings<'a> {
     /// # Errors
     ///
     /// That answer: code 77 where nothing but permissions is wrong, else 78.
-    pub fn verdict(self) -> Result<Vec<String>, Answer> {
+    pub fn verdict(mut self) -> Result<Vec<String>, Answer> {
+        self.warnings = without_repetitions(self.warnings);
         if self.is_sound() {
             return Ok(self.warnings);
         }
@@ -120,7 +150,7 @@ impl<'a> Findings<'a> {
     /// The faults as warnings, for a shell, which is needed most when something is wrong.
     #[must_use]
     pub fn into_warnings(mut self) -> Vec<String> {
-        let mut warnings = std::mem::take(&mut self.warnings);
+        let mut warnings = without_repetitions(std::mem::take(&mut self.warnings));
         let faulty = !self.is_sound();
         warnings.extend(self.all_faults());
         if faulty {
@@ -135,4 +165,15 @@ impl<'a> Findings<'a> {
         faults.dedup();
         faults.iter().map(ToString::to_string).collect()
     }
+}
+
+/// The same warnings in the same order, each once: a part of a plan may have been made twice.
+fn without_repetitions(warnings: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::with_capacity(warnings.len());
+    for warning in warnings {
+        if !kept.contains(&warning) {
+            kept.push(warning);
+        }
+    }
+    kept
 }

@@ -1,6 +1,7 @@
 //! The application's hooks: which there are, and what they run (§6).
 
-use std::ffi::{CString, OsString};
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,10 @@ use crate::sys::regular;
 
 /// Where hooks are unless `hooks_dir` says otherwise: where the original system had them.
 pub const DEFAULT_DIRECTORY: &str = ".docker/action_hooks";
+
+/// What is said of a command in which every word belongs to an optional group that is left out.
+pub const NO_WORD_LEFT: &str =
+    "has no word left: each is optional, and a variable of it is not set; write its program as a word of its own";
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,10 +56,17 @@ pub struct Surroundings<'a> {
     pub on_failure: OnFailure,
 }
 
+/// What is configured for hooks, by name.
+type Hooks = BTreeMap<String, (Hook, Vec<HookRun>)>;
+
 /// One command of a hook, before it is a program.
-struct Command<'a> {
-    label: String,
-    argv: Vec<CString>,
+pub struct Command<'a> {
+    /// Where it was named.
+    pub key: String,
+    pub label: String,
+    pub argv: Vec<CString>,
+    /// Why root must not run it: of which words the application's user could be the author.
+    pub by_user: Option<String>,
     /// Its own settings, and where they are.
     run: Option<(&'a HookRun, String)>,
 }
@@ -63,25 +75,31 @@ struct Command<'a> {
 /// appended to `programs`.
 pub fn plan(
     name: &str,
-    configured: Option<&(Hook, Vec<HookRun>)>,
+    all: &Hooks,
     around: &Surroundings<'_>,
     programs: &mut Vec<Planned>,
     findings: &mut Findings<'_>,
 ) -> Vec<HookRule> {
+    if name == super::DEPLOY {
+        // Once a boot.
+        warn_of_lookalikes(all, around, findings);
+        super::warn_of_unknown_variables(findings);
+    }
+    let configured = all.get(name);
     let key = format!("hooks.{name}");
     let of_hook = Said { hook: configured.map(|(hook, _)| hook), run: None, key: &key };
     let mut list = Appender { name, around, programs, rules: Vec::new() };
     for command in commands(name, configured, around, findings) {
         let run = command.run.as_ref().map(|(run, key)| (*run, key.as_str()));
         let said = Said { run, ..of_hook };
-        let identity = said.identity(around, findings);
+        let own = said.own_user(around, findings);
         if let Some((run, key)) = run
             && let Some(question) = &run.skip_if
         {
-            list.ask(question, 1, said, &format!("{key}.skip_if"), identity.clone(), findings);
+            list.ask(question, 1, said, &format!("{key}.skip_if"), own.as_ref(), findings);
         }
         let rule = said.rule(name, around, findings);
-        list.append(command.label, command.argv, identity, rule);
+        list.append(command, own.as_ref(), rule);
     }
     if let Some(question) = of_hook.hook.and_then(|hook| hook.skip_if.as_ref())
         && !list.rules.is_empty()
@@ -89,11 +107,48 @@ pub fn plan(
         // One answer for all of them, so it stands before them.
         let commands = std::mem::take(&mut list.rules);
         let count = u16::try_from(commands.len()).unwrap_or(u16::MAX);
-        let identity = of_hook.identity(around, findings);
-        list.ask(question, count, of_hook, &format!("{key}.skip_if"), identity, findings);
+        let own = of_hook.own_user(around, findings);
+        list.ask(question, count, of_hook, &format!("{key}.skip_if"), own.as_ref(), findings);
         list.rules.extend(commands);
     }
     list.rules
+}
+
+/// Warns of what was meant for a phase and is for none: hooks may have any name (`app-init hook NAME`), so that one that
+/// is misspelt would never run, without a word.
+fn warn_of_lookalikes(all: &Hooks, around: &Surroundings<'_>, findings: &mut Findings<'_>) {
+    if all.contains_key(super::START) {
+        findings.warning(
+            "hooks.start has no effect: the start hook is a file; what is to be said of it goes into [server]",
+        );
+    }
+    for name in all.keys() {
+        if let Some(phase) = meant_phase(name) {
+            findings.warning(&format!("hooks.{name} belongs to no phase and never runs; write hooks.{phase}"));
+        }
+    }
+    let directory = around.workdir.join(around.directory);
+    // That it cannot be listed is said where its hooks are looked for.
+    for name in names_in(&directory).iter().flatten().filter_map(|name| name.to_str()) {
+        let (stem, end) = name.strip_suffix(".d").map_or((name, ""), |stem| (stem, ".d"));
+        let Some(phase) = meant_phase(stem) else { continue };
+        let (path, meant) = (directory.join(name), format!("{phase}{end}"));
+        let runs = path.is_dir() != end.is_empty() && access(&path, AccessFlags::X_OK).is_ok();
+        // Beside the hook itself it may be the script that the hook runs.
+        if runs && !directory.join(&meant).exists() {
+            let shown = around.directory.join(name);
+            findings.warning(&format!("hook {} belongs to no phase and never runs; name it {meant}", shown.display()));
+        }
+    }
+}
+
+/// The phase that a name is like but for case, `_` and a script's extension.
+fn meant_phase(name: &str) -> Option<&'static str> {
+    const EXTENSIONS: [&str; 7] = ["sh", "bash", "py", "rb", "pl", "php", "js"];
+    let plain = name.to_ascii_lowercase().replace('_', "-");
+    let stem = plain.rsplit_once('.').filter(|(_, extension)| EXTENSIONS.contains(extension));
+    let stem = stem.map_or(plain.as_str(), |(stem, _)| stem);
+    super::PHASES.into_iter().find(|&phase| stem == phase && name != phase)
 }
 
 /// What is said of a command: by its own table, or else by its hook's.
@@ -117,11 +172,10 @@ impl<'a> Said<'a> {
         own.or_else(|| Some((format!("{}.{name}", self.key), of_hook(self.hook?)?)))
     }
 
-    fn identity(&self, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Option<Rc<Identity>> {
-        match self.pick("user", |run| run.user.as_ref(), |hook| hook.user.as_ref()) {
-            Some((key, user)) => around.users.resolve(&key, user, findings),
-            None => around.users.main(),
-        }
+    /// Whom it names itself.
+    fn own_user(&self, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Option<Rc<Identity>> {
+        let (key, user) = self.pick("user", |run| run.user.as_ref(), |hook| hook.user.as_ref())?;
+        around.users.resolve(&key, user, findings)
     }
 
     fn rule(&self, name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> HookRule {
@@ -176,7 +230,8 @@ fn commands<'a>(
         for file in files(name, around, findings) {
             let label = file.display().to_string();
             let words = [invocable(file)].into_iter().chain(around.arguments.iter().cloned());
-            commands.push(Command { label, argv: exec::arguments(words), run: None });
+            let key = format!("hooks.{name}");
+            commands.push(Command { key, label, argv: exec::arguments(words), by_user: None, run: None });
         }
     }
     for (place, run) in configured.iter().flat_map(|(_, runs)| runs).enumerate() {
@@ -184,30 +239,37 @@ fn commands<'a>(
             continue;
         }
         let key = format!("hooks.{name}.run[{place}]");
-        if let Some((label, argv)) = words(&run.command, &format!("{key}.command"), around.environment, findings) {
-            commands.push(Command { label, argv, run: Some((run, key)) });
-        }
+        let command = words(&run.command, &format!("{key}.command"), around.environment, findings);
+        commands.extend(command.map(|command| Command { run: Some((run, key)), ..command }));
     }
     commands
 }
 
-/// A command of the configuration as people see it, and as it is executed; `None` where it cannot be expanded.
-pub fn words(
+/// A command of the configuration; `None` where it cannot be expanded.
+pub fn words<'a>(
     list: &[Word],
     key: &str,
     environment: &Environment,
     findings: &mut Findings<'_>,
-) -> Option<(String, Vec<CString>)> {
+) -> Option<Command<'a>> {
     match expand::expand_words(list, environment) {
+        Ok(words) if words.is_empty() && !list.is_empty() => {
+            findings.unset(key, NO_WORD_LEFT.into());
+            None
+        }
         Ok(words) => {
             let label = findings.secrets().mask(&words.join(&b' '));
             let words = words.into_iter().map(OsString::from_vec);
-            Some((String::from_utf8_lossy(&label).into_owned(), exec::arguments(words)))
+            Some(Command {
+                key: key.to_owned(),
+                label: String::from_utf8_lossy(&label).into_owned(),
+                argv: exec::arguments(words),
+                by_user: list.iter().flat_map(Word::texts).find_map(|text| by_user(text, environment)),
+                run: None,
+            })
         }
         Err(faults) => {
-            for fault in faults {
-                findings.unexpanded(key, fault);
-            }
+            findings.unexpanded(key, faults);
             None
         }
     }
@@ -222,14 +284,17 @@ struct Appender<'a> {
 }
 
 impl Appender<'_> {
-    fn append(&mut self, label: String, argv: Vec<CString>, identity: Option<Rc<Identity>>, rule: HookRule) {
+    fn append(&mut self, command: Command<'_>, own: Option<&Rc<Identity>>, rule: HookRule) {
+        let Command { key, label, argv, by_user, .. } = command;
         let id = ChildId(u16::try_from(self.programs.len()).unwrap_or(u16::MAX));
         self.rules.push(HookRule { child: id, ..rule });
         self.programs.push(Planned {
-            job: Job::Program(program(self.name, &label, argv, identity, self.around)),
+            job: Job::Program(program(self.name, &label, argv, own, self.around)),
+            key,
             label,
             phase: self.name.to_owned(),
             looked_for_in: Some(self.around.workdir.to_owned()),
+            by_user,
         });
     }
 
@@ -240,18 +305,28 @@ impl Appender<'_> {
         skips: u16,
         said: Said<'_>,
         key: &str,
-        identity: Option<Rc<Identity>>,
+        own: Option<&Rc<Identity>>,
         findings: &mut Findings<'_>,
     ) {
-        let Some((label, argv)) = words(question, key, self.around.environment, findings) else { return };
-        if argv.is_empty() {
+        let Some(command) = words(question, key, self.around.environment, findings) else { return };
+        if command.argv.is_empty() {
             findings
                 .fault(key, "is empty; write a command that exits with 0 when there is nothing to do, or remove it");
             return;
         }
         let rule = HookRule { skips: Some(skips), retry: None, ..said.rule(self.name, self.around, findings) };
-        self.append(label, argv, identity, rule);
+        self.append(command, own, rule);
     }
+}
+
+/// Which part of `text` the application's user could be the author of, for a message about something that root does.
+#[must_use]
+pub fn by_user(text: &str, environment: &Environment) -> Option<String> {
+    let (name, outside) = environment.by_user(text)?;
+    Some(format!(
+        "${{{name}}} comes from {}, which the application's user could have written, and root would act on it; set it in env.set, or make its source root's",
+        outside.source
+    ))
 }
 
 /// The executable file `name` in the hooks' directory, as it is to be called.
@@ -274,8 +349,13 @@ pub fn is_there(name: &str, directory: &Path, configured: Option<&(Hook, Vec<Hoo
 /// Whether the directory holds anything that could be run, which ends plain use. One that may not be looked into may.
 #[must_use]
 pub fn any_in(directory: &Path) -> bool {
+    // A directory that this user may not enter may hold a hook.
+    let may_run = |entry: fs::DirEntry| {
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        !is_hidden(&entry.file_name()) && (is_directory || access(&entry.path(), AccessFlags::X_OK).is_ok())
+    };
     match fs::read_dir(directory) {
-        Ok(entries) => entries.flatten().any(|entry| access(&entry.path(), AccessFlags::X_OK).is_ok()),
+        Ok(entries) => entries.flatten().any(may_run),
         Err(error) => !regular::is_absence(&error),
     }
 }
@@ -295,21 +375,28 @@ pub fn skipped_in_plain_use() -> Vec<String> {
 fn files(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Vec<PathBuf> {
     let mut found = Vec::from_iter(executable(around.directory.join(name), around.workdir, findings));
     let drop_in = around.directory.join(format!("{name}.d"));
-    let mut names: Vec<OsString> = match fs::read_dir(around.workdir.join(&drop_in)) {
-        Ok(entries) => entries.flatten().map(|entry| entry.file_name()).collect(),
-        Err(error) => {
-            if !regular::is_absence(&error) {
-                findings.fault(
-                    "hooks_dir",
-                    format!("cannot list {}: {error}; make it readable for this user", drop_in.display()),
-                );
-            }
-            Vec::new()
+    let names = names_in(&around.workdir.join(&drop_in)).unwrap_or_else(|error| {
+        if !regular::is_absence(&error) {
+            let what = format!("cannot list {}: {error}; make it readable for this user", drop_in.display());
+            findings.fault("hooks_dir", what);
         }
-    };
-    names.sort_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
+        Vec::new()
+    });
     found.extend(names.iter().filter_map(|name| executable(drop_in.join(name), around.workdir, findings)));
     found
+}
+
+/// What is in a directory, in byte order.
+fn names_in(directory: &Path) -> std::io::Result<Vec<OsString>> {
+    let entries = fs::read_dir(directory)?.flatten();
+    let mut names: Vec<OsString> = entries.map(|entry| entry.file_name()).filter(|name| !is_hidden(name)).collect();
+    names.sort_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
+    Ok(names)
+}
+
+/// What an editor leaves behind, and the links by which a volume of Kubernetes is changed as a whole.
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(b".")
 }
 
 fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Option<PathBuf> {
@@ -343,16 +430,25 @@ fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Opt
         findings.warning(&format!("hook {shown} is not executable and is skipped; run chmod +x {shown}"));
         return None;
     }
-    if lacks_interpreter_line(&full) {
-        findings.warning(&format!("hook {shown} has no #! line and is run by /bin/sh; begin it with #!/bin/sh"));
+    // A program that may be executed and not read is none of ours to judge.
+    let Some(start) = super::head(&full) else { return Some(path) };
+    match start.strip_prefix(b"#!") {
+        Some(rest) if gives_a_carriage_return(rest) => findings.warning(&format!(
+            "hook {shown} will not run: its #! line ends in a carriage return (CRLF); run dos2unix on it"
+        )),
+        None if !exec::is_binary(&start) => {
+            findings.warning(&format!("hook {shown} has no #! line and is run by /bin/sh; begin it with #!/bin/sh"));
+        }
+        _ => {}
     }
     Some(path)
 }
 
-fn lacks_interpreter_line(path: &Path) -> bool {
-    // A program that may be executed and not read is none of ours to judge.
-    let Some(start) = super::head(path) else { return false };
-    !start.starts_with(b"#!") && !start.starts_with(b"\x7fELF")
+/// Whether an interpreter is given an argument that ends in a carriage return, of which it will say something odd
+/// (`#!/usr/bin/env bash`). Where its own name does, it is not found, and that is said then.
+fn gives_a_carriage_return(rest: &[u8]) -> bool {
+    let line = rest.split(|&byte| byte == b'\n').next().unwrap_or(rest).trim_ascii_start();
+    line.ends_with(b"\r") && line.iter().any(|byte| matches!(byte, b' ' | b'\t'))
 }
 
 /// A path that is looked up nowhere: it has a slash in it.
@@ -364,13 +460,13 @@ fn program(
     name: &str,
     label: &str,
     argv: Vec<CString>,
-    identity: Option<Rc<Identity>>,
+    own: Option<&Rc<Identity>>,
     around: &Surroundings<'_>,
 ) -> Program {
     let mut extra = vec![("APP_INIT_PHASE", name.as_bytes().to_vec()), ("APP_INIT_HOOK", label.as_bytes().to_vec())];
     // One that names a user of its own has that user's home.
-    if let Some(identity) = identity.as_deref().filter(|_| identity != around.users.main()) {
-        extra.extend(environment::of_identity(identity));
+    if let Some(own) = own.filter(|own| Some(own.as_ref()) != around.users.configured()) {
+        extra.extend(environment::of_identity(own));
     }
     Program {
         argv,
@@ -378,7 +474,7 @@ fn program(
         extra: extra.iter().filter_map(|(name, value)| exec::assignment(name, value)).collect(),
         directory: Some(around.workdir.to_owned()),
         umask: around.umask,
-        identity,
+        identity: around.users.to_become(own),
         bounds: around.bounds.clone(),
         stdin: Stdin::Null,
         stdout: match around.output {
@@ -388,5 +484,41 @@ fn program(
         keeps_descriptors: false,
         retries_busy: true,
         writes_environment: name == super::DEPLOY_ENV,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_differ_by_a_habit_only_are_meant_for_the_phase() {
+        for (name, phase) in [
+            ("post_deploy", Some("post-deploy")),
+            ("Deploy", Some("deploy")),
+            ("deploy.sh", Some("deploy")),
+            ("ON_FAILURE.py", Some("on-failure")),
+            ("deploy", None),
+            ("deploy.disabled", None),
+            ("deploy.sh.bak", None),
+            ("predeploy", None),
+            ("seed", None),
+        ] {
+            assert_eq!(meant_phase(name), phase, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_carriage_return_is_an_arguments_or_the_interpreters_own() {
+        for (rest, is_argument) in [
+            (&b"/usr/bin/env bash\r\necho\r\n"[..], true),
+            (b"/bin/sh -e\r\n", true),
+            (b"/bin/sh\r\necho a b\r\n", false),
+            (b" /bin/sh\r\n", false),
+            (b"/usr/bin/env bash\necho\r\n", false),
+            (b"/usr/bin/env bash", false),
+        ] {
+            assert_eq!(gives_a_carriage_return(rest), is_argument, "{}", rest.escape_ascii());
+        }
     }
 }

@@ -11,14 +11,15 @@ use super::environment::{self, Computed, Environment, Inputs};
 use super::files::Disk;
 use super::settings::{self, Settings, Variables};
 use super::users::Users;
-use super::{DEPLOY_ENV, Findings, Part, Plan, Purpose, Stage, hooks, lookup};
+use super::{DEPLOY_ENV, Findings, Part, Plan, Purpose, Stage, hooks, lookup, steps};
 use crate::cli::{self, Answer, Options};
 use crate::config::keys::{self, Limits};
-use crate::config::value::Value;
 use crate::config::values::{HookOutput, LimitValue, LogFormat};
 use crate::config::{self, Config, Fault, Layers};
+use crate::exit;
 use crate::identity::Identity;
 use crate::logging;
+use crate::machine::OnFailure;
 use crate::sys::bounds::{Bounds, Limit, RESOURCES};
 use crate::sys::exec;
 
@@ -37,11 +38,8 @@ pub fn make(
     let given = Environment::new(exec::inherited_environment());
     let variables = Variables(&given);
     let mut faults = Vec::new();
-    let mut layers = read_layers(options, &variables, &mut faults);
-    let reserved = cli::COMMANDS.map(|(name, _, _)| name);
-    config::check_roles(&layers, &reserved, &mut faults);
-    let arguments = choose_role(purpose, &mut layers, &variables, arguments, &mut faults);
-    let mut config = config::interpret(&layers, &mut faults);
+    let (mut layers, arguments) = read(purpose, options, &variables, arguments, &mut faults);
+    let mut config = config::interpret(&mut layers, &mut faults);
     let mut findings = Findings::new(&layers, config.top.strict.unwrap_or(false), faults);
     let nothing = Environment::default();
     let resident = matches!(purpose, Purpose::Run | Purpose::Hook(..) | Purpose::Check);
@@ -62,8 +60,7 @@ pub fn make(
     }
     let is_prelude = expects_more && purpose != Purpose::Check;
 
-    let computed =
-        application_environment(purpose, given.clone(), &config, users.configured(), &base, deploy_env, &mut findings);
+    let computed = application_environment(purpose, given.clone(), &config, &users, &base, deploy_env, &mut findings);
     let strings: Rc<[CString]> = computed.environment.clone().into_strings().into();
 
     let mut settings = Settings::decide(options, &config, said, &computed.environment, &mut findings);
@@ -93,18 +90,28 @@ pub fn make(
     };
     let stage = Stage { purpose, argv: &argv, is_prelude, prepares: deploy_env.is_none() };
     let (rules, keeper) = builder.rules(stage, server, &config, options, &mut programs, &mut findings);
-    lookup::check_trust(&layers.files, &programs, &computed.steering, &users, &mut findings);
+    let mut later = Vec::new();
+    if is_prelude {
+        // What is wrong with the rest is told before anything runs, as far as it shows already.
+        builder.rules(Stage { is_prelude: false, ..stage }, server, &config, options, &mut later, &mut findings);
+    }
+    let given_to =
+        |user: &Identity| steps::given_to(user.uid, &config.preparations, &builder.hooks(OnFailure::Abort, &argv));
+    let trusted = lookup::Trusted {
+        layers: &layers,
+        programs: programs.iter().chain(&later).collect(),
+        environment: &computed.environment,
+        given: &users.boundary().map_or(Vec::new(), given_to),
+        termination_file: config.log.termination_file.as_deref(),
+    };
+    lookup::check_trust(&trusted, &users, &mut findings);
     if purpose == Purpose::Check {
         lookup::check_programs(&programs, &mut findings);
     }
 
-    let default = match purpose {
-        Purpose::Run | Purpose::Hook(..) | Purpose::Check => LevelFilter::Info,
-        Purpose::Nested | Purpose::Exec | Purpose::Shell | Purpose::Env => LevelFilter::Warn,
-    };
-    let configured = config.log.level.map(|level| level.0);
-    let level = settings::level(options, configured, &variables, default, &mut findings);
-    let part = match (is_prelude, findings.has_refusals()) {
+    let default = if resident { LevelFilter::Info } else { LevelFilter::Warn };
+    let level = settings::level(options, config.log.level.map(|level| level.0), &variables, default, &mut findings);
+    let part = match (is_prelude, findings.forbids_hooks()) {
         (false, _) => Part::Whole,
         (true, false) => Part::Prelude,
         (true, true) => Part::RefusedPrelude,
@@ -130,7 +137,7 @@ pub fn make(
         nested: purpose == Purpose::Nested,
         warnings,
         origins: match purpose {
-            Purpose::Check => layers.origins().map(|(key, origin)| (key, origin.to_string())).collect(),
+            Purpose::Check => layers.origins().leaves().map(|(key, origin)| (key, origin.to_string())).collect(),
             _ => Vec::new(),
         },
         environment: strings,
@@ -143,7 +150,7 @@ fn application_environment(
     purpose: Purpose<'_>,
     given: Environment,
     config: &Config,
-    identity: Option<&Identity>,
+    users: &Users,
     base: &Path,
     deploy_env: Option<&[u8]>,
     findings: &mut Findings<'_>,
@@ -152,10 +159,12 @@ fn application_environment(
     let inputs = Inputs {
         env: &config.env,
         virtualenv: virtualenv.as_deref(),
-        identity,
+        identity: users.configured(),
+        boundary: users.boundary(),
         workdir: base,
         files: &Disk,
         deploy_env,
+        deploy_env_by_user: !runs_as_root(DEPLOY_ENV, config, users),
     };
     let mut computed = environment::compute(given, &inputs, findings);
     if purpose == Purpose::Shell {
@@ -165,18 +174,21 @@ fn application_environment(
     computed
 }
 
-fn read_layers(options: &Options, variables: &Variables<'_>, faults: &mut Vec<Fault>) -> Layers {
-    let mut layers = Layers::default();
-    if let Some(path) = options.config.clone().or_else(|| variables.path("CONFIG")) {
-        layers.read(&path, true, faults);
-        return layers;
-    }
-    layers.read(Path::new(config::BASE_FILE), false, faults);
-    let configured = || layers.table.get("workdir").and_then(Value::as_text).map(PathBuf::from);
-    let below = options.workdir.clone().or_else(|| variables.path("WORKDIR")).or_else(configured);
-    let path = below.unwrap_or_default().join(config::APPLICATION_FILE);
-    layers.read(&path, false, faults);
-    layers
+/// The files, with the role laid over them, and the arguments without its name.
+fn read(
+    purpose: Purpose<'_>,
+    options: &Options,
+    variables: &Variables<'_>,
+    arguments: Vec<OsString>,
+    faults: &mut Vec<Fault>,
+) -> (Layers, Vec<OsString>) {
+    let alone = options.config.clone().or_else(|| variables.path("CONFIG"));
+    let below = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
+    let mut layers = Layers::of(alone.as_deref(), below, faults);
+    let reserved = cli::COMMANDS.map(|(name, _, _)| name);
+    config::check_roles(&layers, &reserved, faults);
+    let arguments = choose_role(purpose, &mut layers, variables, arguments, faults);
+    (layers, arguments)
 }
 
 /// Lays the role that the first argument names over the configuration, and takes that argument away; or the one that
@@ -215,16 +227,19 @@ fn users(
     let option = options.user.clone().map(|spec| ("--user", spec));
     let variable = || variables.text("USER").map(|spec| ("APP_INIT_USER", spec));
     let configured = || config.top.user.clone().map(|spec| ("user", spec));
-    if let Some((key, spec)) = option.or_else(variable).or_else(configured)
-        && let Err(fault) = users.set_main(&spec)
-    {
-        if purpose == Purpose::Shell {
-            return Err(Answer::new(
-                format!("app-init: {key}: {fault}\nanother user: app-init shell -u UID:GID\n"),
-                fault.code(),
-            ));
+    let hint = |key: &str, why: &dyn std::fmt::Display, code| {
+        Answer::new(format!("app-init: {key}: {why}\nanother user: app-init shell -u UID:GID\n"), code)
+    };
+    match option.or_else(variable).or_else(configured) {
+        Some((key, spec)) => match users.set_main(&spec) {
+            Err(fault) if purpose == Purpose::Shell => return Err(hint(key, &fault, fault.code())),
+            Err(fault) => findings.put(key, fault),
+            Ok(()) => {}
+        },
+        None if purpose == Purpose::Shell && findings.has_fault("user") => {
+            return Err(hint("user", &"is no user; mend it, or name one", exit::CONFIG));
         }
-        findings.put(key, fault);
+        None => {}
     }
     if let Some(gid) = config.top.require_gid {
         let own = nix::unistd::getegid().as_raw();
@@ -237,6 +252,14 @@ fn users(
         }
     }
     Ok(users)
+}
+
+/// Whether all of a hook runs as root, though the application does not.
+fn runs_as_root(name: &str, config: &Config, users: &Users) -> bool {
+    let Some((hook, runs)) = config.hooks.get(name) else { return false };
+    let is_root = |spec: &String| users.databases().is_ok_and(|all| all.resolve(spec).is_ok_and(|user| user.uid == 0));
+    let own = runs.iter().filter_map(|run| run.user.as_ref());
+    hook.user.as_ref().is_some_and(is_root) && own.into_iter().all(is_root)
 }
 
 /// Whether the `deploy-env` hook has a say in this plan.
@@ -260,16 +283,18 @@ fn workdir(
     variables: &Variables<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<PathBuf> {
-    let wanted =
-        options.workdir.clone().or_else(|| variables.path("WORKDIR")).or_else(|| config.top.workdir.clone())?;
+    let option = options.workdir.clone().map(|path| ("--workdir", path));
+    let variable = || variables.path("WORKDIR").map(|path| ("APP_INIT_WORKDIR", path));
+    let configured = || config.top.workdir.clone().map(|path| ("workdir", path));
+    let (key, wanted) = option.or_else(variable).or_else(configured)?;
     match std::fs::metadata(&wanted) {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => {
-            findings.fault("workdir", format!("{} is not a directory; name one", wanted.display()));
+            findings.fault(key, format!("{} is not a directory; name one", wanted.display()));
             return None;
         }
         Err(error) => {
-            findings.fault("workdir", format!("cannot enter {}: {error}; make it, or name another", wanted.display()));
+            findings.fault(key, format!("cannot enter {}: {error}; make it, or name another", wanted.display()));
             return None;
         }
     }

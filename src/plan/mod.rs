@@ -20,17 +20,21 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::cli::Options;
-use crate::config;
+use crate::config::value::Value;
 use crate::config::values::HookOutput;
+use crate::config::{self, Layers};
 use crate::logging;
 use crate::machine::{ChildId, Rules, Signal};
 use crate::prepare::Preparation;
 use crate::secrets::Secrets;
 use crate::sys::exec::{self, Program};
-use crate::sys::{processes, regular};
+use crate::sys::processes::{self, Standing};
+use crate::sys::regular;
 use crate::wait::Wait;
 
+use environment::Environment;
 use findings::Findings;
+use settings::Variables;
 
 pub use make::make;
 pub use plain::plain;
@@ -92,12 +96,16 @@ pub enum Part {
 #[derive(Debug)]
 pub struct Planned {
     pub job: Job,
+    /// Where it was named.
+    pub key: String,
     /// As announced: the hook's path, the command.
     pub label: String,
     /// The hook's name, or `server`.
     pub phase: String,
     /// Where a relative path of the program is looked for, to say what is wrong with it.
     pub looked_for_in: Option<PathBuf>,
+    /// Why root must not run it, whatever its file is.
+    pub by_user: Option<String>,
 }
 
 /// What a started process does.
@@ -107,7 +115,11 @@ pub enum Job {
     /// One of app-init's own processes, which prepares files.
     Prepare(Vec<Preparation>),
     /// One of app-init's own processes, which waits.
-    Wait(Vec<Wait>),
+    Wait {
+        waits: Vec<Wait>,
+        /// Where each was named.
+        keys: Vec<String>,
+    },
 }
 
 impl Planned {
@@ -119,7 +131,8 @@ impl Planned {
         });
         let here = || relative.then(|| std::env::current_dir().ok()).flatten();
         let looked_for_in = program.directory.clone().or_else(here);
-        Planned { job: Job::Program(program), label, phase: "server".into(), looked_for_in }
+        let key = "server.command".to_owned();
+        Planned { job: Job::Program(program), key, label, phase: "server".into(), looked_for_in, by_user: None }
     }
 
     /// The program, where it is one.
@@ -127,7 +140,7 @@ impl Planned {
     pub fn program(&self) -> Option<&Program> {
         match &self.job {
             Job::Program(program) => Some(program),
-            Job::Prepare(_) | Job::Wait(_) => None,
+            Job::Prepare(_) | Job::Wait { .. } => None,
         }
     }
 }
@@ -180,8 +193,21 @@ pub fn is_plain(options: &Options) -> bool {
     };
     !options.ask_for_more_than_signals()
         && !exec::any_inherited(for_app_init)
-        && !Path::new(config::BASE_FILE).exists()
+        && Path::new(config::BASE_FILE).symlink_metadata().is_err()
         && (!docker.exists() || !files())
+}
+
+/// Warns of variables that are meant for app-init and that it does not know. What hooks are given they hand on.
+fn warn_of_unknown_variables(findings: &mut Findings<'_>) {
+    const OF_HOOKS: [&str; 4] = ["APP_INIT_PHASE", "APP_INIT_HOOK", "APP_INIT_FAILED_HOOK", "APP_INIT_FAILED_CODE"];
+    let known: Vec<&str> = VARIABLES.iter().flat_map(|(names, _)| names.split(',')).map(str::trim).collect();
+    for string in exec::inherited_environment() {
+        let string = string.to_string_lossy();
+        let Some((name, _)) = string.split_once('=') else { continue };
+        if name.starts_with(settings::PREFIX) && !known.contains(&name) && !OF_HOOKS.contains(&name) {
+            findings.warning(&format!("{name} means nothing; unset it, or set one of {}", known.join(", ")));
+        }
+    }
 }
 
 /// The first bytes of a file, as far as they say how it is executed.
@@ -190,8 +216,34 @@ pub fn head(path: &Path) -> Option<Vec<u8>> {
     regular::start_of(path, 256)
 }
 
-/// Whether `run` finds itself below another app-init.
+/// Whether `run` finds its container booted by another app-init.
 #[must_use]
 pub fn is_nested(options: &Options) -> bool {
-    !options.hooks && processes::is_nested()
+    !options.hooks
+        && match processes::standing() {
+            Standing::First => false,
+            Standing::Nested => true,
+            // Somebody else's container, in which this is the boot, or one whose app-init made place for the server.
+            Standing::Beside => makes_place(options),
+        }
+}
+
+/// Whether the server takes app-init's place. What is wrong with the files is told when the plan is made.
+fn makes_place(options: &Options) -> bool {
+    if options.exec || options.supervise {
+        return options.exec;
+    }
+    let given = Environment::new(exec::inherited_environment());
+    let variables = Variables(&given);
+    let file = options.config.clone().or_else(|| variables.path("CONFIG"));
+    let workdir = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
+    let mut layers = Layers::of(file.as_deref(), workdir, &mut Vec::new());
+    if let Some(role) = variables.text("ROLE") {
+        layers.choose_role(&role);
+    }
+    let mode = match layers.table.get("server") {
+        Some(Value::Table(server)) => server.get("mode").and_then(Value::as_text),
+        _ => None,
+    };
+    mode == Some("exec")
 }

@@ -154,8 +154,8 @@ pub fn resolve(
 ) -> Option<Duration> {
     match span?.resolve(environment) {
         Ok(duration) => Some(duration),
-        Err(fault) => {
-            findings.unexpanded(key, fault);
+        Err(faults) => {
+            findings.unexpanded(key, faults);
             None
         }
     }

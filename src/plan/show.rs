@@ -89,7 +89,7 @@ fn phases(text: &mut String, plan: &Plan, rules: &[HookRule]) {
         match &planned.job {
             Job::Program(program) => command(text, planned, program, rule),
             Job::Prepare(all) => all.iter().for_each(|one| preparation(text, one)),
-            Job::Wait(all) => all.iter().for_each(|one| wait(text, one)),
+            Job::Wait { waits, .. } => waits.iter().for_each(|one| wait(text, one)),
         }
     }
 }

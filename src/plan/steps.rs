@@ -21,8 +21,8 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause between the first two attempts.
 pub const DEFAULT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The waits whose conditions hold.
-pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Vec<Wait> {
+/// The waits whose conditions hold, each with where it was named.
+pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Vec<(String, Wait)> {
     let mut waits = Vec::new();
     for (place, wait) in configured.iter().enumerate() {
         let key = format!("wait[{place}]");
@@ -32,8 +32,8 @@ pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mu
         let target = match (&wait.target, wait.command.is_empty()) {
             (Some(target), true) => target_of(target, &format!("{key}.target"), around.environment, findings),
             (None, false) => {
-                let words = hooks::words(&wait.command, &format!("{key}.command"), around.environment, findings);
-                words.map(|(_, argv)| Target::Command(question(argv, around)))
+                let command = hooks::words(&wait.command, &format!("{key}.command"), around.environment, findings);
+                command.map(|command| Target::Command(question(command.argv, around)))
             }
             (Some(_), false) | (None, true) => {
                 findings.fault(&key, "needs one of target and command; write target = \"tcp://db:5432\"");
@@ -44,12 +44,13 @@ pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mu
             |name: &str, span| settings::resolve(&format!("{key}.{name}"), span, around.environment, findings);
         let timeout = span("timeout", wait.timeout.as_ref()).unwrap_or(DEFAULT_TIMEOUT);
         let interval = span("interval", wait.interval.as_ref()).unwrap_or(DEFAULT_INTERVAL);
-        waits.extend(target.map(|target| Wait {
+        let wait = target.map(|target| Wait {
             target,
             timeout: (!timeout.is_zero()).then_some(timeout),
             interval,
             on_timeout: wait.on_timeout.map_or(OnTimeout::Abort, |Named(policy)| policy),
-        }));
+        });
+        waits.extend(wait.map(|wait| (key, wait)));
     }
     waits
 }
@@ -57,18 +58,17 @@ pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mu
 fn target_of(text: &str, key: &str, environment: &Environment, findings: &mut Findings<'_>) -> Option<Target> {
     let expanded = match expand::expand(text, environment) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(fault) => {
-            findings.unexpanded(key, fault);
+        Err(faults) => {
+            findings.unexpanded(key, faults);
             return None;
         }
     };
     match Target::parse(&expanded) {
-        Ok(target) => Some(target),
-        Err(fault) => {
-            findings.unexpanded(key, fault);
-            None
-        }
+        Ok(target) => return Some(target),
+        Err(fault) if text.contains("${") => findings.unset(key, fault),
+        Err(fault) => findings.fault(key, fault),
     }
+    None
 }
 
 fn question(argv: Vec<std::ffi::CString>, around: &Surroundings<'_>) -> Program {
@@ -138,41 +138,64 @@ fn step(from: &keys::Prepare, key: &str, around: &Surroundings<'_>, findings: &m
             },
         );
     }
-    let owner = match &from.owner {
-        Some(spec) => Some(owner(spec, &format!("{key}.owner"), around, findings)?),
+    // Each is read before one that is wrong ends this, so that all faults are told.
+    let owner = from.owner.as_ref().map(|spec| owner(spec, &format!("{key}.owner"), around, findings));
+    let mut path = |name: &str, text: &str| path(text, &format!("{key}.{name}"), around, findings);
+    let directory = from.dir.as_ref().map(|text| path("dir", text));
+    let copy = from.copy.as_ref().map(|text| path("copy", text));
+    let to = from.to.as_ref().map(|text| path("to", text));
+    let removed: Vec<Option<PathBuf>> =
+        from.remove.iter().enumerate().map(|(place, text)| path(&format!("remove[{place}]"), text)).collect();
+    let owner = match owner {
+        Some(owner) => Some(owner?),
         None => None,
     };
-    let mut path = |name: &str, text: &str| path(text, &format!("{key}.{name}"), around, findings);
-    if let Some(directory) = &from.dir {
-        return Some(Step::Directory {
-            path: path("dir", directory)?,
+    match (directory, copy, to) {
+        (Some(path), _, _) => Some(Step::Directory {
+            path: path?,
             owner,
             mode: from.mode.map(|FileMode(mode)| mode),
             recursive: from.recursive.map_or(Recursive::IfTopDiffers, |Named(recursive)| recursive),
-        });
+        }),
+        (None, Some(from_path), Some(to)) => {
+            Some(Step::Copy { from: from_path?, to: to?, overwrite: from.overwrite.unwrap_or(false), owner })
+        }
+        // Misplaced, which was told.
+        (None, Some(_), None) => None,
+        (None, None, _) => removed.into_iter().collect::<Option<_>>().map(|paths| Step::Remove { paths }),
     }
-    if let (Some(copy), Some(to)) = (&from.copy, &from.to) {
-        let (from_path, to) = (path("copy", copy)?, path("to", to)?);
-        return Some(Step::Copy { from: from_path, to, overwrite: from.overwrite.unwrap_or(false), owner });
-    }
-    let paths: Option<Vec<PathBuf>> = from.remove.iter().map(|text| path("remove", text)).collect();
-    paths.filter(|paths| !paths.is_empty()).map(|paths| Step::Remove { paths })
 }
 
 /// A path, with its variables, in the working directory where it is relative.
 fn path(text: &str, key: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Option<PathBuf> {
+    if let Some(why) = hooks::by_user(text, around.environment) {
+        findings.refusal(key, why);
+    }
     match expand::expand(text, around.environment) {
         Ok(bytes) if bytes.is_empty() || bytes.contains(&0) => {
             findings.fault(key, "is empty; name a path");
             None
         }
         Ok(bytes) => Some(around.workdir.join(Path::new(&OsString::from_vec(bytes)))),
-        Err(fault) => {
+        Err(faults) => {
             // It is needed before the deploy-env hook could say more.
-            findings.fault(key, fault);
+            for fault in faults {
+                findings.fault(key, fault.what());
+            }
             None
         }
     }
+}
+
+/// The directories that are given to `user`: what is in them is that user's by then.
+pub fn given_to(user: u32, configured: &[keys::Prepare], around: &Surroundings<'_>) -> Vec<PathBuf> {
+    let is_for_user = |from: &&keys::Prepare| {
+        let owner = from.owner.as_ref().and_then(|spec| around.users.databases().ok()?.owner(spec).ok());
+        owner.is_some_and(|(uid, _)| uid == user)
+    };
+    let texts = configured.iter().filter(is_for_user).filter_map(|from| from.dir.as_ref().or(from.to.as_ref()));
+    let path = |text: &String| Some(OsString::from_vec(expand::expand(text, around.environment).ok()?));
+    texts.filter_map(path).map(|path| around.workdir.join(path)).collect()
 }
 
 fn owner(spec: &str, key: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Option<Owner> {

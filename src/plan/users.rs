@@ -2,12 +2,11 @@
 
 use std::cell::OnceCell;
 use std::fmt;
-use std::path::Path;
 use std::rc::Rc;
 
 use super::Findings;
 use crate::exit;
-use crate::identity::{Databases, Identity, trust};
+use crate::identity::{Databases, Identity};
 use crate::sys::credentials;
 
 /// Why somebody cannot be who a program runs as.
@@ -63,18 +62,18 @@ impl Users {
     /// Whom the application's programs have to become; `None`: whoever app-init is already.
     #[must_use]
     pub fn main(&self) -> Option<Rc<Identity>> {
-        self.main.clone().filter(|_| credentials::is_root())
+        self.to_become(None)
     }
 
-    /// The user to become for `spec`, `None` where that is who app-init is already, or where it is a fault.
+    /// Whom a program has to become that runs as `own`, or else as the application's user.
+    #[must_use]
+    pub fn to_become(&self, own: Option<&Rc<Identity>>) -> Option<Rc<Identity>> {
+        own.or(self.main.as_ref()).filter(|_| credentials::is_root()).cloned()
+    }
+
+    /// Who `spec` is; `None` where that is a fault.
     pub fn resolve(&self, key: &str, spec: &str, findings: &mut Findings<'_>) -> Option<Rc<Identity>> {
-        match self.find(spec) {
-            Ok(identity) => Some(identity).filter(|_| credentials::is_root()),
-            Err(refused) => {
-                findings.put(key, refused);
-                None
-            }
-        }
+        self.find(spec).map_err(|refused| findings.put(key, refused)).ok()
     }
 
     /// Without root there is no other user to become.
@@ -105,24 +104,18 @@ impl Users {
         self.configured().filter(|identity| identity.uid != 0 && credentials::is_root())
     }
 
-    /// Refuses `file`, which is about to be used as `user`, where the application could change it and gain by that.
-    pub fn check_trust(&self, key: &str, file: &Path, user: Option<&Identity>, findings: &mut Findings<'_>) {
-        let Some(boundary) = self.boundary() else { return };
-        if user.is_some_and(|user| user.uid == boundary.uid) {
-            return;
-        }
-        if let Some(at_fault) = trust::changeable_by(file, boundary) {
-            let who = boundary
-                .name
-                .as_ref()
-                .map_or_else(|| boundary.uid.to_string(), |name| String::from_utf8_lossy(name).into_owned());
-            findings.refusal(
-                key,
-                format!(
-                    "{} could be changed by {who}: {at_fault}; make it root's, and nobody else's to write",
-                    file.display()
-                ),
-            );
-        }
+    /// Those whom the configuration must not be changeable by: that user, and whoever would be it if a file or a role did
+    /// not say something else. Otherwise what is under suspicion could take the suspicion away.
+    #[must_use]
+    pub fn boundaries(&self, replaced: &[String]) -> Vec<Rc<Identity>> {
+        let replaced = replaced.iter().filter_map(|spec| self.find(spec).ok());
+        let all = self.main.iter().cloned().chain(replaced);
+        all.filter(|identity| identity.uid != 0 && credentials::is_root()).collect()
     }
+}
+
+/// A user for people: the name, or else the number.
+#[must_use]
+pub fn shown(user: &Identity) -> String {
+    user.name.as_ref().map_or_else(|| user.uid.to_string(), |name| String::from_utf8_lossy(name).into_owned())
 }

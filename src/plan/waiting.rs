@@ -39,7 +39,7 @@ pub fn waiting(options: &WaitOptions, command: Vec<OsString>) -> Result<Plan, An
         programs.push(Planned::server(Program::new(exec::arguments(command), exec::Environment::Inherited), label));
         server_rule()
     });
-    let deploy = vec![helper(Job::Wait(waits), "wait", &mut programs)];
+    let deploy = vec![helper(Job::Wait { waits, keys: options.targets.clone() }, "wait", &mut programs)];
     let rules = Rules {
         // The command takes this process's place.
         mode: if server.is_some() { Mode::Exec } else { Mode::HookOnly },

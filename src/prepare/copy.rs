@@ -6,8 +6,8 @@
 //!   temporary name (`.app-init-…`), which only a kill at that moment leaves behind.
 //! - Permissions are kept, without set-id bits. Symbolic links are copied as links. Times, extended attributes and ACLs
 //!   are not copied. Without an owner the copies are app-init's own.
-//! - Files with other hard links that do not belong to the owner of `from` are left alone: who can write there may have
-//!   linked what only root should read.
+//! - Files with other hard links that do not belong to the owner of the directory `from` (of the one that holds it, where
+//!   `from` is a file) are left alone: who can write there may have linked what only root should read.
 
 use std::collections::hash_map::RandomState;
 use std::ffi::OsStr;
@@ -41,13 +41,19 @@ pub fn copy(
     let shown = from.display().to_string();
     let entry = Entry::open(&directory.fd, name);
     let entry = entry.map_err(|errno| Failure::new(format_args!("copy {shown}"), errno))?;
-    let copies = Copies { to, overwrite, owner, from_uid: entry.stat.st_uid };
+    // Whoever may write where a file is may have linked it there, so its own owner says nothing about that.
+    let from_uid = if entry.is_directory() { entry.stat.st_uid } else { directory.stat.st_uid };
+    let copies = Copies { to, overwrite, owner, from_uid };
     if entry.is_directory() {
         return copies.tree(&entry, from, report);
     }
     if !entry.is_file() {
         let what = entry.what();
         return Err(Failure::refused(format!("cannot copy {shown}: it is {what}; name a file or a directory")));
+    }
+    if let Some(why) = copies.unfit(&entry) {
+        report.skip(format_args!("{shown}, which {why}"));
+        return Ok(());
     }
     let source = Source { entry: &entry, directory: &directory, name, shown: &shown };
     let (target, new_name) = place::parent(to, Missing::Make)?;

@@ -377,6 +377,23 @@ fn a_copy_does_not_publish_what_somebody_linked() {
     assert!(place.path().join("to/own").exists() && !place.path().join("to/secret").exists());
 }
 
+/// The file that is named may be such a link itself: whose the directory is tells who could have put it there.
+#[test]
+fn a_single_file_that_somebody_may_have_linked_is_not_copied() {
+    let place = shared_place();
+    make(place.path(), &["secret", "volume/"]);
+    let (secret, volume) = (place.path().join("secret"), place.path().join("volume"));
+    chmod(&secret, 0o600);
+    fs::hard_link(&secret, volume.join("settings")).expect("link");
+    let to = place.path().join("copy");
+    let copied = || counts(|r| copy::copy(&volume.join("settings"), &to, false, Some(OWNER), r));
+    lchown(&volume, Some(USER), None).expect("chown");
+    assert_eq!((copied(), to.exists()), ((0, 1), false));
+    // In a directory of root's it is root who linked it.
+    lchown(&volume, Some(0), None).expect("chown");
+    assert_eq!((copied(), to.exists()), ((0, 0), true));
+}
+
 #[test]
 fn a_copy_into_itself_ends() {
     let place = shared_place();

@@ -49,7 +49,11 @@ impl Bounds {
     /// The first that is refused, with its step.
     pub fn set(&self) -> Result<(), (StartStep, Errno)> {
         if let Some(score) = self.oom_score_adj {
+            // The file is root's while the process, which may know secrets, is not dumpable (proc(5)).
+            let dumpable = nix::sys::prctl::get_dumpable().unwrap_or(true);
+            let _ = nix::sys::prctl::set_dumpable(true);
             let written = std::fs::write("/proc/self/oom_score_adj", score.to_string());
+            let _ = nix::sys::prctl::set_dumpable(dumpable);
             written.map_err(|error| (StartStep::OomScore, Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
         }
         for limit in &self.limits {

@@ -10,6 +10,9 @@ use crate::identity::Identity;
 /// Takes on `identity`: groups, then gid, then uid, since only root may change the former two. Then the kernel is asked
 /// what became of it, because a filter or an LSM may have said yes and done nothing.
 ///
+/// What is so already is not asked for: root without capabilities, or in a namespace of its own, is root all the same. It
+/// keeps its groups where it may not change them: they are no less than what it has.
+///
 /// # Errors
 ///
 /// What setgroups(2), setresgid(2) or setresuid(2) say, and EPERM where the answer is another identity or a way back to
@@ -17,38 +20,42 @@ use crate::identity::Identity;
 pub fn become_user(identity: &Identity) -> Result<(), Errno> {
     let uid = Uid::from_raw(identity.uid);
     let gid = Gid::from_raw(identity.gid);
-    let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
-    setgroups(&groups)?;
-    setresgid(gid, gid, gid)?;
-    setresuid(uid, uid, uid)?;
-    let (uids, gids) = (getresuid()?, getresgid()?);
-    let now: BTreeSet<u32> = getgroups()?.into_iter().map(Gid::as_raw).collect();
-    let is_it = [uids.real, uids.effective, uids.saved].iter().all(|now| *now == uid)
-        && [gids.real, gids.effective, gids.saved].iter().all(|now| *now == gid)
-        && now == identity.groups.iter().copied().collect();
     let root = Uid::from_raw(0);
+    let keeps_groups = uid == root && has_uid(root)? && has_gid(gid)?;
+    if !has_groups(identity)? {
+        let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
+        match setgroups(&groups) {
+            Err(Errno::EPERM) if keeps_groups => {}
+            set => set?,
+        }
+    }
+    if !has_gid(gid)? {
+        setresgid(gid, gid, gid)?;
+    }
+    if !has_uid(uid)? {
+        setresuid(uid, uid, uid)?;
+    }
+    let is_it = has_uid(uid)? && has_gid(gid)? && (has_groups(identity)? || keeps_groups);
     if is_it && (uid == root || setresuid(root, root, root).is_err()) { Ok(()) } else { Err(Errno::EPERM) }
+}
+
+fn has_uid(uid: Uid) -> Result<bool, Errno> {
+    let now = getresuid()?;
+    Ok([now.real, now.effective, now.saved].iter().all(|now| *now == uid))
+}
+
+fn has_gid(gid: Gid) -> Result<bool, Errno> {
+    let now = getresgid()?;
+    Ok([now.real, now.effective, now.saved].iter().all(|now| *now == gid))
+}
+
+fn has_groups(identity: &Identity) -> Result<bool, Errno> {
+    let now: BTreeSet<u32> = getgroups()?.into_iter().map(Gid::as_raw).collect();
+    Ok(now == identity.groups.iter().copied().collect())
 }
 
 /// Whether this process may become any user. A capability without uid 0 is not counted on: it may end with the change.
 #[must_use]
 pub fn is_root() -> bool {
     Uid::effective().is_root()
-}
-
-/// Reads a file with the rights of `identity`: root's own are put aside meanwhile. The kernel takes root's file
-/// capabilities away with the file system uid (capabilities(7)), and gives them back with it.
-pub fn with_rights_of<T>(identity: &Identity, read: impl FnOnce() -> T) -> T {
-    use nix::unistd::{setfsgid, setfsuid};
-    let own_groups = getgroups().unwrap_or_default();
-    let own_gid = Gid::effective();
-    let groups: Vec<Gid> = identity.groups.iter().copied().map(Gid::from_raw).collect();
-    let _ = setgroups(&groups);
-    setfsgid(Gid::from_raw(identity.gid));
-    setfsuid(Uid::from_raw(identity.uid));
-    let answer = read();
-    setfsuid(Uid::effective());
-    setfsgid(own_gid);
-    let _ = setgroups(&own_groups);
-    answer
 }

@@ -1,9 +1,9 @@
 //! Becoming another program.
 
 use std::borrow::Cow;
-use std::ffi::{CStr, CString, OsString, c_char};
+use std::ffi::{CStr, CString, OsStr, OsString, c_char};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::ptr;
 use std::rc::Rc;
 
@@ -12,6 +12,7 @@ use nix::libc;
 
 use super::bounds::Bounds;
 use super::credentials;
+use super::regular;
 use super::signals::{self, Inherited};
 use crate::identity::Identity;
 use crate::machine::StartStep;
@@ -240,13 +241,23 @@ impl Program {
             errno = execve(path, arguments, environment);
             tries += 1;
         }
-        if errno == libc::ENOEXEC {
+        // One that may be executed and not read is the shell's to complain of.
+        let start = || regular::start_of(Path::new(OsStr::from_bytes(path.to_bytes())), 128).unwrap_or_default();
+        if errno == libc::ENOEXEC && !is_binary(&start()) {
             let mut script = vec![SHELL.as_ptr(), path.as_ptr()];
             script.extend(arguments.iter().skip(1));
             return execve(SHELL, &script, environment);
         }
         errno
     }
+}
+
+/// Whether a file that begins with these bytes is no script, over which a shell would only stumble: a program, and be it
+/// for another machine, or anything else with a NUL in its first line, as for bash.
+#[must_use]
+pub fn is_binary(start: &[u8]) -> bool {
+    let mut first_line = start.split(|&byte| byte == b'\n').next().unwrap_or_default().iter();
+    start.starts_with(b"\x7fELF") || first_line.any(|&byte| byte == 0)
 }
 
 /// The variables by which a process is told of descriptors that only the server gets.
@@ -342,4 +353,22 @@ pub fn any_inherited(mut test: impl FnMut(&[u8]) -> bool) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_shell_cannot_read_is_binary() {
+        for (start, binary) in [
+            (&b"\x7fELF\x02\x01"[..], true),
+            (b"PK\x03\x04\0", true),
+            (b"echo ran\n\0", false),
+            (b"echo ran", false),
+            (b"", false),
+        ] {
+            assert_eq!(is_binary(start), binary, "{}", start.escape_ascii());
+        }
+    }
 }

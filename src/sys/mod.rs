@@ -26,6 +26,7 @@ pub mod exec;
 pub mod last_resort;
 #[allow(unsafe_code, reason = "fork and _exit are unsafe by their nature")]
 pub mod offspring;
+pub mod on_behalf;
 pub mod output;
 #[allow(unsafe_code, reason = "readlink into a buffer on the stack: the way of a stop asks for no memory")]
 pub mod processes;

@@ -130,9 +130,13 @@ fn gets_room(shared: BorrowedFd<'_>, limit: PollTimeout) -> bool {
 }
 
 /// Kubernetes shows what is in this file as the reason of the end. It is there or it is not: it is never made.
+///
+/// A link is not followed and nothing but a regular file is written to: the application may have put it there.
 pub fn leave_message(path: &Path, text: &str) {
-    let file = OpenOptions::new().write(true).truncate(true).custom_flags(nix::libc::O_NONBLOCK).open(path);
-    if let Ok(mut file) = file {
+    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW | nix::libc::O_NOCTTY;
+    let Ok(mut file) = OpenOptions::new().write(true).custom_flags(flags).open(path) else { return };
+    let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.nlink() == 1);
+    if is_regular && file.set_len(0).is_ok() {
         let _ = file.write_all(text.as_bytes());
     }
 }

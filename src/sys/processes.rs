@@ -6,11 +6,11 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 
 use nix::libc;
 
-use super::signals;
+use super::{regular, signals};
 use crate::machine::Signal;
 
 /// The shells that do not exec a command of several parts, and would die of a signal before it (§7.8).
@@ -135,36 +135,93 @@ fn all() -> Vec<i32> {
 }
 
 fn parent_of(pid: i32) -> Option<i32> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything, so the fields are counted from its end: state, parent.
-    let after_name = stat.rsplit(|&byte| byte == b')').next()?;
-    let mut fields = after_name.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
-    std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()
+    field_of(pid, 1)?.parse().ok()
 }
 
-/// Whether PID 1 of this PID namespace, or a child of it, is this same program, and this process is not it (§1, nested use).
+/// When the process started, in the kernel's ticks.
+fn start_of(pid: i32) -> Option<u64> {
+    field_of(pid, 19)?.parse().ok()
+}
+
+/// A field of the process's status line, counted from its state on.
+fn field_of(pid: i32, place: usize) -> Option<String> {
+    // The name is in brackets and may hold anything, brackets included.
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let after_name = stat.rsplit(|&byte| byte == b')').next()?;
+    let mut fields = after_name.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+    Some(std::str::from_utf8(fields.nth(place)?).ok()?.to_owned())
+}
+
+/// How this process stands to the container in which it is (§1, nested use).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// Nothing says that the container was booted: this may be the boot.
+    First,
+    /// Another app-init is above this process, or is the container's init.
+    Nested,
+    /// Put by `docker exec` into a container that another program is the main process of: in exec mode the server.
+    Beside,
+}
+
+/// Who is above this process, and who was in its container before it.
+///
+/// An app-init that is only beside it, such as another program of supervisord, says nothing. `docker exec` puts a process
+/// into the namespace from outside: the kernel gives it 0 as its parent. So has the main process of a container that
+/// shares the PID namespace of another, and that one boots: it is the first of those in its mount namespace.
 #[must_use]
-pub fn is_nested() -> bool {
-    let same_file = |one: PathBuf, other: PathBuf| {
-        use std::os::unix::fs::MetadataExt;
-        let (one, other) = (fs::metadata(one).ok()?, fs::metadata(other).ok()?);
-        Some(one.dev() == other.dev() && one.ino() == other.ino())
-    };
-    // Another user may not look at PID 1's file, but at its name.
-    let same_name = |pid: i32| {
-        let name = |path: String| fs::read(path).ok();
-        name(format!("/proc/{pid}/comm")).is_some_and(|first| Some(first) == name("/proc/self/comm".to_owned()))
-    };
+pub fn standing() -> Standing {
     let own = nix::unistd::getpid().as_raw();
     if own == 1 {
-        return false;
+        return Standing::First;
     }
-    // Below `docker run --init` another init is PID 1, and app-init its child.
-    let inits = std::iter::once(1).chain(children_of(1).into_iter().filter(|pid| *pid != own));
-    inits.into_iter().any(|pid| {
-        let exe = PathBuf::from(format!("/proc/{pid}/exe"));
-        same_file(exe, "/proc/self/exe".into()).unwrap_or_else(|| same_name(pid))
-    })
+    let above = above(own);
+    if above.iter().copied().any(is_app_init) {
+        return Standing::Nested;
+    }
+    let top = above.last().copied().unwrap_or(own);
+    if top == 1 || parent_of(top) != Some(0) {
+        return Standing::First;
+    }
+    let mounts = mounts_of(own);
+    let is_of_this_container = |pid: &i32| parent_of(*pid) == Some(0) && mounts.is_some() && mounts_of(*pid) == mounts;
+    let main = all().into_iter().filter(is_of_this_container).filter_map(|pid| Some((start_of(pid)?, pid))).min();
+    match main {
+        Some((_, main)) if main != top => {
+            // Below `docker run --init` another init is the main process, and app-init its child.
+            let is_init = is_app_init(main) || children_of(main).into_iter().any(is_app_init);
+            if is_init { Standing::Nested } else { Standing::Beside }
+        }
+        _ => Standing::First,
+    }
+}
+
+/// The ancestors of a process, as far as they are in this PID namespace, from its parent on.
+fn above(pid: i32) -> Vec<i32> {
+    let mut found = Vec::new();
+    let mut next = parent_of(pid);
+    while let Some(parent) = next.filter(|&parent| parent != 0) {
+        found.push(parent);
+        next = parent_of(parent);
+    }
+    found
+}
+
+/// Whether a process executes this same program.
+fn is_app_init(pid: i32) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let file = |path: String| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    if let (Some(one), Some(other)) = (file(format!("/proc/{pid}/exe")), file("/proc/self/exe".to_owned())) {
+        return one == other;
+    }
+    // Another user may not look at its file, but at its name.
+    let name = |path: String| fs::read(path).ok();
+    name(format!("/proc/{pid}/comm")).is_some_and(|first| Some(first) == name("/proc/self/comm".to_owned()))
+}
+
+/// What tells a mount namespace from others: the number of its first mount, which everybody may read.
+fn mounts_of(pid: i32) -> Option<Vec<u8>> {
+    let start = regular::start_of(Path::new(&format!("/proc/{pid}/mountinfo")), 16)?;
+    start.split(|&byte| byte == b' ').next().filter(|number| !number.is_empty()).map(<[u8]>::to_vec)
 }
 
 /// Makes this process the one that orphans below it are given to. PID 1 is that already.

@@ -82,3 +82,49 @@ fn faults_are_left_in_the_termination_file() {
         assert!(text.contains("stop.drain"), "{text:?}\n{}", end.story());
     });
 }
+
+/// More than any pipe takes at once.
+fn many_faults() -> (String, usize) {
+    const COUNT: usize = 3000;
+    ((0..COUNT).fold(String::new(), |faults, number| faults + &format!("key{number} = 1\n")), COUNT)
+}
+
+/// Whoever reads hears all of it: of a boot, and of a check, whose reader is waited for as long as it takes.
+#[test]
+fn every_fault_comes_through_a_pipe() {
+    each_place(|cell| {
+        let (config, count) = many_faults();
+        for args in [&["check"][..], &["env"], &["--", PROBE, "do", "print=server"]] {
+            let end = Setup::new(cell, args).config(&config).start().end().exited(78);
+            assert_eq!(end.err.lines().count(), count + 1, "{args:?}: some are missing");
+            let last = format!("app-init: {count} faults, nothing was started\n");
+            assert!(end.err.ends_with(&last), "{args:?}: {}", end.err.lines().last().unwrap_or_default());
+        }
+    });
+}
+
+/// Nothing depends on a check, and so does it not on its reader: it waits, and can be interrupted.
+#[test]
+fn a_check_waits_for_its_reader_and_can_be_interrupted() {
+    let start = |writer: std::io::PipeWriter| {
+        let setup = Setup::new(Cell::SUBREAPER, ["check", PROBE]).config(&many_faults().0);
+        let run = setup.stderr_to(writer.into()).start();
+        run.eventually("it waits for its reader", |run| {
+            let call = std::fs::read_to_string(format!("/proc/{}/syscall", run.pid)).unwrap_or_default();
+            // write(2) to standard error.
+            call.starts_with(&format!("{} 0x2 ", nix::libc::SYS_write))
+        });
+        run
+    };
+    let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+    let run = start(writer);
+    run.signal(signal::TERM);
+    assert_eq!(run.end().how, Ended::Signaled(signal::TERM));
+    drop(reader);
+    let (mut reader, writer) = std::io::pipe().expect("a pipe can be made");
+    let run = start(writer);
+    let mut text = String::new();
+    reader.read_to_string(&mut text).expect("it is text");
+    assert!(text.ends_with("app-init: 3000 faults, nothing was started\n"), "{text}");
+    run.end().exited(78);
+}

@@ -3,6 +3,7 @@
 use crate::harness::*;
 use nix::sys::stat::{Mode, SFlag};
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -212,15 +213,41 @@ fn root_cannot_be_had_again() {
         /mnt/bin/probe do user=0 print=back 2>/dev/null || echo refused; \
         setpriv --clear-groups true 2>/dev/null || echo refused";
     each_place(|cell| {
-        for args in [&["--", "sh", "-c", CALLS][..], &["--exec", "--", "sh", "-c", CALLS]] {
-            let end = image(with_user(cell, args, "app:web")).start().end().exited(0);
-            let stays = "4000 4000 4033 4033 4033 4033\n".repeat(5);
-            assert_eq!(end.out.matches("refused\n").count(), 2, "{}", end.story());
-            assert!(end.out.starts_with(&stays), "{}", end.story());
+        let tried = |setup: Setup| {
+            let setup = setup.file("tried", "", 0o666).file("calls", CALLS, 0o644);
+            let mut tried = fs::File::open(setup.world.app().join("tried")).expect("a test's own file");
+            let end = image(setup).start().end().exited(0).nothing_left();
+            let mut text = String::new();
+            tried.read_to_string(&mut text).expect("it is text");
+            assert_eq!(end.lines().last(), Some(&"ran"), "{}", end.story());
+            text
+        };
+        let script = "sh /mnt/app/calls >> /mnt/app/tried";
+        let said = format!("{script}; echo ran");
+        let hook = |name: &str| format!("[[hooks.{name}.run]]\ncommand = [\"sh\", \"-c\", \"{script}\"]\n");
+        let ran: &[&str] = &["--", "echo", "ran"];
+        let exec = &["--exec", "--", "echo", "ran"];
+        let cases = [
+            (&["--", "sh", "-c", &said][..], String::new()),
+            (&["--exec", "--", "sh", "-c", &said], String::new()),
+            (&["exec", "--", "sh", "-c", &said], String::new()),
+            (&["shell", "-c", &said], String::new()),
+            (ran, hook("deploy")),
+            (exec, hook("deploy")),
+            (ran, hook("deploy-env")),
+            (ran, format!("[[wait]]\ncommand = [\"sh\", \"-c\", \"{script}\"]\n")),
+            (exec, format!("[[wait]]\ncommand = [\"sh\", \"-c\", \"{script}\"]\n")),
+            (ran, format!("[[hooks.deploy.run]]\ncommand = [\"false\"]\nskip_if = [\"sh\", \"-c\", \"{script}\"]\n")),
+        ];
+        let stays = "4000 4000 4033 4033 4033 4033\n".repeat(5) + "refused\nrefused\n";
+        for (args, config) in cases {
+            let config = format!("user = \"app:web\"\n{config}");
+            assert_eq!(tried(Setup::new(cell, args).config(&config)), stays, "{args:?} {config}");
+            // Root may.
+            let config = config.replace("app:web", "root");
+            let text = tried(Setup::new(cell, args).config(&config));
+            assert!(text.contains("back\n") && !text.contains("refused"), "{args:?} {config}: {text}");
         }
-        // Root may.
-        let end = image(Setup::new(cell, ["--", "sh", "-c", CALLS])).start().end().exited(0);
-        assert!(end.out.contains("back\n") && !end.out.contains("refused"), "{}", end.story());
     });
 }
 
@@ -502,12 +529,32 @@ fn an_identity_that_cannot_be_taken_is_77() {
 #[test]
 fn a_wait_is_not_asked_as_root_instead() {
     each_place(|cell| {
-        let cell = Cell { identity: Identity::PowerlessRoot, ..cell };
-        let config = "user = \"app\"\n[[wait]]\ncommand = [\"touch\", \"/tmp/asked\"]\ntimeout = \"300ms\"\n\
-            on_timeout = \"continue\"\n\
-            [hooks.deploy]\nuser = \"0:0\"\n[[hooks.deploy.run]]\ncommand = [\"ls\", \"-la\", \"/tmp\"]\n";
-        let end = image(Setup::new(cell, ["--", PROBE, "do", "print=ran"]).config(config)).start().end();
-        assert!(!end.out.contains("asked") && !end.out.contains("ran\n"), "{}", end.story());
+        // Who asked leaves the number in a file of the test's.
+        let start = |identity: Identity, limit: &str| {
+            let config = format!(
+                "user = \"app\"\n[[wait]]\ncommand = [\"sh\", \"-c\", \"id -u >> /mnt/app/asked\"]\n\
+                timeout = \"{limit}\"\non_timeout = \"continue\"\n"
+            );
+            let setup = Setup::new(Cell { identity, ..cell }, ["--", PROBE, "do", "print=ran"]).config(&config);
+            let setup = setup.file("asked", "", 0o666);
+            let mut asked = fs::File::open(setup.world.app().join("asked")).expect("a test's own file");
+            let end = image(setup).start().end().nothing_left();
+            let mut text = String::new();
+            asked.read_to_string(&mut text).expect("it is text");
+            (end, text)
+        };
+        let why = "(exit 126: cannot run sh: Operation not permitted)";
+        let powerless = |limit: &str| start(Identity::PowerlessRoot, limit);
+        let ((end, asked), limit) = within_a_limit(powerless, |(end, _)| end.err.contains(why));
+        let told = format!(
+            "app-init: warning: sh -c id -u >> /mnt/app/asked is not there after {limit} {why}; going on without it\n\
+            app-init: error: cannot start /mnt/bin/probe: cannot become 4000:4001: Operation not permitted; "
+        );
+        assert!(end.err.starts_with(&told) && asked.is_empty(), "{asked}{}", end.story());
+        assert_eq!(end.exited(77).out, "");
+        // The control: who may become that user asks as that user.
+        let (end, asked) = start(Identity::Root, "25s");
+        assert_eq!((asked.as_str(), end.exited(0).out.as_str()), ("4000\n", "ran\n"));
     });
 }
 

@@ -11,6 +11,8 @@
 mod harness;
 
 mod bad_hooks;
+mod boundary;
+mod broken_files;
 mod cli;
 mod conditions;
 mod config;
@@ -20,6 +22,7 @@ mod env_command;
 mod environment;
 mod exec_mode;
 mod fails_closed;
+mod faults;
 mod forwarding;
 mod hook_examples;
 mod hooks;
@@ -27,7 +30,9 @@ mod identity;
 mod last_resort;
 mod limits;
 mod log;
+mod lookalikes;
 mod matrix;
+mod nested;
 mod plain;
 mod prepare;
 mod reaping;

@@ -237,3 +237,23 @@ fn a_slow_exec_does_not_hold_up_app_init() {
     let end = Setup::traced(Cell::SUBREAPER, &slow, limit).start().end().exited(137).nothing_left();
     assert!(!end.out.contains("up"), "{}", end.story());
 }
+
+/// C17: what is neither a program for this machine nor a script is not given to a shell, which would run what it takes
+/// for lines in it.
+#[test]
+fn a_broken_program_is_no_script() {
+    let foreign = b"\x7fELF\x02\x01\x01garbage\necho ran\n".as_slice();
+    let binary = b"\x01\x02\0\x03\necho ran\n".as_slice();
+    each_place(|cell| {
+        for (content, args) in [foreign, binary].into_iter().flat_map(|file| [(file, "--"), (file, "--exec")]) {
+            let setup = Setup::new(cell, [args, "./server"]).file("server", content, 0o755);
+            let end = setup.start().end().exited(126).complains(&["./server: it is no program for this machine"]);
+            assert_eq!(end.out, "", "{}", end.story());
+        }
+        let setup = Setup::new(cell, ["--", PROBE, "do"]).file(".docker/action_hooks/deploy", binary, 0o755);
+        let end = setup.start().end().exited(70).complains(&["it is no program for this machine"]);
+        assert!(!end.err.contains("#!"), "no advice for scripts: {}", end.story());
+        let script = Setup::new(cell, ["--", "./server"]).file("server", "echo ran\n\0\n", 0o755).start().end();
+        assert_eq!(script.out, "ran\n", "a NUL further on does not matter: {}", script.story());
+    });
+}

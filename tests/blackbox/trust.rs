@@ -254,12 +254,22 @@ fn a_shell_runs_nothing_of_the_users_as_root() {
 #[test]
 fn a_shell_steers_nothing_of_root() {
     let config = "user = \"app\"\n[hooks.deploy-env]\nuser = \"root\"\n";
-    let run = |name: &str| {
-        let hook = "#!/bin/bash\ntrue\n";
-        let setup = Setup::new(Cell::PID1, ["shell", "-c", "echo open"]).config(config).hook("deploy-env", hook);
+    let run = |name: &str, config: &str| {
+        let hook = "#!/bin/bash\necho ran as $(id -u) >&2\n";
+        let args = ["shell", "-c", "echo open as $(id -u)"];
+        let setup = Setup::new(Cell::PID1, args).config(config).hook("deploy-env", hook);
         let setup = setup.file(&format!(".docker/user_vars/{name}"), "/mnt/app/evil", 0o644);
-        start(setup.file("evil", "echo evil as $(id -u) >&2\n", 0o644), &[])
+        let end = start(setup.file("evil", "echo evil as $(id -u) >&2\n", 0o644), &[]).exited(0).nothing_left();
+        assert_eq!(end.out, "open as 4000\n", "{}", end.story());
+        end.err
     };
-    let end = run("BASH_ENV");
-    assert!(!end.err.contains("evil as 0"), "{}", end.story());
+    let told = "app-init: warning: env: BASH_ENV from .docker/user_vars/BASH_ENV would steer what runs as root; remove it \
+        there, or set it in env.set\n\
+        app-init: warning: the configuration is wrong; this shell has what could be made of it\n\
+        app-init: warning: this shell has no environment of the deploy-env hook\n";
+    // The shell itself is the user's, and may be steered.
+    assert_eq!(run("BASH_ENV", config), format!("{told}evil as 4000\n"));
+    // The controls: what steers nobody lets root's hook run, and the variable does steer a hook.
+    assert_eq!(run("GREETING", config), "ran as 0\n");
+    assert_eq!(run("BASH_ENV", CONFIG), "evil as 4000\nran as 4000\nevil as 4000\n");
 }

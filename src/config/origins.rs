@@ -1,0 +1,143 @@
+//! Where each key was set. Only faults and `check` ask: the files are read for it once more then, so that a start in
+//! which nothing is wrong does not pay for it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use toml::de::{DeTable, DeValue};
+
+use super::document::{Document, join};
+
+/// Where a key was set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Origin {
+    pub file: String,
+    pub line: usize,
+    /// The role's table that it stands in, with its dot; empty outside of a role.
+    pub within: String,
+    /// Its value is a table, which another file's table joins instead of replacing it.
+    is_table: bool,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.file, self.line)
+    }
+}
+
+/// A file that was read.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub name: String,
+    pub text: String,
+}
+
+/// Key paths (`server.command`, `hooks.deploy.run[0].command`) and where each was set.
+#[derive(Clone, Debug, Default)]
+pub struct Origins(BTreeMap<String, Origin>);
+
+impl Origins {
+    /// Those of the files, one laid over the other, with a role laid over them.
+    #[must_use]
+    pub fn of(sources: &[Source], role: Option<&str>) -> Origins {
+        let mut origins = Origins::default();
+        for source in sources {
+            let document = Document::parse(&source.text);
+            let mut new = BTreeMap::new();
+            note_table(source, &document, document.root(), "", &mut new);
+            origins.lay_over(new);
+        }
+        if let Some(role) = role {
+            origins.choose_role(role);
+        }
+        origins
+    }
+
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Origin> {
+        self.0.get(key)
+    }
+
+    /// Keys as they are written, each with its place, in order; tables only where nothing is in them.
+    pub fn leaves(&self) -> impl Iterator<Item = (String, &Origin)> {
+        let holds_others = |key: &str| self.0.keys().any(|other| is_inside(other, key));
+        let leaves = self.0.iter().filter(move |(key, _)| !holds_others(key));
+        leaves.map(|(key, origin)| (format!("{}{key}", origin.within), origin))
+    }
+
+    /// As the values are laid over each other (`layers.rs`): tables join, everything else is replaced.
+    fn lay_over(&mut self, new: BTreeMap<String, Origin>) {
+        if new.contains_key("server.command") && !new.contains_key("server.args") {
+            self.0.retain(|key, _| key != "server.args" && !is_inside(key, "server.args"));
+        }
+        // A table comes before what is in it.
+        for (key, origin) in new {
+            match self.0.get(&key) {
+                Some(old) if old.is_table && origin.is_table => continue,
+                Some(_) => self.0.retain(|known, _| !is_inside(known, &key)),
+                None => {}
+            }
+            self.0.insert(key, origin);
+        }
+    }
+
+    fn choose_role(&mut self, name: &str) {
+        let table = format!("role.{name}");
+        let within = format!("{table}.");
+        let inside = |(key, origin): (&String, &Origin)| {
+            let key = key.strip_prefix(&within)?.to_owned();
+            Some((key, Origin { within: within.clone(), ..origin.clone() }))
+        };
+        let of_role = self.0.iter().filter_map(inside).collect();
+        self.lay_over(of_role);
+        self.0.retain(|key, _| *key != table && !is_inside(key, &table));
+    }
+}
+
+/// Whether `key` is in the table or list `outer`.
+fn is_inside(key: &str, outer: &str) -> bool {
+    key.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['.', '[']))
+}
+
+fn note_table(
+    source: &Source,
+    document: &Document<'_>,
+    table: &DeTable<'_>,
+    prefix: &str,
+    origins: &mut BTreeMap<String, Origin>,
+) {
+    for (key, span, value) in document.entries(table) {
+        let path = join(prefix, key);
+        note(source, document.line(span.start), value.get_ref(), &path, origins);
+        note_below(source, document, value.get_ref(), &path, origins);
+    }
+}
+
+fn note(source: &Source, line: usize, value: &DeValue<'_>, path: &str, origins: &mut BTreeMap<String, Origin>) {
+    let is_table = matches!(value, DeValue::Table(_));
+    let origin = Origin { file: source.name.clone(), line, within: String::new(), is_table };
+    origins.insert(path.to_owned(), origin);
+}
+
+/// What is in a value.
+fn note_below(
+    source: &Source,
+    document: &Document<'_>,
+    value: &DeValue<'_>,
+    path: &str,
+    origins: &mut BTreeMap<String, Origin>,
+) {
+    match value {
+        DeValue::Table(table) => note_table(source, document, table, path, origins),
+        DeValue::Array(values) => {
+            for (place, value) in values.iter().enumerate() {
+                let path = format!("{path}[{place}]");
+                if let DeValue::Table(_) = value.get_ref() {
+                    note(source, document.line(value.span().start), value.get_ref(), &path, origins);
+                }
+                note_below(source, document, value.get_ref(), &path, origins);
+            }
+        }
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+    }
+}

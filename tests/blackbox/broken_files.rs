@@ -1,0 +1,53 @@
+//! §3: a configuration that is not there as it should be, or not as TOML wants it.
+
+use std::os::unix::fs::symlink;
+
+use crate::harness::*;
+
+const SERVER: [&str; 4] = ["--", PROBE, "do", "print=server"];
+const NOWHERE: &str = "app-init.toml: is a link that leads nowhere; mend the link, or remove it\n";
+
+/// Such as of a volume that was not mounted: without it the server would run as nobody wants it.
+#[test]
+fn a_link_that_leads_nowhere_is_a_fault() {
+    each_place(|cell| {
+        let setup = Setup::new(cell, SERVER).file(".docker/keep", "", 0o644);
+        symlink("/nonexist", setup.world.app().join(".docker/app-init.toml")).expect("a link can be made");
+        let end = setup.start().end().exited(78).complains(&[NOWHERE]);
+        assert!(!end.out.contains("server"), "{}", end.story());
+        let setup = Setup::new(cell, SERVER).etc("other", "");
+        symlink("/nonexist", setup.world.etc().join("app-init.toml")).expect("a link can be made");
+        setup.start().end().exited(78).complains(&["/etc/", NOWHERE]);
+    });
+}
+
+/// One that leads somewhere is a file like any other.
+#[test]
+fn a_link_to_a_configuration_is_read() {
+    let setup = Setup::new(Cell::PID1, SERVER).file(".docker/keep", "[server]\nsuccess_codes = [7]\n", 0o644);
+    symlink("keep", setup.world.app().join(".docker/app-init.toml")).expect("a link can be made");
+    setup.args(["exit=7"]).start().end().exited(0);
+}
+
+/// What else is wrong in a table is told although the table is there twice.
+#[test]
+fn a_table_that_is_there_twice_hides_no_fault() {
+    let config = "[server]\ncolour = 1\n[stop]\ndrain = \"soon\"\n[server]\nmode = \"fork\"\n[stop]\nbudget = true\n\
+        [log] level\nformat = \"xml\"\n";
+    each_place(|cell| {
+        let end = Setup::new(cell, SERVER).config(config).start().end().exited(78);
+        let told: Vec<&str> = end.err.lines().filter_map(|line| line.strip_prefix(".docker/app-init.toml:")).collect();
+        let expected = [
+            "2: server.colour: `colour` is no key",
+            "4: stop.drain: `soon` is not a duration",
+            "5: not TOML: duplicate key `server`; write it once",
+            "6: server.mode: `fork` is not known",
+            "7: not TOML: duplicate key `stop`; write it once",
+            "8: stop.budget: expected a duration",
+            "9: not TOML: ",
+            "10: log.format: `xml` is not known",
+        ];
+        let fits = told.len() == expected.len() && told.iter().zip(expected).all(|(told, line)| told.starts_with(line));
+        assert!(fits, "{}", end.story());
+    });
+}

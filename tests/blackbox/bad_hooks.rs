@@ -72,9 +72,13 @@ fn a_directory_in_place_of_a_hook_is_said() {
             .file(".docker/action_hooks/deploy/file", "", 0o644)
             .start()
             .end()
+            .exited(4)
             .nothing_left()
-            .complains(&["deploy", "directory"]);
-        assert!(matches!(end.how, Ended::Exited(4 | 70 | 78)), "{}", end.story());
+            .complains(&[
+                "app-init: warning: hook .docker/action_hooks/deploy is a directory and is skipped; put a script \
+                there, or its scripts into .docker/action_hooks/deploy.d",
+            ]);
+        assert_eq!(end.lines(), ["server"], "{}", end.story());
     });
 }
 
@@ -120,6 +124,9 @@ fn a_broken_link_is_said() {
         let setup = Setup::new(cell, SERVER).file(".docker/action_hooks/.keep", "", 0o644);
         let link = setup.world.app().join(".docker/action_hooks/deploy");
         std::os::unix::fs::symlink("nowhere", link).expect("a link can be made");
-        setup.config("[log]\n").start().end().complains(&["deploy"]);
+        let end = setup.start().end().exited(4).nothing_left();
+        let told = "app-init: warning: hook .docker/action_hooks/deploy is a link that leads nowhere and is skipped: No \
+            such file or directory (os error 2); mend the link\n";
+        assert_eq!((end.out.as_str(), end.err.as_str()), ("server\n", told));
     });
 }

@@ -156,13 +156,29 @@ fn help_and_version_are_not_errors() {
     });
 }
 
-/// Where one option contradicts another.
+/// Where one option contradicts another, the later one wins.
 #[test]
-fn contradicting_options_are_refused() {
-    for args in [["--exec", "--supervise"], ["--signal-group", "--signal-process"]] {
-        let end = Setup::new(Cell::PID1, args).args(["--", PROBE, "do", "print=ran"]).start().end();
-        // Either the later one wins or it is a usage error; it is never both.
-        assert!(end.how == Ended::Exited(64) || (end.how == Ended::Exited(0) && end.out == "ran\n"), "{}", end.story());
+fn of_contradicting_options_the_later_one_wins() {
+    let parent = |args: [&str; 2]| {
+        let end = Setup::new(Cell::PID1, args).args(["--", PROBE, "state"]).start().end().exited(0).silent_stderr();
+        said(&end.out, "parent").to_owned()
+    };
+    // The server in app-init's place has nobody over it in its namespace.
+    assert_eq!(parent(["--exec", "--supervise"]), "1");
+    assert_eq!(parent(["--supervise", "--exec"]), "0");
+    // The child in the server's group hears the signal, or does not.
+    let steps =
+        ["do", "[", "trap=10:0", "print=child", "pause", "]", "trap=10:0", "trap=12:0:5", "print=main", "pause"];
+    for (args, count) in [(["--signal-group", "--signal-process"], 1), (["--signal-process", "--signal-group"], 2)] {
+        let run = Setup::new(Cell::PID1, args).args(["--", PROBE]).args(steps).start();
+        run.lines(&["child", "main"]);
+        run.signal(signal::USR1);
+        for _ in 0..count {
+            run.line("trapped 10");
+        }
+        run.signal(signal::USR2);
+        let end = run.end().exited(5).silent_stderr();
+        assert_eq!(end.out.matches("trapped 10").count(), count, "{args:?}: {}", end.story());
     }
 }
 
@@ -187,9 +203,11 @@ fn check_tells_the_plan_and_starts_nothing() {
 #[test]
 fn check_finds_what_is_missing() {
     each_place(|cell| {
-        let end = Setup::new(cell, ["check"]).config("[server]\ncommand = [\"no-such-server\"]\n").start().end();
-        assert!(end.how == Ended::Exited(78) || end.how == Ended::Exited(127), "{}", end.story());
-        assert!(end.err.contains("no-such-server") || end.out.contains("no-such-server"), "{}", end.story());
+        let setup = Setup::new(cell, ["check"]).config("[server]\ncommand = [\"no-such-server\"]\n");
+        let end = setup.start().end().exited(78).nothing_left();
+        let told = ".docker/app-init.toml:2: server.command: cannot run no-such-server: not found in PATH; install it, or \
+            name another\napp-init: 1 fault, nothing was started\n";
+        assert_eq!((end.out.as_str(), end.err.as_str()), ("", told));
     });
 }
 
@@ -203,8 +221,20 @@ fn check_needs_neither_a_command_nor_path() {
 /// §3: what could never stop the container is refused.
 #[test]
 fn stop_signals_that_cannot_arrive_are_faults() {
-    for config in ["[stop]\nsignals = [\"KILL\"]\n", "[stop]\nsignals = []\n", "[server]\ncommand = []\n"] {
-        Setup::new(Cell::PID1, ["--", PROBE, "do"]).config(config).start().end().exited(78);
+    let never = "stop.signals: KILL, STOP and CHLD never reach app-init as a request; remove them";
+    for (config, fault) in [
+        ("[stop]\nsignals = [\"KILL\"]\n", never),
+        ("[stop]\nsignals = [\"TERM\", \"STOP\"]\n", never),
+        ("[stop]\nsignals = [\"CHLD\"]\n", never),
+        (
+            "[stop]\nsignals = []\n",
+            "stop.signals: is empty, so that nothing could stop the container; name a signal, or remove it",
+        ),
+        ("[server]\ncommand = []\n", "server.command: is empty; name a program, or remove it"),
+    ] {
+        let end = Setup::new(Cell::PID1, ["--", PROBE, "do", "print=ran"]).config(config).start().end().exited(78);
+        let told = format!(".docker/app-init.toml:2: {fault}\napp-init: 1 fault, nothing was started\n");
+        assert_eq!((end.out.as_str(), end.err.as_str()), ("", told.as_str()), "{config}");
     }
 }
 
@@ -224,4 +254,19 @@ fn the_servers_limits_are_not_the_shells() {
     let config = "[server]\nrun_timeout = \"100ms\"\nrun_timeout_signal = \"KILL\"\nsuccess_codes = [5]\n";
     let setup = Setup::new(Cell::PID1, ["shell", "-c", "sleep 0.5; exit 5"]).config(config);
     setup.start().end().exited(5);
+}
+
+/// A command's help is its own.
+#[test]
+fn help_of_a_command_shows_its_options() {
+    for (args, parts) in [
+        (["env", "--help"], ["Usage: app-init env", "--json", "--reveal"]),
+        (["hook", "--help"], ["Usage: app-init hook [OPTIONS] NAME", "run one hook", "--user"]),
+        (["check", "--help"], ["Usage: app-init check", "every fault", "--config"]),
+        (["exec", "--help"], ["Usage: app-init exec", "no hooks", "--workdir"]),
+        (["wait", "--help"], ["Usage: app-init wait", "--timeout", "TARGET"]),
+    ] {
+        let end = Setup::new(Cell::PID1, args).start().end().exited(0).silent_stderr();
+        assert!(parts.iter().all(|part| end.out.contains(part)), "{}", end.story());
+    }
 }

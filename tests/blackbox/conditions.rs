@@ -195,15 +195,27 @@ fn in_doubt_it_is_done() {
             "[\"/mnt/app\"]",
             "[\"sh\", \"-c\", \"kill -9 $$$$\"]",
             "[\"sh\", \"-c\", \"kill -15 $$$$\"]",
-            // What it answers after its time does not count.
-            &format!("[\"{PROBE}\", \"do\", \"trap=15:0:0\", \"pause\"]"),
-            &format!("[\"{PROBE}\", \"do\", \"ignore=15\", \"pause\"]"),
         ] {
-            let head = format!("skip_if = {question}\ntimeout = \"300ms\"\nstop_timeout = \"100ms\"\n");
+            let head = format!("skip_if = {question}\n");
             let end = Setup::new(cell, SERVER).config(&echoes(&head, &[("one", ""), ("two", "")])).start().end();
             let end = end.exited(0).nothing_left();
-            let lines: Vec<&str> = said_in(&end).into_iter().filter(|line| !line.ends_with(" 15")).collect();
-            assert_eq!(lines, ["one", "two", "server"], "{question}: {}", end.story());
+            assert_eq!(said_in(&end), ["one", "two", "server"], "{question}: {}", end.story());
+        }
+        // What it answers after its time does not count, and one that does not hear is killed.
+        for (trap, stop_limit, told) in
+            [("15:0:0", "1h", &["asked", "trapped 15", "finished 15"][..]), ("15:0", "TIME", &["asked", "trapped 15"])]
+        {
+            let start = |limit: &str| {
+                let question = format!("[\"{PROBE}\", \"do\", \"trap={trap}\", \"print=asked\", \"pause\"]");
+                let stop_limit = stop_limit.replace("TIME", limit);
+                // The commands have the time that they need.
+                let own = "timeout = \"1h\"\n";
+                let head = format!("skip_if = {question}\ntimeout = \"{limit}\"\nstop_timeout = \"{stop_limit}\"\n");
+                let setup = Setup::new(cell, SERVER).config(&echoes(&head, &[("one", own), ("two", own)]));
+                setup.start().end().exited(0).nothing_left()
+            };
+            let (end, _) = within_a_limit(start, |end| end.out.contains("asked\ntrapped 15\n"));
+            assert_eq!(said_in(&end), [told, &["one", "two", "server"]].concat(), "{trap}: {}", end.story());
         }
     });
 }

@@ -4,7 +4,6 @@
 //! The commands of the applications are one stand-in, which records its calls. A case is one directory there and one file
 //! here.
 
-mod address;
 mod airflow;
 mod cookiecutter_django;
 mod ghost;

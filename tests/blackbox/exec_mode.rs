@@ -1,6 +1,7 @@
 //! §7.2: app-init is replaced by the server.
 
 use crate::harness::*;
+use crate::waits::nothing_lives;
 
 /// §7.2, C69. The server has app-init's own number, and otherwise what a bare exec would give it.
 #[test]
@@ -97,7 +98,7 @@ fn the_server_never_sees_the_code_of_post_deploy() {
         let end = Setup::new(cell, steps).hook("post-deploy", &hook).start().end().exited(4);
         assert!(end.out.contains("announced"), "{}", end.story());
         let ends: Vec<&str> = end.out.lines().filter(|line| line.starts_with("child ")).collect();
-        assert!(ends.len() <= 1 && ends.iter().all(|line| line.trim_end().ends_with("exited 0")), "{}", end.story());
+        assert!(ends.len() == 1 && ends[0].trim_end().ends_with("exited 0"), "{}", end.story());
     });
 }
 
@@ -113,14 +114,99 @@ fn orphans_of_post_deploy_are_reaped() {
     });
 }
 
-/// §7.2. The keeper counts INTs and the budget for itself, and nobody kills it: the code is the hook's boot's.
+/// §7.2. The keeper counts INTs and the time for itself, and nobody kills it: it still ends what the hook leaves behind.
 #[test]
-fn insisting_and_a_budget_reach_the_hook_and_not_its_keeper() {
+fn insisting_and_a_time_limit_reach_the_hook_and_not_its_keeper() {
     each_place(|cell| {
-        let hook = format!("exec {PROBE} do ignore=15 ignore=2 print=hook pause");
-        let setup = Setup::new(cell, ["--exec", "--", PROBE, "do", "print=server"]).hook("deploy", &hook);
-        // The budget is the container's, and exec mode has none: what needs a resident is refused however it is said.
-        setup.env("APP_INIT_STOP_BUDGET", "2s").start().end().exited(78).complains(&["stop.budget"]);
+        let setup = |config: &str, trap: &str| {
+            let left = format!("{PROBE} do setsid trap=15:0:0 print=left touch=/mnt/app/left pause");
+            let hook = format!("{left} & exec {PROBE} do {trap} until=left print=hook pause");
+            let setup = Setup::new(cell, ["--exec", "--", PROBE, "do", "print=server"]);
+            setup.config(config).hook("deploy", &hook)
+        };
+        let run = setup("[log]\n", "trap=2:1100").start();
+        run.line("left");
+        run.line("hook");
+        // A second and more is between the second INT and the third.
+        for _ in 0..2 {
+            run.signal(signal::INT);
+            run.line("trapped 2");
+            run.line("handled 2");
+        }
+        run.signal(signal::INT);
+        let end = run.end().exited(130).nothing_left();
+        assert!(end.out.ends_with("handled 2\ntrapped 15\nfinished 15\n"), "{}", end.story());
+        let told = "app-init: stop requested by INT\n\
+            app-init: deploy: stopped by INT before the server was started\n";
+        assert_eq!(end.err, told);
+
+        let start = |limit: &str| {
+            let config = format!("[hooks.deploy]\ntimeout = \"{limit}\"\nstop_timeout = \"{limit}\"\n");
+            setup(&config, "trap=15:0").start().end().exited(70).nothing_left()
+        };
+        let (end, limit) = within_a_limit(start, |end| end.out.contains("hook\ntrapped 15\n"));
+        assert!(end.out.ends_with("hook\ntrapped 15\ntrapped 15\nfinished 15\n"), "{}", end.story());
+        let hook = ".docker/action_hooks/deploy";
+        let told = format!(
+            "app-init: error: deploy hook {hook} ran longer than {limit}, stopping it\n\
+            app-init: warning: {hook} did not end in time, sending KILL\n\
+            app-init: error: deploy hook failed: {hook}: killed by signal 9 (KILL) after "
+        );
+        assert!(end.err.starts_with(&told) && end.err.lines().count() == 3, "{}", end.story());
+    });
+}
+
+/// §7.2. The budget is the container's, and exec mode has none: what needs a resident is refused however it is said.
+#[test]
+fn a_budget_is_refused() {
+    each_place(|cell| {
+        let setup = Setup::new(cell, ["--exec", "--", PROBE, "do", "print=server"]).hook("deploy", "echo hook");
+        let end = setup.env("APP_INIT_STOP_BUDGET", "2s").start().end().exited(78).nothing_left();
+        let told = "APP_INIT_STOP_BUDGET: needs app-init to stay, and mode = \"exec\" does not; remove it, or use mode = \
+            \"supervise\"\napp-init: 1 fault, nothing was started\n";
+        assert_eq!((end.out.as_str(), end.err.as_str()), ("", told));
+    });
+}
+
+/// C73, §6.3: it outlives the hook, and its code is never the server's to see.
+#[test]
+fn what_a_hook_leaves_behind_is_not_the_servers() {
+    each_cell(|cell| {
+        let hook = format!("({PROBE} do until=go print=failing; exit 3) &");
+        let steps = ["--exec", "--", PROBE, "do", "print=server", "wait", "exit=4"];
+        let run = Setup::new(cell, steps).hook("deploy", &hook).start();
+        run.line("server");
+        run.touch("go");
+        let end = run.end().exited(4).nothing_left();
+        let lines = end.lines();
+        let [announced, "server", "failing", child] = lines[..] else { panic!("{}", end.story()) };
+        assert_eq!(announced, " -----> Running .docker/action_hooks/deploy");
+        // That is the keeper, which had nothing more to keep.
+        assert!(child.starts_with("child ") && child.ends_with(" exited 0"), "{}", end.story());
+    });
+}
+
+/// C73, C68: leftovers and pollers of a server that is not PID 1 are asked to end when it has ended. With PID 1 the kernel
+/// ends them. The code is the server's.
+#[test]
+fn what_hooks_left_behind_ends_with_the_server() {
+    each_place(|cell| {
+        for name in ["deploy", "post-deploy"] {
+            let left = format!("{PROBE} do trap=15:0:3 print=left pause");
+            let hook = if name == "deploy" { format!("{left} &") } else { format!("exec {left}") };
+            let steps = ["--exec", "--", PROBE, "do", "trap=15:0:4", "print=server", "pause"];
+            let run = Setup::new(cell, steps).hook(name, &hook).start();
+            run.lines(&["left", "server"]);
+            run.signal(signal::TERM);
+            let asked = if cell.pid1 { 1 } else { 2 };
+            for _ in 0..asked {
+                run.line("trapped 15");
+                run.line("finished 15");
+            }
+            run.eventually("nothing of it is left", nothing_lives);
+            let end = run.end().exited(4);
+            assert_eq!(end.out.matches("trapped 15").count(), asked, "{}", end.story());
+        }
     });
 }
 

@@ -3,12 +3,8 @@
 use crate::harness::*;
 
 const SERVER: [&str; 5] = ["--", PROBE, "do", "print=server", "exit=4"];
+const SLOW: &str = "app-init: warning: .docker/action_hooks/deploy did not end in time, sending KILL\n";
 const WAITING_SERVER: [&str; 7] = ["--", PROBE, "do", "trap=15:0:4", "print=server", "pause", "exit=1"];
-
-/// A hook that ends at a TERM after a while and says so.
-fn slow_hook() -> String {
-    format!("exec {PROBE} do trap=15:200:0 print=hook pause")
-}
 
 /// The lines of the text that are exactly one of the words, in their order.
 fn order<'a>(text: &'a str, words: &[&str]) -> Vec<&'a str> {
@@ -191,13 +187,23 @@ fn a_hook_that_a_signal_ended_is_reported_as_such() {
 #[test]
 fn a_hook_out_of_time_is_stopped() {
     each_place(|cell| {
-        let config = "[hooks.deploy]\ntimeout = \"300ms\"\nstop_timeout = \"300ms\"\n";
-        let polite = Setup::new(cell, SERVER).hook("deploy", &slow_hook()).config(config).start().end().exited(70);
-        assert!(polite.out.contains("finished 15"), "{}", polite.story());
-        let deaf = format!("exec {PROBE} do ignore=15 print=hook pause");
-        let end = Setup::new(cell, SERVER).hook("deploy", &deaf).config(config).start().end().exited(70).nothing_left();
-        assert!(order(&end.out, &["server"]).is_empty(), "{}", end.story());
-        end.complains(&["deploy"]);
+        let words = ["hook", "trapped 15", "handled 15", "finished 15", "server"];
+        let announced = " -----> Running .docker/action_hooks/deploy\n";
+        let start = |limit: &str, stop_limit: &str, trap: &str| {
+            let config = format!("[hooks.deploy]\ntimeout = \"{limit}\"\nstop_timeout = \"{stop_limit}\"\n");
+            let hook = format!("exec {PROBE} do trap={trap} print=hook pause");
+            let end = Setup::new(cell, SERVER).hook("deploy", &hook).config(&config).start().end().exited(70);
+            let end = end.nothing_left();
+            assert!(end.out.starts_with(announced) && order(&end.out, &["server"]).is_empty(), "{}", end.story());
+            end.complains(&[&format!("deploy hook .docker/action_hooks/deploy ran longer than {limit}, stopping it\n")])
+        };
+        // One that ends when it is asked is given the time for it.
+        let (end, _) = within_a_limit(|limit| start(limit, "1h", "15:200:0"), |end| end.out.contains("hook\n"));
+        assert_eq!(order(&end.out, &words), ["hook", "trapped 15", "finished 15"], "{}", end.story());
+        assert!(!end.err.contains(SLOW), "{}", end.story());
+        let (end, _) = within_a_limit(|limit| start(limit, limit, "15:0"), |end| end.out.contains("trapped 15\n"));
+        assert_eq!(order(&end.out, &words), ["hook", "trapped 15"], "{}", end.story());
+        end.complains(&[SLOW]);
     });
 }
 
@@ -261,11 +267,13 @@ fn a_hook_that_ignores_the_stop_is_killed() {
 #[test]
 fn a_hook_may_finish_before_the_stop() {
     each_place(|cell| {
-        let setup = Setup::new(cell, SERVER).hook("deploy", &format!("echo hook; {PROBE} do sleep=400; echo done"));
+        let setup = Setup::new(cell, SERVER).hook("deploy", &format!("echo hook; {PROBE} do until=go; echo done"));
         let run = setup.config("[hooks.deploy]\non_stop = \"finish\"\n").start();
         run.line("Running");
         run.line("hook");
         run.signal(signal::TERM);
+        run.err_line("app-init: deploy hook .docker/action_hooks/deploy may finish first");
+        run.touch("go");
         let end = run.end().exited(143).nothing_left();
         assert_eq!(order(&end.out, &["done", "server"]), ["done"], "{}", end.story());
     });
@@ -275,15 +283,19 @@ fn a_hook_may_finish_before_the_stop() {
 #[test]
 fn other_signals_during_a_hook_are_dropped() {
     each_cell(|cell| {
-        let hook = format!("exec {PROBE} do trap=1:0 trap=10:0 trap=12:0 trap=18:0 print=hook sleep=300 exit=0");
-        let run = Setup::new(cell, SERVER).hook("deploy", &hook).start();
+        // They are blocked, so that those which are handed on stay with it until it says which have come.
+        let hook = format!("exec {PROBE} do block=1 block=10 block=12 block=18 print=hook until=go pending exit=0");
+        let run = Setup::new(cell, SERVER).env("APP_INIT_LOG", "debug").hook("deploy", &hook).start();
         run.line("Running");
         run.line("hook");
-        for number in [signal::HUP, signal::USR1, signal::USR2, signal::CONT] {
+        let names = [(signal::HUP, "HUP"), (signal::USR1, "USR1"), (signal::USR2, "USR2"), (signal::CONT, "CONT")];
+        for (number, name) in names {
             run.signal(number);
+            run.err_line(&format!("app-init: {name} dropped: there is no server to send it to"));
         }
+        run.touch("go");
         let end = run.end().exited(4).nothing_left();
-        assert!(!end.out.contains("trapped"), "{}", end.story());
+        assert_eq!(order(&end.out, &["hook", "pending []", "server"]), ["hook", "pending []", "server"]);
     });
 }
 
@@ -292,7 +304,7 @@ fn other_signals_during_a_hook_are_dropped() {
 fn a_hooks_background_child_outlives_it() {
     each_place(|cell| {
         let hook = format!("{PROBE} do trap=15:200:3 print=background pause &\n(exit 3) &\nexit 0");
-        let setup = Setup::new(cell, WAITING_SERVER).hook("deploy", &hook).config("[stop]\nleftovers = \"3s\"\n");
+        let setup = Setup::new(cell, WAITING_SERVER).hook("deploy", &hook).config("[stop]\nleftovers = \"1h\"\n");
         let run = setup.start();
         run.lines(&["background", "server"]);
         run.signal(signal::TERM);
@@ -339,13 +351,11 @@ fn post_deploy_runs_beside_the_server() {
     each_cell(|cell| {
         for code in [0, 3] {
             let hook = format!("{PROBE} state; echo announced; exit {code}");
-            let end = Setup::new(cell, ["--", PROBE, "do", "print=server", "sleep=150", "reaped", "exit=4"])
-                .hook("post-deploy", &hook)
-                .start()
-                .end()
-                .exited(4)
-                .nothing_left();
-            assert!(end.out.contains("server") && end.out.contains("announced"), "{}", end.story());
+            let steps = ["--", PROBE, "do", "print=server", "until=go", "reaped", "exit=4"];
+            let run = Setup::new(cell, steps).hook("post-deploy", &hook).start();
+            run.lines(&["server", "announced"]);
+            run.touch("go");
+            let end = run.end().exited(4).nothing_left();
             assert!(end.out.contains("strangers 0"), "{}", end.story());
             let null_device = format!("device {}", nix::libc::makedev(1, 3));
             assert!(said(&end.out, "fd 0").contains(&null_device), "{}", end.story());
@@ -402,8 +412,10 @@ fn a_hook_can_be_run_by_name() {
 #[test]
 fn an_unknown_hook_is_an_error() {
     each_place(|cell| {
-        let end = Setup::new(cell, ["hook", "no-such-hook"]).start().end().complains(&["no-such-hook"]);
-        assert!(matches!(end.how, Ended::Exited(64..=127)), "{}", end.story());
+        let end = Setup::new(cell, ["hook", "no-such-hook"]).start().end().exited(78).nothing_left();
+        let told = "hooks.no-such-hook: there is no such hook; make .docker/action_hooks/no-such-hook executable, or \
+            configure [[hooks.no-such-hook.run]]\napp-init: 1 fault, nothing was started\n";
+        assert_eq!((end.out.as_str(), end.err.as_str()), ("", told));
     });
 }
 

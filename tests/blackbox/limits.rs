@@ -175,6 +175,30 @@ fn a_limit_that_is_refused_is_named() {
     });
 }
 
+/// Each limit by its own name, where the hard one would have to be raised for it.
+#[test]
+fn each_limit_that_is_refused_names_itself() {
+    each_place(|cell| {
+        let cell = Cell { identity: Identity::Nobody, ..cell };
+        for (name, number, has, _) in LIMITS {
+            let setup = Setup::new(cell, ["--", PROBE, "do", "print=ran"]);
+            let setup = setup.placed(["--limit".to_string(), number.to_string(), has.to_string()]);
+            let wants = has + 1;
+            let end = setup.config(&format!("[limits]\n{name} = {wants}\n")).start().end().exited(71).nothing_left();
+            let told = format!(
+                "app-init: error: cannot start /mnt/bin/probe: limits.{name} is refused: Operation not permitted; it is \
+                {has}:{has} here; lower it, or raise the container's own limit\n"
+            );
+            assert_eq!((end.out.as_str(), end.err.as_str()), ("", told.as_str()), "{name}");
+            // The control: what it has it may have.
+            let setup = Setup::new(cell, ["--", PROBE, "do", "print=ran"]);
+            let setup = setup.placed(["--limit".to_string(), number.to_string(), has.to_string()]);
+            let end = setup.config(&format!("[limits]\n{name} = {has}\n")).start().end().exited(0);
+            assert_eq!(end.out, "ran\n", "{name}: {}", end.story());
+        }
+    });
+}
+
 /// A hook that cannot be bounded is not run, and no server is.
 #[test]
 fn a_hook_with_a_refused_limit_ends_the_boot() {

@@ -19,6 +19,11 @@ fn a_whole_life_is_the_same_in_every_cell() {
         run.line("trapped 10");
         run.signal(signal::TERM);
         let end = run.end().exited(42).nothing_left();
+        let own = if cell.terminal { &end.out } else { &end.err };
+        let own: Vec<&str> = own.lines().map(str::trim_end).filter(|line| line.starts_with("app-init: ")).collect();
+        let told = ["app-init: stop requested by TERM", "app-init: running: /mnt/bin/probe ended: exit 42"];
+        assert_eq!(own, told, "{}", end.story());
+        assert_eq!(end.err.lines().count(), if cell.terminal { 0 } else { told.len() }, "{}", end.story());
         let lines = end.lines();
         for line in ["hello from deploy", "deployed", "announcer", "hello from pre-stop", "hello from post-stop"] {
             assert!(lines.contains(&line), "no `{line}`: {}", end.story());

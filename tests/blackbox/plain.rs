@@ -43,6 +43,24 @@ fn nothing_is_written_and_no_socket_is_opened() {
     assert!(end.out.contains("strangers 0") && end.err.is_empty(), "{}", end.story());
 }
 
+/// §0: no file is looked at that does not decide whether more is wanted, or that the server needs.
+#[test]
+fn no_file_is_looked_at_without_need() {
+    let how = ["trace=execve,%file,?clone,?clone3,?fork,?vfork"];
+    let end = Setup::traced(Cell::SUBREAPER, &how, ["--", PROBE, "do", "exit=4"]).start().end().exited(4);
+    let calls = end.calls_of_app_init();
+    let forks = |call: &Call| {
+        ["clone", "clone3", "fork", "vfork"].iter().any(|name| call.text.starts_with(&format!("{name}(")))
+    };
+    let before = calls.split(forks).next().unwrap_or_default();
+    assert!(before.len() < calls.len(), "it forks\n{}", end.story());
+    // Behind its own start; what is linked dynamically is found by the loader, which is not app-init.
+    let loaders = |path: &&str| ["/lib", "/usr/lib", "/etc/ld.so"].iter().any(|place| path.starts_with(place));
+    let paths: Vec<&str> = before[1..].iter().filter_map(|call| call.text.split('"').nth(1)).collect();
+    let own: Vec<&str> = paths.into_iter().filter(|path| !loaders(path) && !path.is_empty()).collect();
+    assert_eq!(own, ["/etc/app-init.toml", ".docker", ".docker", "/dev/tty"], "{}", end.story());
+}
+
 /// Nothing is left in the working directory either.
 #[test]
 fn no_file_is_left() {

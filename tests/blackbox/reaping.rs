@@ -130,36 +130,51 @@ fn traced_descendants_do_not_confuse_it() {
 /// C33. No signal goes to a number whose process has been reaped: it may be somebody else's by then.
 #[test]
 fn a_reaped_process_is_never_signalled() {
-    let steps =
-        "[ trap=15:100:0 print=bg pause ] [ ignore=15 print=deaf pause ] trap=15:50:4 sleep=50 kill=parent:15 pause";
-    let end =
-        Setup::traced(Cell::SUBREAPER, &["trace=execve,kill,tgkill,tkill,wait4,waitid"], ["--stop-timeout", "5s"])
+    let steps = "[ trap=15:50:0 print=bg pause ] [ ignore=15 print=deaf pause ] trap=15:0:4 print=server eof \
+        kill=parent:15 pause";
+    // The one that hears it has twenty times what it needs, the deaf one the same and no more.
+    let mut run =
+        Setup::traced(Cell::SUBREAPER, &["trace=execve,kill,tgkill,tkill,wait4,waitid"], ["--stop-timeout", "1h"])
             .args(["--", PROBE, "do"])
             .args(steps.split(' '))
-            .config("[stop]\nleftovers = \"300ms\"\n")
-            .start()
-            .end()
-            .exited(4);
+            .config("[stop]\nleftovers = \"1s\"\n")
+            .typed()
+            .start();
+    run.lines(&["bg", "deaf", "server"]);
+    run.close_input();
+    let end = run.end().exited(4).nothing_left();
     let mut reaped: Vec<i32> = Vec::new();
-    let mut sent = 0;
-    for call in end.calls_of_app_init() {
+    let mut killed: Vec<i32> = Vec::new();
+    let calls = end.calls_of_app_init();
+    for call in &calls {
         reaped.extend(call.reaped());
         if let Some(target) = call.signalled() {
-            sent += 1;
             assert!(!reaped.contains(&target.abs()), "{call:?} after its end\n{}", end.story());
+            killed.extend(call.text.contains("SIGKILL").then_some(target));
         }
     }
-    assert!(sent > 0 && !reaped.is_empty(), "the trace shows no signal or no end: {}", end.story());
+    let asked = calls.iter().filter(|call| call.signalled().is_some() && call.text.contains("SIGTERM")).count();
+    // The server, and the two that it leaves behind; of those the deaf one was killed, and all three were reaped.
+    assert_eq!(end.out.matches("finished 15").count(), 2, "{}", end.story());
+    assert!(asked >= 3 && killed.len() == 1 && reaped.len() == 3, "{asked} {killed:?} {reaped:?} {}", end.story());
+    assert!(reaped.ends_with(&killed), "{killed:?} {reaped:?} {}", end.story());
 }
 
 /// C34.
 #[test]
 fn an_idle_app_init_makes_no_system_call() {
     each_place(|cell| {
-        let steps = ["do", "trap=15:0:0", "sleep=300", "print=idle", "sleep=2500", "print=done", "pause"];
-        let run = Setup::new(cell, ["--", PROBE]).args(steps).start();
-        run.line("idle");
+        let steps = ["do", "trap=15:0:0", "print=up", "read", "sleep=2500", "print=done", "pause"];
+        let mut run = Setup::new(cell, ["--", PROBE]).args(steps).typed().start();
+        run.line("up");
+        // It comes to rest once it knows that the server runs; then it stays in that one call.
+        let path = format!("/proc/{}/syscall", run.pid);
+        let call = format!("{} ", nix::libc::SYS_rt_sigtimedwait);
+        let waits = |_: &Running| std::fs::read_to_string(&path).is_ok_and(|text| text.starts_with(&call));
+        run.eventually("it waits for news", waits);
         let before = run.status("voluntary_ctxt_switches");
+        run.write("go on\n");
+        run.line("read go on");
         run.line("done");
         assert_eq!(run.status("voluntary_ctxt_switches"), before, "it woke up in {cell}");
         run.signal(signal::TERM);

@@ -96,10 +96,15 @@ fn what_counts_as_a_failure() {
         let end = Setup::new(cell, SERVER).config(config).start().end().exited(70);
         assert!(!end.err.contains("tried again"), "{}", end.story());
         // Its time is over: that is a failure too, whatever it says.
-        let config = "[hooks.deploy]\ntimeout = \"200ms\"\nretry = { max = 1, backoff = \"10ms\" }\n";
-        let hook = counting(&format!("test $n = 2 || exec {PROBE} do trap=15:0:0 pause"));
-        let end = Setup::new(cell, SERVER).config(config).hook("deploy", &hook).start().end().exited(4).nothing_left();
-        assert_eq!(tries(&end), 2, "{}", end.story());
+        let hook = counting(&format!("test $n = 2 || exec {PROBE} do trap=15:0:0 print=late pause"));
+        let start = |limit: &str| {
+            let config = format!("[hooks.deploy]\ntimeout = \"{limit}\"\nretry = {{ max = 1, backoff = \"10ms\" }}\n");
+            Setup::new(cell, SERVER).config(&config).hook("deploy", &hook).start().end().nothing_left()
+        };
+        let (end, _) = within_a_limit(start, |end| end.out.contains("late\n") && tries(end) == 2);
+        let lines: Vec<&str> = end.lines().into_iter().filter(|line| !line.contains("----->")).collect();
+        assert_eq!(lines, ["try 1", "late", "trapped 15", "finished 15", "try 2", "server"], "{}", end.story());
+        end.exited(4);
     });
 }
 

@@ -141,3 +141,38 @@ fn a_shell_without_a_terminal_reads_its_stdin() {
         run.end().exited(6).nothing_left();
     });
 }
+
+/// §11. Whoever asks for a user never gets a root shell instead, however the option is written.
+#[test]
+fn a_shell_has_the_user_that_was_asked_for() {
+    for cell in crate::identity::root_cells() {
+        for args in [
+            &["-u", "4000:4001", "shell"][..],
+            &["shell", "-u", "4000:4001"],
+            &["shell", "-u4000:4001"],
+            &["shell", "-u=4000:4001"],
+            &["shell", "--user", "4000:4001"],
+            &["shell", "--user=4000:4001"],
+            &["-v", "--shell", "--user=4000:4001"],
+        ] {
+            let setup = Setup::new(cell, args).args(["-c", "echo open $(id -u):$(id -g)"]);
+            let end = crate::identity::sealed(setup).start().end().exited(0);
+            assert!(end.out.contains("open 4000:4001"), "{args:?}: {}", end.story());
+        }
+    }
+    for args in [&["shell", "-u"][..], &["shell", "--user="], &["shell", "-u", "-c", "echo open"]] {
+        let end = Setup::new(Cell::PID1, args).start().end().exited(64).complains(&["-u needs a user; write "]);
+        assert_eq!(end.out, "", "{}", end.story());
+    }
+}
+
+/// §11: the image's CMD is no matter, whatever its words look like.
+#[test]
+fn a_shell_leaves_other_words_alone() {
+    for args in [&["shell", "gunicorn", "-u", "nosuch"][..], &["shell", "--reload"], &["-v", "--shell", "-x"]] {
+        let mut run = Setup::new(Cell::PID1, args).typed().start();
+        run.write("echo he''re; exit 6\n");
+        run.line("here");
+        run.end().exited(6).nothing_left();
+    }
+}

@@ -1,7 +1,7 @@
 //! §1, §8: `app-init wait`: what wait-for-it and its like do, and then the command in this process's place.
 
 use crate::harness::*;
-use crate::waits::{Address, nothing_lives, serve};
+use crate::waits::{nothing_lives, serve, was_tried};
 use std::fs;
 
 const RAN: [&str; 5] = ["--", PROBE, "do", "print=ran", "exit=4"];
@@ -14,17 +14,22 @@ fn wait(cell: Cell, args: &[&str]) -> Setup {
 #[test]
 fn time_that_runs_out_is_124() {
     let runs_out = |cell: Cell, args: &[&str]| {
-        let target = Address::new().to_string();
-        let end = wait(cell, &[&[target.as_str()], args, &RAN].concat()).start().end().exited(124).nothing_left();
+        let address = Address::new();
+        let target = address.to_string();
+        let start = |limit: &str| {
+            let args: Vec<String> = args.iter().map(|word| word.replace("TIME", limit)).collect();
+            wait(cell, &[&target]).args(args).args(RAN).start().end().exited(124).nothing_left()
+        };
+        let (end, limit) = within_a_limit(start, was_tried);
         let told = format!(
-            "app-init: error: cannot go on: tcp://{target} is not there after 200ms (connect: Connection refused); \
+            "app-init: error: cannot go on: tcp://{target} is not there after {limit} (connect: Connection refused); \
                 see that \
             it runs and can be reached from here, or raise the timeout\n"
         );
         assert_eq!((end.out.as_str(), end.err.as_str()), ("", told.as_str()), "{args:?}");
     };
-    each_cell_without_terminal(|cell| runs_out(cell, &["-t", "200ms"]));
-    for args in [&["-q", "--timeout=200ms"][..], &["--timeout", "200ms", "--strict"], &["-t200ms", "-s"]] {
+    each_cell_without_terminal(|cell| runs_out(cell, &["-t", "TIME"]));
+    for args in [&["-q", "--timeout=TIME"][..], &["--timeout", "TIME", "--strict"], &["-tTIME", "-s"]] {
         runs_out(Cell::PID1, args);
     }
     wait(Cell::PID1, &["127.0.0.1:1", "-t", "1"]).start().end().exited(124).complains(&["after 1s"]);
@@ -57,13 +62,18 @@ fn options_stand_wherever_they_like() {
         let _listener = there.listen();
         let (there, gone) = (there.to_string(), gone.to_string());
         for args in [
-            &["-t", "200ms", &there, &gone][..],
-            &[&there, "-t", "200ms", &gone],
-            &[&there, &gone, "-t", "200ms"],
-            &[&there, "--interval=10ms", &gone, "--timeout=200ms"],
-            &["-i", "10ms", &there, "-q", &gone, "-t200ms"],
+            &["-t", "TIME", &there, &gone][..],
+            &[&there, "-t", "TIME", &gone],
+            &[&there, &gone, "-t", "TIME"],
+            &[&there, "--interval=10ms", &gone, "--timeout=TIME"],
+            &["-i", "10ms", &there, "-q", &gone, "-tTIME"],
         ] {
-            let end = wait(cell, &[args, &RAN].concat()).start().end().exited(124).complains(&[&gone, "after 200ms"]);
+            let start = |limit: &str| {
+                let args = args.iter().map(|word| word.replace("TIME", limit));
+                wait(cell, &[]).args(args).args(RAN).start().end().exited(124).nothing_left()
+            };
+            let (end, limit) = within_a_limit(start, |end| !end.err.contains(&format!("tcp://{there} is not")));
+            let end = end.complains(&[&format!("cannot go on: tcp://{gone} is not there after {limit} (")]);
             assert!(!end.err.contains(&format!("tcp://{there} is not")) && end.out.is_empty(), "{}", end.story());
         }
         // Behind the dashes they are the command's.
@@ -83,10 +93,14 @@ fn options_stand_wherever_they_like() {
 #[test]
 fn the_old_way_runs_the_command_all_the_same() {
     each_place(|cell| {
-        let gone = Address::new().to_string();
-        let end = wait(cell, &["--no-strict", "-t", "200ms", &gone]).args(RAN).start().end().exited(4).nothing_left();
+        let address = Address::new();
+        let gone = address.to_string();
+        let start = |limit: &str| {
+            wait(cell, &["--no-strict", "-t", limit, &gone]).args(RAN).start().end().exited(4).nothing_left()
+        };
+        let (end, limit) = within_a_limit(start, was_tried);
         let told = format!(
-            "app-init: warning: tcp://{gone} is not there after 200ms (connect: Connection refused); going on \
+            "app-init: warning: tcp://{gone} is not there after {limit} (connect: Connection refused); going on \
                 without it\n"
         );
         assert_eq!((end.out.as_str(), end.err.as_str()), ("ran\n", told.as_str()));
@@ -158,7 +172,7 @@ fn what_is_no_target_is_told() {
         ("db:0", "`db:0` has a port that is not a number from 1 to 65535; mend it".into()),
         ("db:65536", "`db:65536` has a port that is not a number from 1 to 65535; mend it".into()),
         (":80", "`:80` has no host; add one, or wait for a socket with unix:/path".into()),
-        ("::1:80", "`::1:80` has too many colons; put an IPv6 address in brackets, as in [::1]:80".into()),
+        ("::1:80", "a target has too many colons; put an IPv6 address in brackets, as in [::1]:80".into()),
         ("", format!("a target is empty; write {forms}")),
         ("file:relative", "`file:…` has no absolute path; write it like file:/run/name".into()),
         ("user:s3cret@db:1", "a target has an @ but no scheme; write scheme://user@host:port".into()),
@@ -167,8 +181,7 @@ fn what_is_no_target_is_told() {
     ];
     for (target, what) in cases {
         let end = wait(Cell::PID1, &["file:/", target]).args(RAN).start().end().exited(64).nothing_left();
-        let told =
-            format!("app-init: {what}\nserver options? use ENTRYPOINT [\"app-init\", \"--\"]; see app-init --help\n");
+        let told = format!("app-init: {what}\nsee app-init wait --help\n");
         assert_eq!((end.out.as_str(), end.err.as_str()), ("", told.as_str()), "{target}");
     }
     for args in [
@@ -262,4 +275,61 @@ fn a_program_called_wait_is_run_behind_dashes() {
     let setup = Setup::new(Cell::PID1, ["--", "wait", "x"]).env("PATH", "/mnt/app:/usr/bin:/bin");
     let end = setup.file("wait", "#!/bin/sh\necho own $1\nexit 5\n", 0o755).start().end().exited(5);
     assert_eq!(end.out, "own x\n", "{}", end.story());
+}
+
+/// An option that it does not take is never ignored, wherever it stands.
+#[test]
+fn an_option_of_another_command_is_refused() {
+    for (before, behind, option) in [
+        (&["-u", "4000:4001"][..], &[][..], "-u"),
+        (&["--user=4000:4001"], &[], "--user"),
+        (&["-v", "-c", "/mnt/app/own.toml"], &[], "-c"),
+        (&["--no-hooks"], &[], "--no-hooks"),
+        (&[], &["-p", "5432"], "-p"),
+    ] {
+        let setup = Setup::new(Cell::PID1, before).args(["wait", "file:/"]).args(behind).args(RAN);
+        let end = setup.start().end().exited(64).nothing_left();
+        let told = format!(
+            "app-init: wait takes no {option}; write targets like db:5432, options are -t, -i, -s, --no-strict, -q and -v\n\
+            see app-init wait --help\n"
+        );
+        assert_eq!((end.out.as_str(), end.err.as_str()), ("", told.as_str()), "{before:?}");
+    }
+    Setup::new(Cell::PID1, ["-q", "wait", "file:/"]).start().end().exited(0).silent();
+}
+
+/// Another script takes its host by -h. Help and a 0 would let its caller go on without having waited.
+#[test]
+fn the_other_form_of_a_host_and_a_port_is_refused() {
+    for args in [
+        &["-h", "127.0.0.1", "-p", "1"][..],
+        &["-h127.0.0.1", "-p1", "-t1"],
+        &["-q", "-h", "127.0.0.1", "-p", "1"],
+        &["--host=127.0.0.1", "--port=1"],
+        &["-h"],
+    ] {
+        let end = wait(Cell::PID1, args).args(RAN).start().end().exited(64).complains(&["write targets like db:5432"]);
+        assert_eq!(end.out, "", "{}", end.story());
+    }
+    for help in ["-h", "--help"] {
+        let end = wait(Cell::PID1, &[help]).start().end().exited(0).silent_stderr();
+        assert!(end.out.contains("Usage: app-init wait") && end.out.contains("--no-strict"), "{}", end.story());
+    }
+}
+
+/// A last attempt is made shortly before the time is over, however long the pause would be.
+#[test]
+fn who_comes_at_the_last_moment_is_seen() {
+    let was_seen = |_: u32| {
+        let address = Address::new();
+        let count = std::sync::atomic::AtomicUsize::new(0);
+        let _asked = serve(address.listen(), move |_| {
+            let code = if count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 { 503 } else { 200 };
+            Some(format!("HTTP/1.1 {code} Whatever\r\n\r\n"))
+        });
+        let end = wait(Cell::PID1, &["-t", "2s", "-i", "1h", &format!("http://{address}")]).start().end();
+        end.how == Ended::Exited(0) && end.err.contains(" is there after ")
+    };
+    // That a machine is too busy for that attempt proves nothing.
+    assert!((0..10).any(was_seen), "there was no other attempt");
 }

@@ -3,35 +3,12 @@
 use crate::harness::*;
 use crate::identity::image;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
-
-/// An address at which nobody listens until the test does. It is this test's alone, its port too: one of the many of
-/// the loopback interface.
-pub struct Address(SocketAddr);
-
-impl Address {
-    pub fn new() -> Address {
-        static COUNT: AtomicU8 = AtomicU8::new(1);
-        let process = std::process::id().to_be_bytes();
-        let host = Ipv4Addr::new(127, process[2] & 127 | 64, process[3], COUNT.fetch_add(1, Ordering::Relaxed));
-        Address(TcpListener::bind((host, 0)).and_then(|free| free.local_addr()).expect("a port is free"))
-    }
-
-    pub fn listen(&self) -> TcpListener {
-        TcpListener::bind(self.0).expect("nobody else has this address")
-    }
-}
-
-impl std::fmt::Display for Address {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(out)
-    }
-}
 
 /// A server that tells each request's head, and answers with what `answer` makes of it; `None`: never.
 pub fn serve(
@@ -57,6 +34,20 @@ pub fn serve(
         }
     });
     news
+}
+
+/// The heads of all requests, when nobody makes any more: behind them comes one of the test's own.
+fn all_requests(address: &Address, asked: &Receiver<String>) -> Vec<String> {
+    const OWN: &str = "GET /own HTTP/1.1\r\n\r\n";
+    let mut stream = TcpStream::connect(address.name()).expect("the server listens");
+    stream.write_all(OWN.as_bytes()).expect("the server listens");
+    let next = || asked.recv_timeout(DEADLINE).expect("the own request comes in any case");
+    std::iter::repeat_with(next).take_while(|head| head != OWN).collect()
+}
+
+/// The first attempt was over within the limit.
+pub fn was_tried(end: &End) -> bool {
+    !["no answer yet)", "none yet)"].iter().any(|step| end.err.contains(step))
 }
 
 fn status(code: u16) -> String {
@@ -94,11 +85,16 @@ fn a_port_that_opens_late() {
 
 #[test]
 fn a_port_of_ipv6_that_opens_late() {
-    let Ok(free) = TcpListener::bind("[::1]:0") else { return };
-    let address = free.local_addr().expect("it has one");
-    drop(free);
-    let listen = |_: &Running| Some(TcpListener::bind(address).expect("nobody took it"));
-    comes_late(Cell::TERMINAL, &format!("tcp://{address}"), "(connect: Connection refused)", listen);
+    // In a network of its own, where nobody else has the port.
+    let script = format!("{PROBE} do until=go listen=[::1]:4000 pause & exec {APP_INIT} \"$@\"");
+    let setup = Setup::bare(Cell::TERMINAL, ["sh", "-c", &script, "sh"]).args(SERVER).placed(["--own-network"]);
+    let run = setup.config(&format!("{}timeout = \"25s\"\n", target("tcp://[::1]:4000"))).start();
+    let before = run.text("(connect: Connection refused)");
+    assert!(before.contains("waiting for tcp://[::1]:4000 ") && !before.contains("server"), "{before}");
+    run.touch("go");
+    run.line("tcp://[::1]:4000 is there after ");
+    run.line("server");
+    run.end().exited(4).nothing_left();
 }
 
 #[test]
@@ -127,7 +123,7 @@ fn a_service_that_is_not_ready_yet_is_asked_again() {
         let asked = serve(address.listen(), move |_| Some(status(codes[count.fetch_add(1, Ordering::Relaxed).min(3)])));
         let config = format!("{}interval = \"10ms\"\n", target(&format!("http://{address}/health?full=1")));
         let end = Setup::new(cell, SERVER).config(&config).start().end().exited(4).nothing_left();
-        assert_eq!(asked.try_iter().count(), 4, "{}", end.story());
+        assert_eq!(all_requests(&address, &asked).len(), 4, "{}", end.story());
         let end = end.complains(&[&format!("app-init: http://{address}/health is there after ")]);
         assert!(!end.err.contains("full=1"), "{}", end.story());
     });
@@ -138,16 +134,15 @@ fn a_service_that_never_becomes_ready_is_missing() {
     each_place(|cell| {
         let address = Address::new();
         let _asked = serve(address.listen(), |_| Some(status(503)));
-        let config = format!("{}interval = \"10ms\"\ntimeout = \"400ms\"\n", target(&format!("http://{address}")));
-        let end = Setup::new(cell, SERVER)
-            .config(&config)
-            .hook("deploy", "echo hook")
-            .start()
-            .end()
-            .exited(124)
-            .nothing_left();
+        let start = |limit: &str| {
+            let target = target(&format!("http://{address}"));
+            let config = format!("{target}interval = \"10ms\"\ntimeout = \"{limit}\"\n");
+            let setup = Setup::new(cell, SERVER).config(&config).hook("deploy", "echo hook");
+            setup.start().end().exited(124).nothing_left()
+        };
+        let (end, limit) = within_a_limit(start, was_tried);
         let told = format!(
-            "app-init: error: cannot go on: http://{address}/ is not there after 400ms (status: 503); see that it \
+            "app-init: error: cannot go on: http://{address}/ is not there after {limit} (status: 503); see that it \
                 runs and \
             can be reached from here, or raise the timeout\n"
         );
@@ -161,10 +156,16 @@ fn a_service_that_never_answers_is_missing() {
     each_place(|cell| {
         let address = Address::new();
         let asked = serve(address.listen(), |_| None);
-        let config = format!("{}timeout = \"300ms\"\n", target(&format!("http://{address}")));
-        let end = Setup::new(cell, SERVER).config(&config).start().end().exited(124).nothing_left();
-        assert_eq!(asked.try_iter().count(), 1, "{}", end.story());
-        end.complains(&[&format!("http://{address}/ is not there after 300ms (no answer yet)")]);
+        let start = |limit: &str| {
+            let config = format!("{}timeout = \"{limit}\"\n", target(&format!("http://{address}")));
+            let end = Setup::new(cell, SERVER).config(&config).start().end().exited(124).nothing_left();
+            let requests = all_requests(&address, &asked).len();
+            // Less than an attempt has, so that there was one at most.
+            assert!(requests < 2 || limit == "5s" || limit == "10s", "{requests} requests: {}", end.story());
+            (end.complains(&[&format!("http://{address}/ is not there after {limit} (")]), requests)
+        };
+        let ((end, _), _) = within_a_limit(start, |(_, requests)| *requests == 1);
+        end.complains(&["(answer: none yet)"]);
     });
     // An attempt has its own end, so that another can be made.
     let address = Address::new();
@@ -180,12 +181,13 @@ fn a_service_of_another_kind() {
     each_place(|cell| {
         let address = Address::new();
         let _asked = serve(address.listen(), |_| Some("SSH-2.0-OpenSSH_9.2\r\n".into()));
-        let start = |text: &str| {
-            Setup::new(cell, SERVER).config(&format!("{}timeout = \"300ms\"\n", target(text))).start().end()
+        let start = |text: &str, limit: &str| {
+            Setup::new(cell, SERVER).config(&format!("{}timeout = \"{limit}\"\n", target(text))).start().end()
         };
-        start(&format!("http://{address}")).exited(124).complains(&["(answer: it is not HTTP)"]);
-        start(&format!("https://{address}")).exited(4);
-        start(&format!("ssh://{address}")).exited(4);
+        let (end, _) = within_a_limit(|limit| start(&format!("http://{address}"), limit), was_tried);
+        end.exited(124).complains(&["(answer: it is not HTTP)"]);
+        start(&format!("https://{address}"), "25s").exited(4);
+        start(&format!("ssh://{address}"), "25s").exited(4);
     });
 }
 
@@ -207,8 +209,9 @@ fn a_command_is_asked_until_it_says_yes() {
         let end = start(config.replace("TIME", "25s")).exited(4);
         // What a question says is nobody's output.
         assert_eq!(end.out, "server\n", "{}", end.story());
-        let end = start(config.replace("= 3", "= 3000").replace("TIME", "300ms")).exited(124);
-        let end = end.complains(&["is not there after 300ms (exit 5: not yet)"]);
+        let in_vain = |limit: &str| start(config.replace("= 3", "= 3000").replace("TIME", limit)).exited(124);
+        let (end, limit) = within_a_limit(in_vain, was_tried);
+        let end = end.complains(&[&format!("is not there after {limit} (exit 5: not yet)")]);
         assert_eq!(end.out, "", "{}", end.story());
     });
 }
@@ -216,18 +219,29 @@ fn a_command_is_asked_until_it_says_yes() {
 #[test]
 fn a_command_that_is_not_there_or_is_killed() {
     each_place(|cell| {
-        let start = |command: &str| {
-            let config = format!("[[wait]]\ncommand = {command}\ntimeout = \"300ms\"\n");
-            Setup::new(cell, SERVER).config(&config).start().end().exited(124).nothing_left()
+        let start = |command: &str, limit: &str| {
+            let config = format!("[[wait]]\ncommand = {command}\ntimeout = \"{limit}\"\n");
+            let setup = Setup::new(cell, SERVER).config(&config).file("asked", "", 0o666);
+            let mut asked = fs::File::open(setup.world.app().join("asked")).expect("a test's own file");
+            let end = setup.start().end().exited(124).nothing_left();
+            let mut text = String::new();
+            asked.read_to_string(&mut text).expect("it is text");
+            (end, text)
         };
-        start("[\"no-such-program\"]")
-            .complains(&["(exit 127: cannot run no-such-program: No such file or directory)"]);
-        start("[\"/mnt/app\"]").complains(&["(exit 126: cannot run /mnt/app: Permission denied)"]);
-        start("[\"sh\", \"-c\", \"kill -9 $$$$\"]").complains(&["(killed by signal 9 (KILL))"]);
-        // A question that takes too long, with a child that hears nothing.
-        start(&format!(
-            "[\"{PROBE}\", \"do\", \"ignore=15\", \"[\", \"ignore=15\", \"setsid\", \"pause\", \"]\", \"pause\"]"
-        ));
+        for (command, why) in [
+            ("[\"no-such-program\"]", "exit 127: cannot run no-such-program: No such file or directory"),
+            ("[\"/mnt/app\"]", "exit 126: cannot run /mnt/app: Permission denied"),
+            ("[\"sh\", \"-c\", \"kill -9 $$$$\"]", "killed by signal 9 (KILL)"),
+        ] {
+            let ((end, _), limit) = within_a_limit(|limit| start(command, limit), |(end, _)| was_tried(end));
+            end.complains(&[&format!("is not there after {limit} ({why})")]);
+        }
+        // A question that takes too long, with a child that hears nothing: they have begun, and nothing is left of them.
+        let deaf = format!("{PROBE} do ignore=15 [ ignore=15 setsid pause ] eprint=asked pause 2>>/mnt/app/asked");
+        let begin = |limit: &str| start(&format!("[\"sh\", \"-c\", \"exec {deaf}\"]"), limit);
+        let ((end, asked), _) = within_a_limit(begin, |(_, asked)| !asked.is_empty());
+        assert_eq!(asked, "asked\n", "{}", end.story());
+        end.complains(&["(no answer yet)"]);
     });
 }
 
@@ -243,21 +257,24 @@ fn credentials_are_never_shown() {
             "${SERVICE_URL}",
         ] {
             let address = Address::new();
-            let setup = |args: &[&str], more: &str| {
+            let start = |args: &[&str], more: &str, limit: &str, code: i32| {
                 let text = text.replace("ADDRESS", &address.to_string());
                 let url = format!("mysql+pymysql://s3cretuser:s3cretword@{address}/db");
-                let config = format!("{}timeout = \"150ms\"\n{more}", target(&text));
-                Setup::new(cell, args).config(&config).env("SERVICE_URL", url).env("APP_INIT_LOG", "trace")
+                let config = format!("{}timeout = \"{limit}\"\n{more}", target(&text));
+                let setup = Setup::new(cell, args).config(&config).env("SERVICE_URL", url).env("APP_INIT_LOG", "trace");
+                let end = setup.start().end().exited(code);
+                assert!(!format!("{}{}", end.out, end.err).contains("s3cret"), "{}", end.story());
+                end
             };
-            let silent = |end: &End| assert!(!format!("{}{}", end.out, end.err).contains("s3cret"), "{}", end.story());
-            let end = setup(&SERVER, "").start().end().exited(124);
-            silent(&end);
-            end.complains(&[&format!("://{address}"), "Connection refused"]);
-            let end = setup(&SERVER, "on_timeout = \"continue\"\n").start().end().exited(4);
-            silent(&end);
-            silent(&setup(&["check"], "").start().end());
+            let (end, limit) = within_a_limit(|limit| start(&SERVER, "", limit, 124), was_tried);
+            end.complains(&[
+                &format!("://{address}"),
+                &format!(" is not there after {limit} (connect: Connection refused)"),
+            ]);
+            start(&SERVER, "on_timeout = \"continue\"\n", "150ms", 4).complains(&["going on without it"]);
+            assert!(start(&["check"], "", "25s", 0).out.contains(&format!("://{address}")));
             let _listener = serve(address.listen(), |_| Some(status(200)));
-            silent(&setup(&SERVER, "").start().end().exited(4));
+            start(&SERVER, "", "25s", 4).complains(&[&format!("://{address}"), " is there after "]);
         }
     });
     for text in ["postgres://user:s3cret/x@db", "user:s3cret@db:1", "unheard://user:s3cret@host"] {
@@ -277,7 +294,7 @@ fn credentials_are_sent_to_a_service() {
     let asked = serve(address.listen(), right);
     let config = target(&format!("http://user:pass@{address}/a/b?c=d"));
     let end = Setup::new(Cell::PID1, SERVER).config(&config).start().end().exited(4);
-    let head = asked.try_iter().next().expect("it was asked");
+    let head = asked.recv_timeout(DEADLINE).expect("it was asked");
     assert!(head.starts_with(&format!("GET /a/b?c=d HTTP/1.1\r\nHost: {address}\r\n")), "{head}\n{}", end.story());
 }
 
@@ -300,15 +317,22 @@ fn all_are_waited_for_at_once() {
             .concat();
         Setup::new(cell, SERVER).config(&config).start().end().exited(4).nothing_left();
         // One budget: both are named when the first is over.
-        let config =
-            format!("{}timeout = \"300ms\"\n{}timeout = \"20s\"\n", target("file:/no/one"), target("file:/no/two"));
-        let end = Setup::new(cell, SERVER).config(&config).start().end().exited(124).nothing_left();
-        let told = "app-init: error: cannot go on: file:/no/one is not there after 300ms (exists: No such file or \
-            directory), \
-            file:/no/two is not there after 0s (exists: No such file or directory); see that it runs and can be \
-            reached from \
-            here, or raise the timeout\n";
-        assert_eq!((end.out.as_str(), end.err.as_str()), ("", told));
+        let start = |limit: &str| {
+            let [one, two] = ["file:/no/one", "file:/no/two"].map(target);
+            let config = format!("{one}timeout = \"{limit}\"\n{two}timeout = \"20s\"\n");
+            Setup::new(cell, SERVER).config(&config).start().end().exited(124).nothing_left()
+        };
+        let (end, limit) = within_a_limit(start, was_tried);
+        let second = end.err.split("file:/no/two is not there after ").nth(1).and_then(|rest| rest.split(' ').next());
+        let second = second.unwrap_or_default();
+        let seconds = second.strip_suffix('s').and_then(|count| count.parse::<u32>().ok());
+        assert!(seconds.is_some_and(|count| count < 20), "{}", end.story());
+        let told = format!(
+            "app-init: error: cannot go on: file:/no/one is not there after {limit} (exists: No such file or directory), \
+            file:/no/two is not there after {second} (exists: No such file or directory); see that it runs and can be \
+            reached from here, or raise the timeout\n"
+        );
+        assert_eq!((end.out.as_str(), end.err.as_str()), ("", told.as_str()));
     });
 }
 
@@ -316,21 +340,25 @@ fn all_are_waited_for_at_once() {
 fn what_can_be_done_without_is_given_up() {
     each_place(|cell| {
         for mode in ["--supervise", "--exec"] {
-            let config = format!("{}timeout = \"200ms\"\non_timeout = \"continue\"\n", target("file:/no/such"));
-            let end = Setup::new(cell, [mode]).args(SERVER).config(&config).start().end().exited(4).nothing_left();
-            let told = "app-init: warning: file:/no/such is not there after 200ms (exists: No such file or \
-                directory); going on \
-                without it\n";
+            let start = |limit: &str| {
+                let config = format!("{}timeout = \"{limit}\"\non_timeout = \"continue\"\n", target("file:/no/such"));
+                Setup::new(cell, [mode]).args(SERVER).config(&config).start().end().exited(4).nothing_left()
+            };
+            let (end, limit) = within_a_limit(start, was_tried);
+            let told = format!(
+                "app-init: warning: file:/no/such is not there after {limit} (exists: No such file or directory); going \
+                on without it\n"
+            );
             assert_eq!(end.out, "server\n", "{}", end.story());
-            assert!(end.err.contains(told), "{}", end.story());
+            assert!(end.err.contains(&told), "{}", end.story());
         }
-        // The other one still counts.
-        let other = format!("{}timeout = \"400ms\"\n", target("file:/no/other"));
+        // The other one still counts: twenty times as long, so that a busy machine does not find both over at once.
+        let other = format!("{}timeout = \"4s\"\n", target("file:/no/other"));
         let config = format!("{}timeout = \"200ms\"\non_timeout = \"continue\"\n{other}", target("file:/no/such"));
         let end = Setup::new(cell, SERVER).config(&config).start().end().exited(124).nothing_left();
         let end = end.complains(&[
-            "file:/no/such is not there after 200ms",
-            "cannot go on: file:/no/other is not there after 400ms",
+            "warning: file:/no/such is not there after 200ms (exists: No such file or directory); going on without it\n",
+            "cannot go on: file:/no/other is not there after 4s (exists: No such file or directory); see",
         ]);
         assert_eq!(end.out, "", "{}", end.story());
     });
@@ -526,4 +554,92 @@ fn waits_that_are_none_are_faults() {
     ];
     let end = end.complains(&told);
     assert_eq!(end.out, "", "{}", end.story());
+}
+
+/// A name server that is silent: the step that hangs is named, although it has not failed yet.
+#[test]
+fn a_lookup_that_hangs_is_told_as_that() {
+    let address = Address::new();
+    let server = std::net::UdpSocket::bind((address.name().ip(), 53)).expect("the port is free at this address");
+    let config = format!("{}timeout = 0\n", target("postgres://s3cret:s3cret@db.example/x"));
+    let setup = Setup::new(Cell::TERMINAL, SERVER).config(&config);
+    let setup = setup
+        .etc("resolv.conf", &format!("nameserver {}\noptions timeout:30\n", address.name().ip()))
+        .etc("hosts", "127.0.0.1 localhost\n");
+    let run = setup.start();
+    run.text("waiting for postgres://db.example:5432 (lookup: no answer yet)");
+    server.set_read_timeout(Some(DEADLINE)).expect("it is a socket");
+    server.recv(&mut [0; 512]).expect("it was asked");
+    run.signal(signal::TERM);
+    run.end().exited(143).nothing_left();
+}
+
+/// A user without a password is sent too.
+#[test]
+fn a_user_is_sent_without_a_password() {
+    let address = Address::new();
+    // user:
+    let right = |head: &str| Some(status(if head.contains("Authorization: Basic dXNlcjo=\r\n") { 200 } else { 401 }));
+    let asked = serve(address.listen(), right);
+    let config = target(&format!("http://user@{address}/"));
+    let end = Setup::new(Cell::PID1, SERVER).config(&config).start().end().exited(4);
+    assert_eq!(all_requests(&address, &asked).len(), 1, "{}", end.story());
+}
+
+/// What comes before the final answer decides nothing.
+#[test]
+fn early_hints_are_no_answer() {
+    let start = |code: u16| {
+        let address = Address::new();
+        let early = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
+        let asked = serve(address.listen(), move |_| Some(format!("{early}{}", status(code))));
+        let config = format!("{}timeout = 0\n", target(&format!("http://{address}/")));
+        (Setup::new(Cell::TERMINAL, SERVER).config(&config).start(), asked)
+    };
+    let (run, _asked) = start(200);
+    run.end().exited(4).nothing_left();
+    let (run, _asked) = start(503);
+    run.text("(status: 503)");
+    run.signal(signal::TERM);
+    run.end().exited(143).nothing_left();
+}
+
+/// The database of development has no server.
+#[test]
+fn a_database_without_a_server_is_there() {
+    each_place(|cell| {
+        for url in ["sqlite:////srv/s3cret.sqlite3", "sqlite://:memory:", "sqlite3:s3cret.db"] {
+            let setup = Setup::new(cell, SERVER).config(&target("${DATABASE_URL}")).env("DATABASE_URL", url);
+            let end = setup.start().end().exited(4).nothing_left().complains(&["app-init: sqlite:… is there after "]);
+            assert!(!end.err.contains("s3cret"), "{}", end.story());
+        }
+    });
+}
+
+/// No part of a text that may be a password is told, also without an @.
+#[test]
+fn what_may_be_a_password_is_not_shown() {
+    for (text, what) in [
+        ("postgres:user:s3cretpw", "a target has too many colons; "),
+        ("redis:s3cretpw,ssl=true", "a target has a port that is not a number from 1 to 65535; "),
+        ("Server=db;Password=s3cretpw", "a target has a host that is neither a name nor an address; "),
+    ] {
+        let setup = Setup::new(Cell::PID1, SERVER).config(&target("${CACHE_URL}")).env("CACHE_URL", text);
+        let end = setup.start().end().exited(78).complains(&["app-init.toml:2: wait[0].target: ", what]);
+        assert!(!end.err.contains("s3cret") && end.out.is_empty(), "{}", end.story());
+    }
+}
+
+/// §9: a KILL of app-init, where it is not PID 1, leaves none of its own processes behind.
+#[test]
+fn a_killed_app_init_leaves_nobody_who_waits() {
+    let config = "[[wait]]\ntarget = \"unix:/mnt/app/none\"\ntimeout = 0\n\
+        [[wait]]\ncommand = [\"sleep\", \"infinity\"]\ntimeout = 0\n";
+    let run = Setup::new(Cell::SUBREAPER, ["--", PROBE, "do"]).config(config).start();
+    run.eventually("the command runs", |run| run.processes().iter().any(|process| process.name == "sleep"));
+    run.signal(signal::KILL);
+    run.eventually("nobody is left but PID 1", |run| {
+        run.processes().iter().all(|process| process.pid == 1 || process.state == 'Z')
+    });
+    assert_eq!(run.end().how, Ended::Signaled(signal::KILL));
 }

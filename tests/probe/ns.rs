@@ -92,6 +92,10 @@ fn first_process(options: &Options, pipes: &Pipes) -> ! {
     sys::demand(sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64), "follow the launcher");
     sys::setsid();
     sys::unshare(libc::CLONE_NEWNS);
+    if options.own_network {
+        sys::unshare(libc::CLONE_NEWNET);
+        sys::loopback_up();
+    }
     mounts::lay_out(options);
     if options.as_pid1 {
         become_program(options, pipes);

@@ -18,6 +18,8 @@ pub struct Options {
     pub no_capabilities: bool,
     pub read_only: bool,
     pub no_proc: bool,
+    /// In a network namespace where nobody but the test's own processes listens at anything.
+    pub own_network: bool,
     pub terminal: Option<OsString>,
     /// With a terminal: leave it to another group, as a shell does for a job with `&`.
     pub background: bool,
@@ -59,6 +61,7 @@ impl Options {
                 b"--no-capabilities" => options.no_capabilities = true,
                 b"--read-only" => options.read_only = true,
                 b"--no-proc" => options.no_proc = true,
+                b"--own-network" => options.own_network = true,
                 b"--terminal" => options.terminal = Some(value()),
                 b"--background" => options.background = true,
                 b"--foreign-terminal" => options.foreign_terminal = true,

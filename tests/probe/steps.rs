@@ -6,10 +6,12 @@ use crate::sys::{self, Ended, say};
 use nix::libc;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::net::TcpListener;
+use std::os::fd::IntoRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The process that made this one, as it was known before the fork.
 static PARENT: AtomicI32 = AtomicI32::new(0);
@@ -86,6 +88,12 @@ fn one(step: &OsStr, traps: &mut Vec<Trap>) {
         }
         "trap" => traps.push(trap(&value)),
         "pause" => pause(traps),
+        "pending" => {
+            let numbers = (1..=64).filter(|signal| sys::pending() & sys::bit(*signal) != 0);
+            say(1, &format!("pending {:?}", numbers.collect::<Vec<_>>()));
+        }
+        "until" => until(Path::new(&*value)),
+        "listen" => listen(&value),
         "sleep" => std::thread::sleep(Duration::from_millis(value.parse().unwrap_or(0))),
         "exit" => sys::exit_now(number()),
         "die" => die(number()),
@@ -212,18 +220,35 @@ fn adopted() {
     say(1, &format!("adopted by {}", sys::family().0));
 }
 
-/// Waits until the namespace holds nobody but this process and its ancestors, 10 seconds at most; says how many others
-/// there are. Only a reaper can make that number 0.
+/// Waits until the namespace holds nobody but this process and its ancestors, as long as the tests wait for anything; says
+/// how many others there are. Only a reaper can make that number 0.
 fn reaped() {
-    let mut left = 0;
-    for _ in 0..2000 {
-        left = strangers();
-        if left == 0 {
-            break;
-        }
+    let end = Instant::now() + Duration::from_secs(30);
+    let mut left = strangers();
+    while left > 0 && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(5));
+        left = strangers();
     }
     say(1, &format!("strangers {left}"));
+}
+
+/// Works on until the test makes that file.
+fn until(file: &Path) {
+    while !file.exists() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Listens at that address, and its children do, as long as they live.
+fn listen(address: &str) {
+    match TcpListener::bind(address) {
+        Ok(listener) => {
+            let _ = listener.into_raw_fd();
+        }
+        Err(error) => {
+            say(2, &format!("probe: cannot listen at {address}: {error}"));
+        }
+    }
 }
 
 fn strangers() -> usize {

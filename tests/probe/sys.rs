@@ -175,6 +175,14 @@ pub fn set_disposition(signal: i32, handler: usize) {
     unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &raw const action, ptr::null::<u8>(), 8) };
 }
 
+/// The blocked signals that have come.
+pub fn pending() -> u64 {
+    let mut set = 0u64;
+    // SAFETY: the set is 8 bytes, as told.
+    demand(unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut set, 8) }, "see the pending signals");
+    set
+}
+
 pub fn bit(signal: i32) -> u64 {
     1u64 << (signal - 1)
 }
@@ -425,6 +433,21 @@ pub fn drop_capabilities() {
 pub fn unshare(kinds: i32) {
     // SAFETY: one thread, plain numbers.
     demand(i64::from(unsafe { libc::unshare(kinds) }), "make namespaces (root is needed)");
+}
+
+/// Makes the loopback interface of a fresh network namespace work, with its addresses of both kinds.
+pub fn loopback_up() {
+    // SAFETY: zeroed is a valid value of this plain type.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = *from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = libc::IFF_UP as i16;
+    // SAFETY: plain numbers.
+    let socket = demand(i64::from(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM, 0) }), "make a socket") as i32;
+    // SAFETY: the request takes a pointer to this type, which is valid for the call.
+    demand(i64::from(unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS as _, &raw const request) }), "start lo");
+    close(socket);
 }
 
 pub fn mount(source: &OsStr, target: &OsStr, kind: &str, flags: libc::c_ulong, data: &OsStr) {

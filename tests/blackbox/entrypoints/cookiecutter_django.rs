@@ -1,6 +1,5 @@
 //! cookiecutter-django: a URL put together, a wait that all roles share, a step that the settings decide.
 
-use super::address::Address;
 use super::stage::Case;
 use crate::harness::*;
 

@@ -94,6 +94,11 @@ impl Case {
         Case { through: command.into(), ..self }
     }
 
+    /// Where each address of the machine's own kind is free, whoever listens on the machine.
+    pub fn in_a_network_of_its_own(self) -> Case {
+        Case { setup: self.setup.placed(["--own-network"]), ..self }
+    }
+
     /// Another text in the config file, where a test cannot wait for the real one.
     pub fn with(self, text: &str, instead: &str) -> Case {
         assert!(self.toml.contains(text), "the config file has no `{text}`");

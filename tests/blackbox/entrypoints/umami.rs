@@ -1,6 +1,5 @@
 //! Umami: a wait for what a URL names, switches, a migration that is tried again.
 
-use super::address::Address;
 use super::stage::Case;
 use crate::harness::*;
 
@@ -41,11 +40,14 @@ fn umami_waits_checks_migrates_and_serves() {
 /// A URL without a port means the service's own.
 #[test]
 fn umami_knows_the_databases_port() {
-    let database = Address::with_port(5432);
-    let _listener = database.listen();
-    let url = format!("postgresql://umami:s3cret@{}/umami", database.host());
-    let case = Case::new("umami", &["--"]).plays(&["path/node", "path/npx"]).env("DATABASE_URL", &url);
-    case.play().exited(0).called(&[CHECK, MIGRATE, SERVER]);
+    let start = |port: &str| {
+        let case = Case::new("umami", &["--"]).plays(&["path/node", "path/npx"]).in_a_network_of_its_own();
+        let case = case.env("DATABASE_URL", "postgresql://umami:s3cret@127.0.0.1/umami").env("DB_WAIT_TIMEOUT", "4s");
+        case.before(&format!("{PROBE} do listen=127.0.0.1:{port} [ pause ]")).play()
+    };
+    start("5432").exited(0).called(&[CHECK, MIGRATE, SERVER]);
+    // The control: another port is not it.
+    start("5433").exited(124).complains(&["5432"]).called(&[]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! A test describes a start with `Setup`, gets a `Running`, waits for news on its streams, and takes its `End`. Each wait
 //! has the one bounded deadline; what goes wrong is told with the cell of the matrix and all that was printed.
 
+mod address;
 mod cell;
 mod launch;
 mod namespace;
@@ -14,11 +15,12 @@ mod tools;
 mod trace;
 mod world;
 
+pub use address::Address;
 pub use cell::{Cell, Identity, each_cell, each_cell_without_terminal, each_place, each_terminal_place};
 pub use launch::Setup;
 pub use programs::{APP, APP_INIT, PROBE, probe};
 pub use running::{End, Ended, Running};
-pub use tools::{differences, full_pipe, said, spin};
+pub use tools::{differences, full_pipe, said, spin, within_a_limit};
 pub use trace::Call;
 
 use std::time::Duration;

@@ -190,6 +190,12 @@ impl Running {
         input.expect("a typed setup or a terminal").write_all(text.as_bytes()).expect("its stdin is open");
     }
 
+    /// Makes an empty file in its directory: the news that a program of the test waits for.
+    #[track_caller]
+    pub fn touch(&self, name: &str) {
+        std::fs::write(self.world.app().join(name), "").expect("the test's own directory");
+    }
+
     /// Ends its stdin; on a terminal, hangs up once the reader is done.
     pub fn close_input(&mut self) {
         if let Some(parts) = self.parts.as_mut() {

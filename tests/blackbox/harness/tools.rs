@@ -35,6 +35,23 @@ pub fn spin(time: Duration) {
     }
 }
 
+/// What the limits are that tests let run out, where something has to be done before. An idle machine does that in a
+/// twentieth of the shortest.
+const LIMITS: [&str; 4] = ["200ms", "1s", "5s", "10s"];
+
+/// Starts with one limit after the other until what had to be done within it was done in time: only a busy machine comes
+/// to the second. What is never done in time fails behind the last. Gives what came of it, and the limit.
+pub fn within_a_limit<T>(start: impl Fn(&str) -> T, in_time: impl Fn(&T) -> bool) -> (T, &'static str) {
+    let [shorter @ .., longest] = LIMITS;
+    for limit in shorter {
+        let came = start(limit);
+        if in_time(&came) {
+            return (came, limit);
+        }
+    }
+    (start(longest), longest)
+}
+
 /// A pipe into which not one byte more can be written: its two ends, and how much is in it.
 pub fn full_pipe() -> (File, OwnedFd, usize) {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};

@@ -10,6 +10,7 @@ use std::process::Command;
 use app_init::config::{self, Layers};
 use app_init::wait::services;
 use app_init::{cli, exit, plan};
+use document::{blocks, configurations, documents};
 use schema::Json;
 use tempfile::TempDir;
 use toml::{Table, Value};
@@ -17,6 +18,10 @@ use toml::{Table, Value};
 #[expect(dead_code, reason = "its main is the program's")]
 #[path = "../docs/schema.rs"]
 mod schema;
+
+/// The Docker tests read the same blocks.
+#[path = "docker/harness/document.rs"]
+mod document;
 
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -210,7 +215,7 @@ fn sound(text: &str, name: &str) -> BTreeSet<String> {
     let (mut layers, mut faults) = (Layers::default(), Vec::new());
     layers.read(&path, true, &mut faults);
     config::check_roles(&layers, &cli::COMMANDS.map(|(name, _, _)| name), &mut faults);
-    let _ = config::interpret(&layers, &mut faults);
+    let _ = config::interpret(&mut layers, &mut faults);
     let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
     assert_eq!(faults, Vec::<String>::new(), "{name}:\n{text}");
     keys
@@ -218,58 +223,15 @@ fn sound(text: &str, name: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_configurations_of_images_and_examples_have_no_unknown_key() {
-    let mut folders = ["tests/entrypoints", "docker", "hooks-examples"].map(PathBuf::from).to_vec();
-    let mut count = 0;
-    while let Some(folder) = folders.pop() {
-        let full = Path::new(env!("CARGO_MANIFEST_DIR")).join(&folder);
-        for entry in fs::read_dir(&full).expect("the folder is there") {
-            let path = entry.expect("it is readable").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|kind| kind == "toml") {
-                sound(&fs::read_to_string(&path).expect("a text"), &path.display().to_string());
-                count += 1;
-            }
-        }
+    let found = configurations(&["tests/entrypoints", "docker", "hooks-examples"]);
+    for (name, text) in &found {
+        sound(text, name);
     }
+    let count = found.len();
     assert!(count >= 12, "only {count} files were found");
 }
 
 // ---- the blocks of the documents
-
-struct Block {
-    name: String,
-    /// What stands behind the three backquotes.
-    kind: String,
-    text: String,
-}
-
-fn blocks(file: &str) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut inside = false;
-    for (number, line) in read(file).lines().enumerate() {
-        match (line.strip_prefix("```"), blocks.last_mut()) {
-            (Some(_), _) if inside => inside = false,
-            (Some(kind), _) => {
-                inside = true;
-                let name = format!("{file}:{}", number + 1);
-                blocks.push(Block { name, kind: kind.to_owned(), text: String::new() });
-            }
-            (None, Some(block)) if inside => block.text += &format!("{line}\n"),
-            (None, _) => {}
-        }
-    }
-    assert!(!inside, "{file}: a block is not closed");
-    blocks
-}
-
-fn documents() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-    let names = fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").file_name());
-    let names = names.map(|name| format!("docs/{}", name.display()));
-    let texts = names.filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "md"));
-    texts.chain(["README.md".to_owned(), "hooks-examples/README.md".to_owned()]).collect()
-}
 
 #[test]
 fn every_example_is_read_without_a_fault_and_shows_every_key() {

@@ -1,9 +1,11 @@
 //! Entrypoints of tests/entrypoints with real applications, each as its own configuration has it: what the stand-ins of
-//! tests/blackbox/entrypoints.rs cannot tell is whether Django, RQ and PostgreSQL agree.
+//! tests/blackbox/entrypoints.rs cannot tell is whether Django, RQ and PostgreSQL agree. And the whole application that the
+//! documentation ends with.
 
 mod cookiecutter_django;
 mod netbox;
 mod redash;
+pub mod whole_application;
 
 use crate::harness::container::{Container, Recipe};
 use crate::harness::images;

@@ -6,10 +6,10 @@ use crate::harness::images;
 
 #[test]
 fn builds_an_image_that_holds_only_app_init() {
-    let tag = "app-init-test/dockerfile";
+    let tag = &images::tag("dockerfile");
     let file = images::root().join("docker/Dockerfile");
     // The stage that compiles gets a name too, so that it can be found, kept for the cache, and removed.
-    images::build_file("app-init-test/dockerfile-build", &file, images::root(), &["--target", "build"]);
+    images::build_file(&images::tag("dockerfile-build"), &file, images::root(), &["--target", "build"]);
     images::build_file(tag, &file, images::root(), &[]);
     let layers = docker_ok(&["image", "inspect", "--format", "{{len .RootFS.Layers}} {{.Size}}", tag]);
     let (layers, size) = layers.split_once(' ').expect("two numbers");

@@ -10,16 +10,57 @@ use crate::harness::images;
 const HARDENED: [&str; 7] =
     ["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only", "--user", "12345"];
 
-/// Orphans are adopted and reaped, output and code arrive, for a uid that nobody has heard of.
+/// The ways in which app-init is PID 1, or is not, or has a terminal.
+const WAYS: [&[&str]; 3] = [&[], &["--init"], &["--tty"]];
+
+/// Output and code arrive, for a uid that nobody has heard of.
 #[test]
 fn plain_use() {
-    let script = "(sleep 0.1; echo orphan) & echo out; echo err >&2; id -u; exit 7";
-    for options in [&[][..], &["--init"], &["--tty"]] {
+    let script = "echo out; echo err >&2; id -u; exit 7";
+    for options in WAYS {
         let recipe = Recipe::of(&images::plain()).options(&HARDENED).options(options);
         let done = recipe.args(&["--", "sh", "-c", script]).run();
         assert_eq!(done.code, 7, "{options:?}: {done:?}");
         assert!(done.stdout.contains("out") && done.stdout.contains("12345"), "{options:?}: {done:?}");
         assert!(options == ["--tty"] || done.stderr == "err\n", "{options:?}: {done:?}");
+    }
+}
+
+/// A child leaves a grandchild behind: it becomes app-init's, and when it has ended nothing of it is left in the table of
+/// processes. The server reaps its own child only.
+const FORSAKES: &str = "
+import os, time
+told, tell = os.pipe()
+go_on, go = os.pipe()
+child = os.fork()
+if child == 0:
+    grandchild = os.fork()
+    if grandchild == 0:
+        os.read(go_on, 1)
+        print('child of', os.getppid(), flush=True)
+        os._exit(3)
+    os.write(tell, b'%d' % grandchild)
+    os._exit(0)
+os.waitpid(child, 0)
+orphan = '/proc/' + os.read(told, 32).decode()
+print('app-init is', os.getppid(), flush=True)
+print('at first', os.path.exists(orphan), flush=True)
+os.write(go, b'!')
+while os.path.exists(orphan): time.sleep(0.01)
+print('reaped', flush=True)
+";
+
+#[test]
+fn orphans_are_adopted_and_reaped() {
+    for options in WAYS {
+        let recipe = Recipe::of(&images::plain()).options(&HARDENED).options(options);
+        let done = recipe.args(&["--", "python3", "-c", FORSAKES]).run();
+        assert_eq!(done.code, 0, "{options:?}: {done:?}");
+        let lines: Vec<&str> = done.stdout.lines().collect();
+        let [parent, "at first True", adopter, "reaped"] = lines[..] else { panic!("{options:?}: {done:?}") };
+        let parent = parent.strip_prefix("app-init is ");
+        assert_eq!(parent == Some("1"), options != ["--init"], "{options:?}: {done:?}");
+        assert_eq!(adopter.strip_prefix("child of "), parent, "{options:?}: {done:?}");
     }
 }
 

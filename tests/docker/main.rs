@@ -11,17 +11,21 @@
 mod harness;
 
 mod cases;
+mod check;
 mod dockerfile;
 mod engine_api;
 mod hardened;
 mod hooks;
 mod in_flight;
+mod left_behind;
 mod locale;
 mod logs;
 mod nested;
 mod plain;
+mod promptness;
 mod restart;
 mod run_timeout;
+mod schema;
 mod serving;
 mod shell;
 mod shell_forms;

@@ -1,6 +1,7 @@
 //! Identities in real containers: a server that is another user than app-init, uids that nobody has heard of, limits, and
 //! the owners of what is on a volume.
 
+mod as_the_engine_reads_it;
 mod logs;
 
 use crate::harness::cli::docker_ok;

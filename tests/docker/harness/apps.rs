@@ -128,6 +128,14 @@ impl App {
         format!("{own}\n{more}\n")
     }
 
+    /// Its own configuration with the server as PID 1.
+    pub fn config_in_exec_mode(&self) -> String {
+        let config = self.config_with("");
+        let with = config.replacen("[server]\n", "[server]\nmode = \"exec\"\n", 1);
+        assert_ne!(with, config, "{} configures its server", self.name);
+        with
+    }
+
     /// Waits until its port is open.
     pub fn wait_until_it_listens(&self, container: &Container) {
         container.wait_for(self.listening);

@@ -69,7 +69,8 @@ impl Recipe {
     }
 
     pub fn create(&self) -> Container {
-        let container = Container { name: unique_name(self.image.rsplit('/').next().unwrap_or("image")) };
+        let image = self.image.rsplit('/').next().and_then(|name| name.split(':').next());
+        let container = Container { name: unique_name(image.unwrap_or("image")) };
         let command = self.command("create", &container.name);
         docker_ok(&command.iter().map(String::as_str).collect::<Vec<_>>());
         if !self.files.is_empty() {
@@ -91,7 +92,11 @@ impl Recipe {
 
     /// Runs it in the foreground to its end: its code, and the two streams as `docker run` delivers them.
     pub fn run(&self) -> Done {
-        let container = Container { name: unique_name("run") };
+        self.run_as(&Container::named("run"))
+    }
+
+    /// The same under a name that the caller knows.
+    pub fn run_as(&self, container: &Container) -> Done {
         let command = self.command("run", &container.name);
         docker_within(cli::PATIENCE, &command.iter().map(String::as_str).collect::<Vec<_>>())
     }

@@ -1,10 +1,12 @@
 //! The images of the tests, each built once a run when a test first asks for it, one at a time: the classic builder
 //! on a small machine gains nothing from doing two at once. Between runs they stay, and Docker's cache makes the next
-//! build a matter of a second. They are all called `app-init-test/…`.
+//! build a matter of a second. They are all called `app-init-test/NAME:RUN`, where RUN stands for this checkout and the
+//! binary under test: two checkouts may use one engine at the same time without taking each other's images.
 
 use std::collections::HashMap;
 use std::env;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -13,9 +15,6 @@ use super::cli::{docker, docker_reading, docker_within};
 
 /// Installing packages and compiling mod_wsgi on a cold machine.
 const BUILT_WITHIN: Duration = Duration::from_secs(15 * 60);
-
-/// Only `/app-init`, as docker/Dockerfile leaves it, but from the binary that is under test.
-pub const APP_INIT: &str = "app-init-test/app-init";
 
 /// The project's root.
 pub fn root() -> &'static Path {
@@ -27,9 +26,20 @@ pub fn binary() -> PathBuf {
     env::var_os("APP_INIT_BIN").map_or_else(|| root().join("target/static/app-init"), PathBuf::from)
 }
 
+/// The full name of an image.
+pub fn tag(name: &str) -> String {
+    static RUN: OnceLock<String> = OnceLock::new();
+    let run = RUN.get_or_init(|| {
+        let mut hasher = DefaultHasher::new();
+        (root(), binary()).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    });
+    format!("app-init-test/{name}:{run}")
+}
+
 /// The image of one of the applications in docker/apps, built the way its readers build it.
 pub fn application(name: &str) -> String {
-    let tag = format!("app-init-test/{name}");
+    let tag = tag(name);
     let folder = root().join("docker/apps").join(name);
     let dockerfile = fs::read_to_string(folder.join("Dockerfile")).expect("the application's Dockerfile");
     if dockerfile.contains("FROM app-init-onbuild\n") {
@@ -37,8 +47,8 @@ pub fn application(name: &str) -> String {
         let text = dockerfile.replace("FROM app-init-onbuild\n", &format!("FROM {}\n", onbuild()));
         once(&tag, || build(&tag, Some(&text), &folder, &[]));
     } else {
-        scratch();
-        once(&tag, || build(&tag, None, &folder, &["--build-arg", &format!("APP_INIT={APP_INIT}")]));
+        let app_init = scratch();
+        once(&tag, || build(&tag, None, &folder, &["--build-arg", &format!("APP_INIT={app_init}")]));
     }
     tag
 }
@@ -46,41 +56,72 @@ pub fn application(name: &str) -> String {
 /// One of tests/docker/images: something to wait for, or an application in small. The context is tests/, so that it can
 /// take its configuration from tests/entrypoints.
 pub fn companion(name: &str) -> String {
-    scratch();
-    let tag = format!("app-init-test/{name}");
+    let app_init = scratch();
+    let tag = tag(name);
     once(&tag, || {
         let tests = root().join("tests");
         let file = tests.join("docker/images").join(name).join("Dockerfile");
-        build_file(&tag, &file, &tests, &["--build-arg", &format!("APP_INIT={APP_INIT}")]);
+        build_file(&tag, &file, &tests, &["--build-arg", &format!("APP_INIT={app_init}")]);
     });
     tag
 }
 
-/// docker/base and docker/onbuild.
+/// docker/base, and docker/onbuild on it.
 pub fn onbuild() -> String {
-    let (base, onbuild) = ("app-init-test/base", "app-init-test/onbuild");
-    scratch();
-    once(base, || {
-        let folder = root().join("docker/base");
-        let app_init = format!("APP_INIT={APP_INIT}");
-        // The stage that compiles gets a name as well, so that it is not left behind without one.
-        build("app-init-test/base-build", None, &folder, &["--target", "build", "--build-arg", &app_init]);
-        build(base, None, &folder, &["--build-arg", &app_init]);
+    let (base, onbuild) = (base(), tag("onbuild"));
+    once(&onbuild, || {
+        let base = format!("BASE={base}");
+        build(&onbuild, None, &root().join("docker/onbuild"), &["--build-arg", &base]);
     });
-    once(onbuild, || build(onbuild, None, &root().join("docker/onbuild"), &["--build-arg", &format!("BASE={base}")]));
-    onbuild.to_owned()
+    onbuild
+}
+
+pub fn base() -> String {
+    let base = tag("base");
+    let app_init = scratch();
+    once(&base, || {
+        let folder = root().join("docker/base");
+        let app_init = format!("APP_INIT={app_init}");
+        // The stage that compiles gets a name as well, so that it is not left behind without one.
+        build(&tag("base-build"), None, &folder, &["--target", "build", "--build-arg", &app_init]);
+        build(&base, None, &folder, &["--build-arg", &app_init]);
+    });
+    base
+}
+
+/// docker/demo, whose context docker/demo.sh lays out: the folder, and the binary in it.
+pub fn demo() -> String {
+    let tag = tag("demo");
+    once(&tag, || {
+        let context = tempfile::tempdir().expect("a temporary directory");
+        copy_folder(&root().join("docker/demo"), context.path());
+        copy_binary(context.path());
+        build(&tag, None, context.path(), &[]);
+    });
+    tag
+}
+
+/// An image with a context of its own, which `lay_out` fills.
+pub fn of_folder(name: &str, dockerfile: &str, lay_out: impl FnOnce(&Path)) -> String {
+    let tag = tag(name);
+    once(&tag, || {
+        let context = tempfile::tempdir().expect("a temporary directory");
+        lay_out(context.path());
+        build(&tag, Some(dockerfile), context.path(), &[]);
+    });
+    tag
 }
 
 /// Debian, Python and app-init; nothing configured: what `COPY --from` gives anyone's image.
 pub fn plain() -> String {
-    scratch();
+    let app_init = scratch();
     derived(
         "plain",
         &format!(
             "FROM debian:bookworm-slim\n\
              RUN apt-get update && apt-get install -y --no-install-recommends python3-minimal \
              && rm -rf /var/lib/apt/lists/*\n\
-             COPY --from={APP_INIT} /app-init /usr/local/bin/app-init\n\
+             COPY --from={app_init} /app-init /usr/local/bin/app-init\n\
              ENTRYPOINT [\"app-init\"]\n"
         ),
     )
@@ -88,7 +129,7 @@ pub fn plain() -> String {
 
 /// An image that another one's few lines make: `dockerfile` must not need a context.
 pub fn derived(name: &str, dockerfile: &str) -> String {
-    let tag = format!("app-init-test/{name}");
+    let tag = tag(name);
     once(&tag, || {
         let args = [&["build", "--quiet", "--tag", &tag], &LABEL[..], &["-"]].concat();
         let done = docker_reading(BUILT_WITHIN, &args, dockerfile);
@@ -99,14 +140,28 @@ pub fn derived(name: &str, dockerfile: &str) -> String {
 
 const LABEL: [&str; 2] = ["--label", "app-init-test=image"];
 
-fn scratch() {
-    once(APP_INIT, || {
-        let context = tempfile::tempdir().expect("a temporary directory");
-        let binary = binary();
-        fs::copy(&binary, context.path().join("app-init"))
-            .unwrap_or_else(|error| panic!("cannot copy {} (run `make static`): {error}", binary.display()));
-        build(APP_INIT, Some("FROM scratch\nCOPY app-init /app-init\n"), context.path(), &[]);
-    });
+/// Only `/app-init`, as docker/Dockerfile leaves it, but from the binary that is under test.
+pub fn scratch() -> String {
+    of_folder("app-init", "FROM scratch\nCOPY app-init /app-init\n", copy_binary)
+}
+
+fn copy_binary(folder: &Path) {
+    let binary = binary();
+    fs::copy(&binary, folder.join("app-init"))
+        .unwrap_or_else(|error| panic!("cannot copy {} (run `make static`): {error}", binary.display()));
+}
+
+/// Copies what is in a folder, with its modes.
+pub fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder of the context");
+    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())).flatten() {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).expect("a file of the context");
+        }
+    }
 }
 
 /// `docker build` of a folder, with its own Dockerfile or with another text for it.

@@ -3,6 +3,7 @@
 pub mod apps;
 pub mod cli;
 pub mod container;
+pub mod document;
 pub mod engine;
 pub mod http;
 pub mod images;

@@ -25,15 +25,10 @@ pub struct Contender {
 impl Contender {
     /// The command line that runs `child.c` with these arguments under this init.
     pub fn program(&self, arguments: &[&str]) -> Program {
-        self.program_with(&[], arguments)
-    }
-
-    /// The same, with options for the init itself.
-    pub fn program_with(&self, options: &[&str], arguments: &[&str]) -> Program {
-        let owned = |words: &[&str]| -> Vec<String> { words.iter().map(|&word| word.to_owned()).collect() };
-        let (binary, dashes) = self.before_command.split_at(self.before_command.len().min(1));
-        let child = [self.child.clone()];
-        Program::new(&[binary, &owned(options), dashes, &child, &owned(arguments)].concat())
+        let arguments = arguments.iter().map(|&text| text.to_owned());
+        let all: Vec<String> =
+            self.before_command.iter().cloned().chain([self.child.clone()]).chain(arguments).collect();
+        Program::new(&all)
     }
 
     pub fn is_init(&self) -> bool {

@@ -7,6 +7,8 @@
 use std::ffi::{CString, c_void};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::ptr;
 
 use nix::errno::Errno;
@@ -32,6 +34,8 @@ pub struct Program {
     /// The command line's words, and the environment.
     texts: Vec<CString>,
     words: usize,
+    /// Where it starts; `None`: where the launcher is.
+    directory: Option<CString>,
     argv: Vec<*const libc::c_char>,
     envp: Vec<*const libc::c_char>,
 }
@@ -46,7 +50,13 @@ impl Program {
         };
         let (argv, envp) = (pointers(&arguments), pointers(&environment));
         let words = arguments.len();
-        Program { texts: arguments.into_iter().chain(environment).collect(), words, argv, envp }
+        Program { texts: arguments.into_iter().chain(environment).collect(), words, directory: None, argv, envp }
+    }
+
+    /// The same, started in that directory.
+    pub fn in_directory(self, directory: &Path) -> Program {
+        let directory = CString::new(directory.as_os_str().as_bytes()).expect("the bench makes no NUL in paths");
+        Program { directory: Some(directory), ..self }
     }
 
     /// The command line, for messages.
@@ -178,6 +188,12 @@ extern "C" fn be_born(argument: *mut c_void) -> libc::c_int {
         if let Some((report, lifeline)) = wanted.pipes {
             libc::dup2(report, REPORT);
             libc::dup2(lifeline, LIFELINE);
+        }
+        if let Some(directory) = &birth.program.directory
+            && libc::chdir(directory.as_ptr()) != 0
+        {
+            birth.error = Errno::last_raw();
+            libc::_exit(127)
         }
         if let Some(set) = &birth.cpu {
             libc::sched_setaffinity(0, size_of_val(set), set);

@@ -136,12 +136,11 @@ impl<'p> Supervisor<'p> {
             // Nothing runs and nothing will wake the loop: whether orphans were there from the start decides what is next.
             self.children.reap(&mut changes);
         }
-        self.tell(Event::TurnOver { alone: self.children.is_alone() });
+        self.end_turn();
         // What was said before its news could be announced.
         if let Some(event) = self.link.as_mut().and_then(Link::news) {
             self.tell(event);
-            // It was a turn of its own, and its end is what a boot that has no more hooks waits for.
-            self.tell(Event::TurnOver { alone: self.children.is_alone() });
+            self.end_turn();
         }
         loop {
             if let Some(outcome) = self.end {
@@ -189,20 +188,27 @@ impl<'p> Supervisor<'p> {
             news = true;
             self.tell(Event::Deadline);
         }
-        let alone = self.children.is_alone();
-        if news || alone {
-            self.tell(Event::TurnOver { alone });
+        if news || self.children.is_alone() {
+            self.end_turn();
         }
     }
 
-    /// Takes one event to the machine and does what it says, with what comes of that.
-    fn tell(&mut self, event: Event) {
+    /// Everything of this turn is told. What comes of that at once, such as an exec that is refused, is a turn of its own:
+    /// nothing else might ever wake the loop for it.
+    fn end_turn(&mut self) {
+        while self.tell(Event::TurnOver { alone: self.children.is_alone() }) {}
+    }
+
+    /// Takes one event to the machine and does what it says, with what comes of that; whether anything came.
+    fn tell(&mut self, event: Event) -> bool {
         let mut events = VecDeque::new();
         let mut next = Some(event);
+        let mut told = 0_u32;
         while let Some(event) = next {
             if self.machine.is_done() {
-                return;
+                return false;
             }
+            told = told.saturating_add(1);
             let mut actions = std::mem::take(&mut self.actions);
             self.machine.step(self.now, event, &mut actions);
             for action in actions.drain(..) {
@@ -211,6 +217,7 @@ impl<'p> Supervisor<'p> {
             self.actions = actions;
             next = events.pop_front();
         }
+        told > 1
     }
 
     /// Does one thing; what comes of it at once is the next event.

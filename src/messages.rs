@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use crate::config::duration;
 use crate::machine::{ChildId, Ending, Note, OnFailure, Outcome, Signal, StartStep};
 use crate::plan::{self, Plan, Planned};
-use crate::sys::bounds;
+use crate::sys::{bounds, processes};
 
 /// A note as a line of the log.
 #[must_use]
@@ -56,9 +56,19 @@ pub fn note(plan: &Plan, note: Note) -> (Level, String) {
             (Level::Info, format!("run time limit of {} reached, sending {signal}", duration::show(limit)))
         }
         Note::Slow { child } => (Level::Warn, format!("{} did not end in time, sending KILL", label(child))),
-        Note::LeftoversKilled => (Level::Debug, "leftover processes did not end in time, sending KILL".into()),
+        Note::LeftoversKilled => (Level::Warn, leftovers(&processes::left_over())),
         Note::SignalDropped { signal } => (Level::Debug, format!("{signal} dropped: there is no server to send it to")),
     }
+}
+
+/// Who did not end in time, as far as `/proc` tells (§9.2): the first few by name.
+fn leftovers(left: &[(i32, String)]) -> String {
+    const NAMED: usize = 5;
+    let named: Vec<String> = left.iter().take(NAMED).map(|(pid, name)| format!("{name} ({pid})")).collect();
+    let more = left.len().saturating_sub(NAMED);
+    let names = if named.is_empty() { String::new() } else { format!(": {}", named.join(", ")) };
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("leftover processes did not end in time, sending KILL{names}{more}")
 }
 
 /// Whether this deploy command's failure ends the boot.

@@ -66,6 +66,17 @@ pub fn signal_descendants(ancestor: i32, signal: Signal) {
     }
 }
 
+/// Who is left for this process to end: as PID 1 everybody, otherwise its descendants. Their numbers and names.
+#[must_use]
+pub fn left_over() -> Vec<(i32, String)> {
+    let own = nix::unistd::getpid().as_raw();
+    let mut pids = if own == 1 { all() } else { descendants(own) };
+    pids.retain(|&pid| pid != own && field_of(pid, 0).is_some_and(|state| state != "Z"));
+    pids.sort_unstable();
+    let name = |pid: i32| fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    pids.into_iter().map(|pid| (pid, String::from_utf8_lossy(name(pid).trim_ascii_end()).into_owned())).collect()
+}
+
 fn descendants(ancestor: i32) -> Vec<i32> {
     let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
     for pid in all() {

@@ -185,7 +185,8 @@ fn the_budget_ends_everything_in_time() {
             // The server's second is over first, then the leftovers have half of one: twenty times what theirs needs.
             assert_eq!(end.out.matches("trapped 15\n").count(), 2, "{}", end.story());
             assert!(end.out.ends_with("trapped 15\nhandled 15\n"), "{}", end.story());
-            let named = [SLOW_SERVER, "app-init: leftover processes did not end in time, sending KILL\n"];
+            let named =
+                [SLOW_SERVER, "app-init: warning: leftover processes did not end in time, sending KILL: probe ("];
             let at = named.map(|line| end.err.find(line).unwrap_or_else(|| panic!("no {line}: {}", end.story())));
             assert!(at.is_sorted(), "{}", end.story());
         }

@@ -67,7 +67,14 @@ impl Read for Roles {
     }
 
     fn schema() -> String {
-        "{\"type\": \"object\", \"additionalProperties\": {\"$ref\": \"#\"}}".to_owned()
+        let commands = crate::cli::COMMANDS.map(|(name, _, _)| format!("\"{name}\""));
+        let is_command = format!("{{\"enum\": [{}]}}", commands.join(", "));
+        let holds = |key: &str| format!("{{\"required\": [\"{key}\"]}}");
+        let refused = super::NOT_FOR_ROLES.map(holds).join(", ");
+        format!(
+            "{{\"type\": \"object\", \"propertyNames\": {{\"not\": {is_command}}}, \
+              \"additionalProperties\": {{\"$ref\": \"#\", \"not\": {{\"anyOf\": [{refused}]}}}}}}"
+        )
     }
 }
 

@@ -88,7 +88,10 @@ else
 fi
 built=$build/$target/release/app-init
 assert_static "$built"
+# Small is a feature: what makes it larger than a mebibyte has to make something else smaller.
+size=$(stat -c %s "$built")
+((size <= 1048576)) || die "cannot accept $built: it has $size bytes, and 1048576 is the limit"
 # A rename, not a copy over it: the file may be running.
 cp "$built" target/static/app-init.new
 mv target/static/app-init.new target/static/app-init
-say "target/static/app-init for $target, $(stat -c %s target/static/app-init) bytes"
+say "target/static/app-init for $target, $size bytes"

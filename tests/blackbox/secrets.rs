@@ -490,6 +490,37 @@ fn a_process_that_knows_secrets_is_not_dumpable() {
     }
 }
 
+/// The same for its other processes: those that wait, and the keeper of exec mode.
+#[test]
+fn none_of_its_processes_is_dumpable_once_a_secret_is_known() {
+    // Each process that is app-init still, and whose its memory is.
+    const LOOK: &str =
+        "for pid in /proc/[0-9]*; do echo $(cat $pid/comm) $(stat -c %u $pid/environ); done | grep app-init";
+    for place in [Cell::PID1, Cell::SUBREAPER] {
+        let cell = Cell { identity: Identity::Nobody, ..place };
+        for (secrets, owner) in [(BY_VARIABLE, "0"), ("umask = \"0022\"\n", "12345")] {
+            let owners = |setup: Setup| {
+                let run = setup.env("SECRET", "hunter2").start();
+                run.line("server");
+                let seen = std::fs::read_to_string(run.world.app().join("seen")).expect("somebody has looked");
+                run.end().exited(0);
+                seen.lines().map(str::to_owned).collect::<Vec<_>>()
+            };
+            let server = ["--", PROBE, "do", "print=server"];
+            let wait = format!(
+                "{secrets}[[wait]]\ncommand = [\"sh\", \"-c\", \"{}\"]\n",
+                format!("{LOOK} > seen").replace('$', "$$")
+            );
+            // app-init, the watcher and the probe.
+            assert_eq!(owners(Setup::new(cell, server).config(&wait)), vec![format!("app-init {owner}"); 3], "{cell}");
+            // app-init and the keeper.
+            let exec = Setup::new(cell, [&["--exec"], &server[..]].concat()).config(secrets);
+            let exec = exec.hook("deploy", &format!("{LOOK} > seen"));
+            assert_eq!(owners(exec), vec![format!("app-init {owner}"); 2], "{cell}");
+        }
+    }
+}
+
 /// docs: every value that the name has had, whatever came over it, and whatever was made of it.
 #[test]
 fn a_value_that_another_one_has_replaced_is_hidden_too() {

@@ -42,10 +42,7 @@ impl Origins {
     pub fn of(sources: &[Source], role: Option<&str>) -> Origins {
         let mut origins = Origins::default();
         for source in sources {
-            let document = Document::parse(&source.text);
-            let mut new = BTreeMap::new();
-            note_table(source, &document, document.root(), "", &mut new);
-            origins.lay_over(new);
+            origins.lay_over(Places::of(source));
         }
         if let Some(role) = role {
             origins.choose_role(role);
@@ -99,45 +96,57 @@ fn is_inside(key: &str, outer: &str) -> bool {
     key.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['.', '[']))
 }
 
-fn note_table(
-    source: &Source,
-    document: &Document<'_>,
-    table: &DeTable<'_>,
-    prefix: &str,
-    origins: &mut BTreeMap<String, Origin>,
-) {
-    for (key, span, value) in document.entries(table) {
-        let path = join(prefix, key);
-        note(source, document.line(span.start), value.get_ref(), &path, origins);
-        note_below(source, document, value.get_ref(), &path, origins);
+/// The places of one file.
+struct Places<'a> {
+    source: &'a Source,
+    document: &'a Document<'a>,
+    found: BTreeMap<String, Origin>,
+}
+
+impl Places<'_> {
+    fn of(source: &Source) -> BTreeMap<String, Origin> {
+        let document = Document::parse(&source.text);
+        let mut places = Places { source, document: &document, found: BTreeMap::new() };
+        places.table(document.root(), "");
+        places.found
     }
-}
 
-fn note(source: &Source, line: usize, value: &DeValue<'_>, path: &str, origins: &mut BTreeMap<String, Origin>) {
-    let is_table = matches!(value, DeValue::Table(_));
-    let origin = Origin { file: source.name.clone(), line, within: String::new(), is_table };
-    origins.insert(path.to_owned(), origin);
-}
-
-/// What is in a value.
-fn note_below(
-    source: &Source,
-    document: &Document<'_>,
-    value: &DeValue<'_>,
-    path: &str,
-    origins: &mut BTreeMap<String, Origin>,
-) {
-    match value {
-        DeValue::Table(table) => note_table(source, document, table, path, origins),
-        DeValue::Array(values) => {
-            for (place, value) in values.iter().enumerate() {
-                let path = format!("{path}[{place}]");
-                if let DeValue::Table(_) = value.get_ref() {
-                    note(source, document.line(value.span().start), value.get_ref(), &path, origins);
-                }
-                note_below(source, document, value.get_ref(), &path, origins);
-            }
+    fn table(&mut self, table: &DeTable<'_>, prefix: &str) {
+        for (key, span, value) in self.document.entries(table) {
+            let path = join(prefix, key);
+            self.note(span.start, value.get_ref(), &path);
+            self.below(value.get_ref(), &path);
         }
-        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+    }
+
+    fn note(&mut self, position: usize, value: &DeValue<'_>, path: &str) {
+        let origin = Origin {
+            file: self.source.name.clone(),
+            line: self.document.line(position),
+            within: String::new(),
+            is_table: matches!(value, DeValue::Table(_)),
+        };
+        self.found.insert(path.to_owned(), origin);
+    }
+
+    /// What is in a value.
+    fn below(&mut self, value: &DeValue<'_>, path: &str) {
+        match value {
+            DeValue::Table(table) => self.table(table, path),
+            DeValue::Array(values) => {
+                for (place, value) in values.iter().enumerate() {
+                    let path = format!("{path}[{place}]");
+                    if let DeValue::Table(_) = value.get_ref() {
+                        self.note(value.span().start, value.get_ref(), &path);
+                    }
+                    self.below(value.get_ref(), &path);
+                }
+            }
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_) => {}
+        }
     }
 }

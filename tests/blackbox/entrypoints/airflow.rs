@@ -144,6 +144,58 @@ fn airflow_installs_what_is_asked_for() {
     case().codes("pip check", &["1"]).play().exited(70).called(&[DATABASE, install, "pip check"]);
 }
 
+/// What was not installed is not checked, and nothing is run without it.
+#[test]
+fn airflow_does_not_run_without_what_it_could_not_install() {
+    let case = case(&["--", "webserver"]).env("AIRFLOW_VERSION", "2.9.0").env("_AIRFLOW_DB_MIGRATE", "true");
+    let played = case.env("_PIP_ADDITIONAL_REQUIREMENTS", "first").codes("pip install", &["3"]).play().exited(70);
+    let install = "pip install apache-airflow==2.9.0 --root-user-action ignore --no-cache-dir first";
+    played.complains(&["exit 3"]).called(&[DATABASE, MIGRATE, install]);
+}
+
+/// That a step may fail does not make its end by a stop a failure to go on from.
+#[test]
+fn airflow_is_stopped_while_it_prepares() {
+    let start = || {
+        let case = case(&["--", "webserver"]).env("_AIRFLOW_DB_MIGRATE", "true").env("AIRFLOW_VERSION", "2.9.0");
+        let case = case.env("_AIRFLOW_WWW_USER_CREATE", "true").env("_AIRFLOW_WWW_USER_PASSWORD", "s3cret");
+        case.env("_PIP_ADDITIONAL_REQUIREMENTS", "first")
+    };
+    let steps = [DATABASE, MIGRATE, CREATE, "pip install", "pip check"];
+    for (name, last) in [("airflow", 1), ("airflow", 2), ("pip", 3), ("pip", 4)] {
+        let playing = start().codes(steps[last], &["hold"]).start();
+        playing.run.line(&format!("{name} holds"));
+        let played = playing.stop().exited(143);
+        assert_eq!(played.calls.len(), last + 1, "{}", played.story());
+        for step in &steps[..=last] {
+            played.call(step);
+        }
+        played.never_says("s3cret");
+    }
+}
+
+#[test]
+fn airflow_reads_its_password_from_a_file() {
+    const NAME: &str = "_AIRFLOW_WWW_USER_PASSWORD";
+    let file = "mkdir -p /run/secrets; printf 's3 cret\\n' >/run/secrets/airflow; chmod 644 /run/secrets/airflow";
+    let start = |path: &str| {
+        let case = case(&["--", "webserver"]).before(file).env("_AIRFLOW_WWW_USER_CREATE", "true");
+        case.env(&format!("{NAME}_FILE"), path)
+    };
+    let played = start("/run/secrets/airflow").play().exited(0);
+    played.never_says("s3 cret");
+    let (create, server) = (played.call(CREATE), played.call("airflow webserver"));
+    assert_eq!(create.words.last().map(String::as_str), Some("s3 cret"), "{}", played.story());
+    for call in [create, server] {
+        assert_eq!((call.env(NAME), call.has(&format!("{NAME}_FILE"))), ("s3 cret", false), "{call}");
+    }
+    // Both are a mistake, and so is a file that is not there: nothing runs, not even the wait.
+    let played = start("/run/secrets/airflow").env(NAME, "0ther").play().exited(78).complains(&[NAME]);
+    played.never_says("s3 cret").never_says("0ther").called(&[]);
+    let played = start("/run/secrets/another").play().exited(78);
+    played.complains(&[NAME, "/run/secrets/another"]).called(&[]);
+}
+
 #[test]
 fn airflow_demands_group_0() {
     let start = |through: &str| case(&["--", "webserver"]).through(through).play();

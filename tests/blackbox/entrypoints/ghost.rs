@@ -75,6 +75,27 @@ fn ghost_prepares_nothing_for_other_commands() {
     assert!(played.end.out.ends_with("0\n"), "{}", played.story());
 }
 
+/// A file where the content belongs: each step that root cannot do is a warning, and Ghost itself says what it lacks. A step
+/// that is required is the last thing that happens.
+#[test]
+fn ghost_starts_without_what_could_not_be_prepared() {
+    let broken = |case: Case| case.before("rm -r content; echo a file >content").codes("node", &["4"]).play();
+    let played = broken(start()).exited(4);
+    let (made, copied) = ("prepare[0]: ", "prepare[1]: ");
+    let warns =
+        |step: &str| played.end.err.lines().any(|line| line.contains(step) && line.contains("/mnt/app/content"));
+    assert!(warns(made) && warns(copied), "{}", played.story());
+    played.called(&[SERVER]);
+    let call = played.call(SERVER);
+    assert_eq!((call.identity.as_str(), call.groups.as_str()), ("1000:1001", "1001 1002"));
+
+    let required = |step: &str| broken(start().with(step, &format!("required = true\n{step}")));
+    let played = required("dir = ").exited(77).complains(&[made, "/mnt/app/content"]);
+    assert!(!played.end.err.contains(copied), "nothing follows: {}", played.story());
+    played.called(&[]);
+    required("copy = ").exited(77).complains(&[made, copied]).called(&[]);
+}
+
 /// `docker run --user 12345:12345 -e APP_INIT_USER=12345:12345`: nothing to step down from, and what cannot be prepared is
 /// a warning.
 #[test]

@@ -122,12 +122,26 @@ fn netbox_is_stopped_while_it_waits() {
 
 #[test]
 fn netbox_does_not_serve_what_it_could_not_migrate() {
-    let played = start().codes(MIGRATION[0], &["3"]).play().exited(70).complains(&["exit 3"]);
-    played.called(&[WAIT, CHECK, MIGRATION[0]]);
-    let played = start().codes(MIGRATION[1], &["1"]).play().exited(70);
-    played.called(&[WAIT, CHECK, MIGRATION[0], MIGRATION[1]]);
-    let played = start().codes(CHECK, &["0"]).codes("manage.py shell", &["1"]).play().exited(70);
-    played.called(&[WAIT, CHECK, SUPERUSER]);
+    for last in 0..MIGRATION.len() {
+        let played = start().codes(MIGRATION[last], &["3"]).play().exited(70).complains(&["exit 3"]);
+        played.called(&[&[WAIT, CHECK], &MIGRATION[..=last]].concat());
+    }
+}
+
+/// Whether there was something to migrate or not.
+#[test]
+fn netbox_does_not_serve_without_its_superuser() {
+    let played = start().codes(CHECK, &["0"]).codes("manage.py shell", &["3"]).play().exited(70);
+    played.complains(&["exit 3"]).called(&[WAIT, CHECK, SUPERUSER]);
+    let played = start().codes("manage.py shell", &["3"]).play().exited(70).complains(&["exit 3"]);
+    played.called(&[&[WAIT, CHECK], &MIGRATION[..], &[SUPERUSER]].concat());
+}
+
+/// A check that cannot even run says that there is something to do, as the script's `if !` did.
+#[test]
+fn netbox_migrates_when_its_check_breaks() {
+    let played = start().codes(CHECK, &["137"]).codes(SERVER, &["4"]).play().exited(4);
+    played.called(&[&[WAIT, CHECK], &MIGRATION[..], &[SUPERUSER, TOKEN, SERVER]].concat());
 }
 
 /// The last step only warns.
@@ -139,9 +153,11 @@ fn netbox_serves_without_its_warning() {
 
 #[test]
 fn netbox_is_stopped_while_it_migrates() {
-    let playing = start().codes(MIGRATION[0], &["hold"]).start();
-    playing.until_called(MIGRATION[0]);
-    playing.stop().exited(143).called(&[WAIT, CHECK, MIGRATION[0]]);
+    for last in 0..MIGRATION.len() {
+        let playing = start().codes(MIGRATION[last], &["hold"]).start();
+        playing.run.line("manage.py holds");
+        playing.stop().exited(143).called(&[&[WAIT, CHECK], &MIGRATION[..=last]].concat());
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::stage::Case;
 use crate::harness::*;
 
 const UPGRADE: &str = "manage.py db upgrade";
+const CREATE: &str = "manage.py database create_tables";
 const GUNICORN: &str = "gunicorn -b [::]:5000 --name redash -w4 redash.wsgi:app --max-requests 1000 \
     --max-requests-jitter 100 --timeout 60 --limit-request-line 0";
 
@@ -24,6 +25,56 @@ fn redash_upgrades_and_serves() {
     });
 }
 
+/// Its database: nobody listens there yet.
+fn with_database(role: &str, database: &Address) -> Case {
+    let url = format!("postgresql://redash:s3cret@{}:{}/redash", database.host(), database.port());
+    case(&["--", role]).env("REDASH_DATABASE_URL", &url)
+}
+
+#[test]
+fn redash_waits_for_its_database() {
+    for (role, lines) in [
+        ("server", &[UPGRADE, GUNICORN][..]),
+        ("scheduler", &["manage.py rq scheduler"]),
+        ("worker", &["rq worker-pool --num-workers 2"]),
+        ("create_db", &[CREATE]),
+    ] {
+        let database = Address::new();
+        let playing = with_database(role, &database).start();
+        playing.run.err_line(&database.port());
+        let _listener = database.listen();
+        let played = playing.end().exited(0);
+        played.called(lines).never_says("s3cret");
+        for call in &played.calls {
+            assert!(call.env("REDASH_DATABASE_URL").contains(":s3cret@"), "{call}");
+        }
+    }
+    // These do not need it.
+    for (role, line) in [("workers_healthcheck", "rq info -R"), ("tests", "pytest")] {
+        let played = with_database(role, &Address::new()).says(line, "2 workers, 1 queues\n").play().exited(0);
+        played.called(&[line]);
+    }
+}
+
+#[test]
+fn redash_waits_in_vain() {
+    let database = Address::new();
+    let in_vain = |limit: &str| with_database("server", &database).env("DB_WAIT_TIMEOUT", limit).play().exited(124);
+    let (played, _) = within_a_limit(in_vain, |played| played.end.err.contains("(connect: Connection refused)"));
+    let played = played.complains(&[&database.host(), &database.port(), "(connect: Connection refused)"]);
+    played.never_says("s3cret").called(&[]);
+}
+
+#[test]
+fn redash_is_stopped_while_it_waits() {
+    for role in ["server", "worker", "create_db"] {
+        let database = Address::new();
+        let playing = with_database(role, &database).start();
+        playing.run.err_line(&database.port());
+        playing.stop().exited(143).never_says("s3cret").called(&[]);
+    }
+}
+
 #[test]
 fn redash_takes_its_settings_from_the_environment() {
     let settings = [
@@ -42,7 +93,18 @@ fn redash_takes_its_settings_from_the_environment() {
 
 #[test]
 fn redash_does_not_serve_what_it_could_not_upgrade() {
-    case(&["--", "server"]).codes(UPGRADE, &["1"]).play().exited(70).called(&[UPGRADE]);
+    let played = case(&["--", "server"]).codes(UPGRADE, &["3"]).play().exited(70);
+    played.complains(&["exit 3"]).called(&[UPGRADE]);
+}
+
+/// Neither a step of the server nor the task, which is the whole of its role, is followed by anything.
+#[test]
+fn redash_is_stopped_while_it_works_on_its_database() {
+    for (role, line) in [("server", UPGRADE), ("create_db", CREATE)] {
+        let playing = case(&["--", role]).codes(line, &["hold"]).start();
+        playing.run.line("manage.py holds");
+        playing.stop().exited(143).called(&[line]);
+    }
 }
 
 #[test]
@@ -52,7 +114,7 @@ fn redash_has_its_roles() {
     for (arguments, line) in [
         (&["scheduler"][..], "manage.py rq scheduler"),
         (&["worker"], "rq worker-pool --num-workers 2 emails"),
-        (&["create_db"], "manage.py database create_tables"),
+        (&["create_db"], CREATE),
         (&["manage", "users", "list"], "manage.py users list"),
         (&["manage", "shell"], "manage.py shell"),
         (&["dev_server"], "manage.py runserver --debugger --reload -h 0.0.0.0"),

@@ -3,12 +3,15 @@
 import sys
 from datetime import timedelta
 
+from redash.database import create_tables
 from redash.jobs import queue, square
 
 match sys.argv[1:]:
     case ["db", "upgrade"]:
+        create_tables()
         print("upgraded", flush=True)
     case ["database", "create_tables"]:
+        create_tables()
         print("created", flush=True)
     case ["rq", "scheduler"]:
         from rq.scheduler import RQScheduler

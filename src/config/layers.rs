@@ -67,6 +67,7 @@ impl Layers {
         self.note_user(&table);
         lay_over(&mut self.table, table, true);
         self.sources.push(Source { name, text });
+        self.origins.take();
     }
 
     /// Lays the table of role `name` over the rest of the file; `false` where there is no such role.
@@ -76,6 +77,8 @@ impl Layers {
         self.note_user(&role);
         lay_over(&mut self.table, role, true);
         self.role = Some(name.to_owned());
+        // A fault may have asked for them already.
+        self.origins.take();
         true
     }
 
@@ -223,5 +226,14 @@ mod tests {
         let fault = layers.fault("server.command", "is wrong");
         assert!(fault.to_string().ends_with("0:6: role.worker.server.command: is wrong"), "{fault}");
         assert!(layers.fault("wait[0].timeout", "x").to_string().contains("0:7: role.worker.wait[0].timeout"));
+    }
+
+    #[test]
+    fn places_are_those_of_the_role_although_something_was_wrong_before_it_was_chosen() {
+        let mut layers = layers(&["[server]\nargs = [\"x\"]\n[role.worker]\nserver.args = [\"y\"]\n"]);
+        assert!(layers.fault("role.worker", "x").to_string().ends_with("0:3: role.worker: x"));
+        assert!(layers.choose_role("worker"));
+        assert!(layers.is_of_role("server.args"));
+        assert!(layers.fault("server.args", "x").to_string().ends_with("0:4: role.worker.server.args: x"));
     }
 }

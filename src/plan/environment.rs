@@ -80,7 +80,7 @@ impl Environment {
 
     /// The variables that can make a program run somebody else's code and came from outside, with where from.
     pub fn steering(&self) -> impl Iterator<Item = (&str, &str)> {
-        let steering = self.outside.iter().filter(|(name, _)| steers(name));
+        let steering = self.outside.iter().filter(|(name, outside)| steers(name, outside.by_user));
         steering.map(|(name, outside)| (name.as_str(), outside.source.as_str()))
     }
 
@@ -485,8 +485,9 @@ fn first_match(pattern: &Path, files: &dyn Files) -> Option<PathBuf> {
 }
 
 /// Whether a variable can make a program run somebody else's code: what loaders, shells and interpreters look at before
-/// they do what they were told.
-fn steers(name: &str) -> bool {
+/// they do what they were told. Where the application's user could have written it, everything counts that such a program
+/// has a name for.
+fn steers(name: &str, by_user: bool) -> bool {
     const NAMES: [&str; 44] = [
         "BASH_ENV",
         "BUNDLE_GEMFILE",
@@ -534,7 +535,10 @@ fn steers(name: &str) -> bool {
         "_JAVA_OPTIONS",
     ];
     const FAMILIES: [&str; 4] = ["GIT_CONFIG", "LD_", "LUA_INIT", "OPENSSL_"];
-    NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
+    const WHOLE: [&str; 10] =
+        ["BASH", "GIT_", "NODE_", "NPM_CONFIG_", "PERL", "PIP_", "PYTHON", "RUBY", "UV_", "npm_config_"];
+    let is_of = |families: &[&str]| families.iter().any(|family| name.starts_with(family));
+    NAMES.contains(&name) || is_of(&FAMILIES) || by_user && is_of(&WHOLE)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use super::users;
 use crate::identity::{Identity, trust};
 use crate::sys::{credentials, on_behalf, regular};
 
@@ -52,7 +53,11 @@ impl Files for Disk {
     }
 
     fn read_as(&self, identity: &Identity, path: &Path) -> Result<Option<Vec<u8>>, String> {
-        if credentials::is_root() { on_behalf::of(identity, || self.read(path)) } else { self.read(path) }
+        if !credentials::is_root() {
+            return self.read(path);
+        }
+        // Who app-init is itself may read it.
+        on_behalf::of(identity, || self.read(path)).map_err(|why| why.replace("this user", &users::shown(identity)))
     }
 
     fn list(&self, directory: &Path) -> Result<Option<Vec<OsString>>, String> {
@@ -73,7 +78,8 @@ impl Files for Disk {
         }
         // No name holds a slash.
         let join = |names: Vec<OsString>| names.join(OsStr::new("/")).into_vec();
-        let listed = on_behalf::of(identity, || Ok(self.list(directory)?.map(join)))?;
+        let listed = on_behalf::of(identity, || Ok(self.list(directory)?.map(join)));
+        let listed = listed.map_err(|why| why.replace("this user", &users::shown(identity)))?;
         let split = |joined: Vec<u8>| -> Vec<OsString> {
             let names = joined.split(|&byte| byte == b'/').filter(|name| !name.is_empty());
             names.map(|name| OsStr::from_bytes(name).to_owned()).collect()

@@ -119,6 +119,12 @@ impl<'a> Findings<'a> {
         !self.refusals.is_empty() || self.doubts_identity
     }
 
+    /// Whether a key was refused.
+    #[must_use]
+    pub fn has_refusal(&self, key: &str) -> bool {
+        self.refusals.iter().any(|refusal| refusal.key == key)
+    }
+
     /// Whether a key is wrong.
     #[must_use]
     pub fn has_fault(&self, key: &str) -> bool {

@@ -1,7 +1,7 @@
 //! The programs of a plan, looked for as exec will look for them: for `check`, and for what root must not run.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
@@ -15,7 +15,7 @@ use crate::sys::exec::{self, Program};
 use crate::sys::on_behalf;
 use crate::wait::Target;
 
-/// Reports programs that could not be executed. Hooks' files were looked at when they were found.
+/// Reports programs that could not be executed.
 pub fn check_programs(programs: &[Planned], findings: &mut Findings<'_>) {
     for planned in programs {
         match &planned.job {
@@ -34,13 +34,19 @@ pub fn check_programs(programs: &[Planned], findings: &mut Findings<'_>) {
 
 fn check(program: &Program, key: &str, findings: &mut Findings<'_>) {
     let Some(name) = program.argv.first() else { return };
+    // As whom it runs: what that user may not execute is passed over in PATH.
+    let sought = || Ok(find(program).map(|file| file.into_os_string().into_vec()));
+    let identity = program.identity.as_deref();
+    if identity.is_some_and(|identity| matches!(on_behalf::of(identity, sought), Ok(Some(_)))) {
+        return;
+    }
     let Some(file) = find(program) else {
         let is_path = name.to_bytes().contains(&b'/');
         let place = if is_path { "it is not there, or not executable" } else { "not found in PATH" };
         return findings
             .fault(key, format!("cannot run {}: {place}; install it, or name another", name.to_string_lossy()));
     };
-    let Some(identity) = &program.identity else { return };
+    let Some(identity) = identity else { return };
     let may_run = || match access(&file, AccessFlags::X_OK) {
         Ok(()) => Ok(None),
         Err(errno) => Err(format!("{}; run chmod a+rx on it and on the directories above it", errno.desc())),
@@ -82,8 +88,8 @@ pub struct Trusted<'a> {
     pub layers: &'a Layers,
     pub programs: Vec<&'a Planned>,
     pub environment: &'a Environment,
-    /// Directories that root gives to the application's user before it runs anything else.
-    pub given: &'a [PathBuf],
+    /// What root gives to a user before it runs anything else.
+    pub given_to: &'a dyn Fn(&Identity) -> Vec<PathBuf>,
     /// Where it writes, if the configuration names a file.
     pub termination_file: Option<&'a Path>,
 }
@@ -92,8 +98,13 @@ pub struct Trusted<'a> {
 /// or with a group that is not the user's, and what such a program looks at before it does what it was told.
 pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings<'_>) {
     for boundary in users.boundaries(&trusted.layers.replaced_users) {
-        for file in &trusted.layers.files {
-            refuse_if(trust::changeable_by(file, &boundary), "user", file, &boundary, findings);
+        let given = (trusted.given_to)(&boundary);
+        // Who that user is stands in the last two.
+        let databases = ["/etc/passwd", "/etc/group"].map(PathBuf::from);
+        let databases = databases.iter().filter(|_| users.are_looked_up());
+        for file in trusted.layers.files.iter().chain(databases) {
+            let at_fault = trust::changeable_by(file, &boundary).or_else(|| is_given(file, &given));
+            refuse_if(at_fault, "user", file, &boundary, findings);
         }
     }
     let Some(boundary) = users.boundary() else { return };
@@ -101,6 +112,7 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
         let at_fault = trust::could_be_put_by(directory, boundary);
         refuse_if(at_fault, "log.termination_file", directory, boundary, findings);
     }
+    let given = (trusted.given_to)(boundary);
     let mut steered = false;
     for planned in &trusted.programs {
         let Some(program) = planned.program().filter(|program| is_above(program, boundary)) else { continue };
@@ -109,11 +121,12 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
             findings.refusal(&planned.key, why.clone());
         }
         for file in files_of(program) {
-            let at_fault = trust::could_be_put_by(&file, boundary).or_else(|| is_given(&file, trusted.given));
+            let at_fault = trust::could_be_put_by(&file, boundary).or_else(|| is_given(&file, &given));
             refuse_if(at_fault, &planned.key, &file, boundary, findings);
         }
         for directory in search_path(program) {
-            if let Some(at_fault) = trust::could_be_put_by(&directory, boundary) {
+            let at_fault = trust::could_be_put_by(&directory, boundary);
+            if let Some(at_fault) = at_fault.or_else(|| is_given(&directory, &given)) {
                 let (path, who) = (directory.display(), users::shown(boundary));
                 let what = format!("looks for programs in {path}, which could be changed by {who}: {at_fault}");
                 findings.refusal(&planned.key, format!("{what}; make it root's, or take it out of PATH"));
@@ -181,10 +194,15 @@ fn interpreter(file: &Path) -> Option<Vec<PathBuf>> {
     Some(words.map(|word| PathBuf::from(OsStr::from_bytes(word))).collect())
 }
 
-/// The directory that the file is in and that is given to the user, if there is one.
+/// What is given to the user and holds the file, wherever links lead: itself, or a directory above it.
 fn is_given(file: &Path, given: &[PathBuf]) -> Option<String> {
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let file = file.parent().map_or_else(|| real(file), real);
-    let directory = given.iter().find(|directory| file.starts_with(real(directory)))?;
-    Some(format!("{} is given to that user by [[prepare]]", directory.display()))
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let in_its_directory = |path: &Path| Some(real(path.parent()?)?.join(path.file_name()?));
+    let names: Vec<PathBuf> =
+        [real(file), in_its_directory(file), Some(file.to_owned())].into_iter().flatten().collect();
+    let holds = |one: &&PathBuf| {
+        let one = real(one).or_else(|| in_its_directory(one)).unwrap_or_else(|| (*one).clone());
+        names.iter().any(|name| name.starts_with(&one))
+    };
+    Some(format!("{} is given to that user by [[prepare]]", given.iter().find(holds)?.display()))
 }

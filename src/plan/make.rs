@@ -96,12 +96,12 @@ pub fn make(
         builder.rules(Stage { is_prelude: false, ..stage }, server, &config, options, &mut later, &mut findings);
     }
     let given_to =
-        |user: &Identity| steps::given_to(user.uid, &config.preparations, &builder.hooks(OnFailure::Abort, &argv));
+        |user: &Identity| steps::given_to(user, &config.preparations, &builder.hooks(OnFailure::Abort, &argv));
     let trusted = lookup::Trusted {
         layers: &layers,
         programs: programs.iter().chain(&later).collect(),
         environment: &computed.environment,
-        given: &users.boundary().map_or(Vec::new(), given_to),
+        given_to: &given_to,
         termination_file: config.log.termination_file.as_deref(),
     };
     lookup::check_trust(&trusted, &users, &mut findings);
@@ -116,12 +116,7 @@ pub fn make(
         (true, false) => Part::Prelude,
         (true, true) => Part::RefusedPrelude,
     };
-    let warnings = match purpose {
-        // A shell is needed most when something is wrong.
-        Purpose::Shell => findings.into_warnings(),
-        Purpose::Check | Purpose::Env => findings.verdict()?,
-        _ => findings.verdict().map_err(|answer| answer.left_in(settings.termination_file.clone()))?,
-    };
+    let warnings = verdict(findings, purpose, resident, &settings)?;
     Ok(Plan {
         rules,
         keeper,
@@ -143,6 +138,23 @@ pub fn make(
         environment: strings,
         secrets: computed.secrets,
     })
+}
+
+/// The warnings; or, where there are faults, the answer that lists them all.
+fn verdict(
+    findings: Findings<'_>,
+    purpose: Purpose<'_>,
+    resident: bool,
+    settings: &Settings,
+) -> Result<Vec<String>, Answer> {
+    // The container's file is the boot's, and it is none that was just refused.
+    let leaves = resident && purpose != Purpose::Check && !findings.has_refusal("log.termination_file");
+    match purpose {
+        // A shell is needed most when something is wrong.
+        Purpose::Shell => Ok(findings.into_warnings()),
+        _ if leaves => findings.verdict().map_err(|answer| answer.left_in(settings.termination_file.clone())),
+        _ => findings.verdict(),
+    }
 }
 
 /// The environment that everything of the application gets.

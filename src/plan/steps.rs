@@ -12,6 +12,7 @@ use super::{Findings, settings};
 use crate::config::expand::{self, Lookup};
 use crate::config::keys;
 use crate::config::values::{FileMode, Named};
+use crate::identity::Identity;
 use crate::prepare::{Owner, Preparation, Recursive, Step};
 use crate::sys::exec::{self, Program, Stdin};
 use crate::wait::{OnTimeout, Target, Wait};
@@ -187,13 +188,18 @@ fn path(text: &str, key: &str, around: &Surroundings<'_>, findings: &mut Finding
     }
 }
 
-/// The directories that are given to `user`: what is in them is that user's by then.
-pub fn given_to(user: u32, configured: &[keys::Prepare], around: &Surroundings<'_>) -> Vec<PathBuf> {
+/// What is given to `user`, or opened for it: what is there is that user's by the time that anything else runs.
+pub fn given_to(user: &Identity, configured: &[keys::Prepare], around: &Surroundings<'_>) -> Vec<PathBuf> {
     let is_for_user = |from: &&keys::Prepare| {
         let owner = from.owner.as_ref().and_then(|spec| around.users.databases().ok()?.owner(spec).ok());
-        owner.is_some_and(|(uid, _)| uid == user)
+        let group = owner.and_then(|(_, gid)| gid).unwrap_or_else(|| nix::unistd::getegid().as_raw());
+        let mode = from.mode.map_or(0, |FileMode(mode)| mode);
+        let is_in_group = group == user.gid || user.groups.contains(&group);
+        owner.is_some_and(|(uid, _)| uid == user.uid) || mode & 0o002 != 0 || mode & 0o020 != 0 && is_in_group
     };
-    let texts = configured.iter().filter(is_for_user).filter_map(|from| from.dir.as_ref().or(from.to.as_ref()));
+    let is_due = |from: &&keys::Prepare| from.when.iter().all(|one| one.holds(around.environment, around.server));
+    let steps = configured.iter().filter(is_for_user).filter(is_due);
+    let texts = steps.filter_map(|from| from.dir.as_ref().or(from.to.as_ref()));
     let path = |text: &String| Some(OsString::from_vec(expand::expand(text, around.environment).ok()?));
     texts.filter_map(path).map(|path| around.workdir.join(path)).collect()
 }

@@ -40,6 +40,8 @@ pub struct Users {
     databases: OnceCell<Result<Databases, String>>,
     /// Who the application is configured to run as.
     main: Option<Rc<Identity>>,
+    /// It depends on the databases who that is.
+    looked_up: bool,
 }
 
 impl Users {
@@ -50,6 +52,8 @@ impl Users {
     /// Who cannot be found, and who cannot be become.
     pub fn set_main(&mut self, spec: &str) -> Result<(), Refused> {
         self.main = Some(self.find(spec)?);
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        self.looked_up = !spec.split_once(':').is_some_and(|(user, group)| is_number(user) && is_number(group));
         Ok(())
     }
 
@@ -96,6 +100,12 @@ impl Users {
     /// What cannot be read.
     pub fn databases(&self) -> Result<&Databases, String> {
         self.databases.get_or_init(Databases::read).as_ref().map_err(Clone::clone)
+    }
+
+    /// Whether `/etc/passwd` and `/etc/group` say who the application's user is: `UID:GID` needs nobody to say it.
+    #[must_use]
+    pub fn are_looked_up(&self) -> bool {
+        self.looked_up
     }
 
     /// The user against whom there is something to protect: app-init is root and the application is not.

@@ -100,6 +100,7 @@ unsafe impl GlobalAlloc for Arena {
             let new = self.alloc(new_layout);
             if !new.is_null() {
                 piece.copy_to_nonoverlapping(new, layout.size());
+                self.dealloc(piece, layout);
             }
             new
         }

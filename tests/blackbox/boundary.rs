@@ -384,3 +384,102 @@ fn a_hooks_own_user_has_its_home_without_root_too() {
         assert!(end.out.contains("\nHOME=/root\n") && !end.out.contains("\nUSER="), "{}", end.story());
     }
 }
+
+/// What is given away counts wherever it is used: as a configuration, as a directory of PATH, by a link, as one file, and
+/// also where everybody or the user's group is let in.
+#[test]
+fn what_prepare_gives_away_is_no_place_for_anything_of_roots() {
+    let given = |what: &str| format!("{what}: /mnt/app");
+    let told = "is given to that user by [[prepare]]; ";
+    let step = |step: &str| format!("[[prepare]]\n{step}\n");
+    let server = |config: &str| Setup::new(Cell::PID1, SERVER).config(config).file("data/tool", TOOL, 0o755);
+    // The directory of the configuration: the next start would believe what the user wrote.
+    let own = step("dir = \"/mnt/app\"\nowner = \"app\"\nrecursive = \"always\"");
+    refused(of_user(server(&format!("user = \"app\"\n{own}")), &[]), &format!("by app: /mnt/app {told}"));
+    let hook = "[[hooks.post-stop.run]]\nuser = \"root\"\ncommand = ";
+    for (config, at) in [
+        // A directory of PATH in which something could be put before the program that is meant.
+        (
+            format!(
+                "env.path_prepend = [\"/mnt/app/data\"]\n{hook}[\"true\"]\n{}",
+                step("dir = \"data\"\nowner = \"app\"")
+            ),
+            "data",
+        ),
+        (format!("{hook}[\"links/tool\"]\n{}", step("dir = \"data\"\nowner = \"app\"")), "data"),
+        (
+            format!("{hook}[\"data/tool\"]\n{}", step("copy = \"seed\"\nto = \"data/tool\"\nowner = \"app\"")),
+            "data/tool",
+        ),
+        (format!("{hook}[\"data/tool\"]\n{}", step("dir = \"data\"\nmode = \"0777\"")), "data"),
+        (format!("{hook}[\"data/tool\"]\n{}", step("dir = \"data\"\nowner = \"root:app\"\nmode = \"0775\"")), "data"),
+    ] {
+        let setup = |config: &str| {
+            let setup =
+                server(&format!("user = \"app\"\n{config}")).file("seed", TOOL, 0o755).file("links/x", "", 0o644);
+            symlink("/mnt/app/data/tool", setup.world.app().join("links/tool")).expect("a link can be made");
+            of_user(setup, &[])
+        };
+        refused(setup(&config), &format!("{}/{at} {told}", given("by app")));
+        // A step that is not due gives nothing away.
+        setup(&format!("{config}when = [\"env:NEVER\"]\n")).start().end().exited(0);
+    }
+}
+
+/// They say who the user is, and so whether there is anything to protect.
+#[test]
+fn the_files_of_users_must_not_be_the_users() {
+    for name in ["passwd", "group"] {
+        let setup = |user: &str| image(Setup::new(Cell::PID1, SERVER).config(&format!("user = \"{user}\"\n")));
+        let open = |setup: Setup| {
+            mode(&setup.world.etc().join(name), 0o666);
+            setup
+        };
+        let told = format!("user: /etc/{name} could be changed by app: /etc/{name} (mode 0666, owner 0:0); ");
+        refused(open(setup("app")), &told);
+        refused(open(setup("app:web")), &told);
+        // Numbers are nobody's to say.
+        open(setup("4000:4001")).start().end().exited(0);
+        setup("app").start().end().exited(0);
+    }
+}
+
+/// What the user wrote may steer by many more names than what an image brings along.
+#[test]
+fn every_name_of_a_family_steers_where_the_user_wrote_it() {
+    let config =
+        "user = \"app\"\nenv.files = [\"open/own.env\"]\n[[hooks.deploy.run]]\ncommand = [\"true\"]\nuser = \"root\"\n";
+    for name in ["PYTHONPYCACHEPREFIX", "GIT_EXEC_PATH", "PIP_CONFIG_FILE", "npm_config_prefix", "BASH_LOADABLES_PATH"]
+    {
+        let setup = || Setup::new(Cell::PID1, SERVER).config(config).file("open/own.env", format!("{name}=x\n"), 0o644);
+        refused(of_user(setup(), &["open"]), &format!("env: {name} from open/own.env would steer what runs as root; "));
+        of_user(setup(), &[]).start().end().exited(0);
+    }
+}
+
+/// As exec does, `check` passes over what the user may not execute.
+#[test]
+fn check_goes_on_in_path_as_exec_does() {
+    let config =
+        "user = \"app\"\nenv.path_prepend = [\"/mnt/app/closed\", \"/mnt/app/open\"]\nserver.command = [\"tool\"]\n";
+    let setup = |args: &[&str]| {
+        let setup = Setup::new(Cell::PID1, args).config(config);
+        of_user(setup.file("closed/tool", TOOL, 0o700).file("open/tool", TOOL, 0o755), &[])
+    };
+    setup(&["check"]).start().end().exited(0);
+    assert_eq!(setup(&[]).start().end().exited(0).out, "tool as 4000\n");
+}
+
+/// A command beside the boot does not tell the platform why the container ended.
+#[test]
+fn only_a_boot_leaves_the_reason_of_its_end() {
+    let config = "[log]\ntermination_file = \"/mnt/app/reason\"\n[server]\nnone = 1\n";
+    let left = |args: &[&str]| {
+        let run = Setup::new(Cell::PID1, args).config(config).file("reason", "", 0o644).start();
+        let held = fs::File::open(run.world.app().join("reason")).expect("it is there");
+        run.end().exited(78);
+        std::io::read_to_string(held).expect("text")
+    };
+    assert!(left(&["--", "true"]).contains("`none` is no key"));
+    assert_eq!(left(&["exec", "--", "true"]), "");
+}

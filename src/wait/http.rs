@@ -92,13 +92,16 @@ fn skip_interim(answer: &mut Vec<u8>) {
     }
 }
 
-/// The status of `HTTP/1.1 200 OK`.
+/// The status of `HTTP/1.1 200 OK`: three digits, 100 to 599, with a space or the end of the line behind them.
 fn status(answer: &[u8]) -> Option<u16> {
     let line = answer.split(|&byte| byte == b'\n').next()?;
-    let line = std::str::from_utf8(line.get(..12)?).ok()?;
-    let (version, code) = line.split_once(' ')?;
-    let plain = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit());
-    (plain && version.starts_with("HTTP/1.")).then(|| code.parse().ok())?
+    let [b'0'..=b'9', b' ', rest @ ..] = line.strip_suffix(b"\r").unwrap_or(line).strip_prefix(b"HTTP/1.")? else {
+        return None;
+    };
+    match rest.split(|&byte| byte == b' ').next()? {
+        code @ [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9'] => std::str::from_utf8(code).ok()?.parse().ok(),
+        _ => None,
+    }
 }
 
 /// RFC 4648, section 4.
@@ -125,10 +128,29 @@ mod tests {
         assert_eq!(status(b"HTTP/1.1 200 OK\r\nx"), Some(200));
         assert_eq!(status(b"HTTP/1.0 503\r\n"), Some(503));
         assert_eq!(status(b"HTTP/1.1 204"), Some(204));
+        assert_eq!(status(b"HTTP/1.1 599\n"), Some(599));
+        assert_eq!(status(b"HTTP/1.1 100 \r\n"), Some(100));
         for answer in [
             &b"SSH-2.0-OpenSSH_9.6\r\n"[..],
             b"HTTP/1.1 20\r\n",
             b"HTTP/1.1 +20\r\n",
+            b"HTTP/1.1 2000 OK\r\n",
+            b"HTTP/1.1 222222222222\r\n",
+            b"HTTP/1.1 20\r\n0 OK\r\n",
+            b"HTTP/1.1  200 OK\r\n",
+            b" HTTP/1.1 200 OK\r\n",
+            b"\r\nHTTP/1.1 200 OK\r\n",
+            b"HTTP/1.1 2xx OK\r\n",
+            b"HTTP/1.1 200\tOK\r\n",
+            b"HTTP/1.1 200OK\r\n",
+            b"HTTP/1.1 200\r\r\n",
+            b"HTTP/1.1\t200 OK\r\n",
+            b"HTTP/1.1 099 OK\r\n",
+            b"HTTP/1.1 600 OK\r\n",
+            b"HTTP/1.1 999 OK\r\n",
+            b"HTTP/1.10 200 OK\r\n",
+            b"HTTP/1. 200 OK\r\n",
+            b"http/1.1 200 OK\r\n",
             b"",
             b"\xff\xff",
             b"HTTP/2 200 OK",

@@ -189,6 +189,17 @@ fn a_service_of_another_kind() {
         start(&format!("https://{address}"), "25s").exited(4);
         start(&format!("ssh://{address}"), "25s").exited(4);
     });
+    // A status is three digits.
+    for line in ["HTTP/1.1 2000 OK", "HTTP/1.1 222222", "HTTP/1.1 20 OK", "HTTP/1.1  200", "HTTP/1.1 2xx"] {
+        let address = Address::new();
+        let _asked = serve(address.listen(), move |_| Some(format!("{line}\r\n\r\n")));
+        let start = |limit: &str| {
+            let config = format!("{}timeout = \"{limit}\"\n", target(&format!("http://{address}")));
+            Setup::new(Cell::PID1, SERVER).config(&config).start().end()
+        };
+        let (end, _) = within_a_limit(start, was_tried);
+        end.exited(124).complains(&["(answer: it is not HTTP)"]);
+    }
 }
 
 /// A command that says why not, as the application's user and in its environment.

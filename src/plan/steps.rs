@@ -141,7 +141,10 @@ fn step(from: &keys::Prepare, key: &str, around: &Surroundings<'_>, findings: &m
     }
     // Each is read before one that is wrong ends this, so that all faults are told.
     let owner = from.owner.as_ref().map(|spec| owner(spec, &format!("{key}.owner"), around, findings));
-    let mut path = |name: &str, text: &str| path(text, &format!("{key}.{name}"), around, findings);
+    let mut path = |name: &str, text: &str| {
+        let may_look_like_pattern = matches!(name, "copy" | "to");
+        path(text, &format!("{key}.{name}"), may_look_like_pattern, around, findings)
+    };
     let directory = from.dir.as_ref().map(|text| path("dir", text));
     let copy = from.copy.as_ref().map(|text| path("copy", text));
     let to = from.to.as_ref().map(|text| path("to", text));
@@ -167,14 +170,29 @@ fn step(from: &keys::Prepare, key: &str, around: &Surroundings<'_>, findings: &m
     }
 }
 
-/// A path, with its variables, in the working directory where it is relative.
-fn path(text: &str, key: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Option<PathBuf> {
+/// A path, with its variables, in the working directory where it is relative. What looks like a pattern is hardly ever a
+/// name, and as one it would be made, or be missing, without a word.
+fn path(
+    text: &str,
+    key: &str,
+    may_look_like_pattern: bool,
+    around: &Surroundings<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<PathBuf> {
     if let Some(why) = hooks::by_user(text, around.environment) {
         findings.refusal(key, why);
     }
     match expand::expand(text, around.environment) {
         Ok(bytes) if bytes.is_empty() || bytes.contains(&0) => {
             findings.fault(key, "is empty; name a path");
+            None
+        }
+        Ok(bytes) if !may_look_like_pattern && bytes.iter().any(|byte| b"*?[".contains(byte)) => {
+            let pattern = String::from_utf8_lossy(&bytes);
+            findings.fault(
+                key,
+                format!("`{pattern}` is a pattern, and paths here are exact; name each path, or do it in a hook"),
+            );
             None
         }
         Ok(bytes) => Some(around.workdir.join(Path::new(&OsString::from_vec(bytes)))),

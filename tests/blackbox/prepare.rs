@@ -58,13 +58,13 @@ fn the_owner_of_a_tree_is_set_as_far_as_it_is_wanted() {
 fn a_stale_file_is_removed() {
     each_place(|cell| {
         let before = "mkdir -p tmp/pids tmp/dir; touch tmp/pids/server.pid tmp/pids/other tmp/target; ln -s target \
-            tmp/link; touch tmp/a*";
+            tmp/link";
         let config = "[[prepare]]\nremove = [\"tmp/pids/server.pid\", \"tmp/none\", \"tmp/link\", \
-            \"no/such/dir/file\", \"tmp/t*\"]\n\
+            \"no/such/dir/file\"]\n\
             [[prepare]]\nremove = [\"tmp/dir\"]\n";
         let args = ["--", "sh", "-c", "find tmp | sort"];
         let end = image(after(cell, before, &args).config(config)).start().end().exited(0);
-        assert_eq!(end.out, "tmp\ntmp/a*\ntmp/dir\ntmp/pids\ntmp/pids/other\ntmp/target\n", "{}", end.story());
+        assert_eq!(end.out, "tmp\ntmp/dir\ntmp/pids\ntmp/pids/other\ntmp/target\n", "{}", end.story());
         let end = end
             .complains(&["warning: prepare[1]: cannot remove /mnt/app/tmp/dir: it is a directory; remove names files"]);
         assert!(!end.err.contains("prepare[0]"), "{}", end.story());
@@ -271,6 +271,33 @@ fn steps_that_are_none_are_faults() {
     ];
     let end = end.complains(&told);
     assert_eq!(end.out, "", "{}", end.story());
+}
+
+/// Paths are exact: what looks like a pattern would be made, or be missing, without a word.
+#[test]
+fn a_pattern_is_no_path() {
+    let told = |step: &str, code: i32| {
+        let config = format!("[[prepare]]\n{step}\n");
+        let setup = Setup::new(Cell::PID1, ["--", PROBE, "do", "print=ran"]).config(&config).env("PLACE", "/run/*");
+        let end = image(setup).start().end().exited(code);
+        assert_eq!(end.out.is_empty(), code != 0, "{}", end.story());
+        end.err
+    };
+    for (step, key, pattern) in [
+        ("remove = [\"tmp/a\", \"tmp/cache/*\"]", "remove[1]", "tmp/cache/*"),
+        ("remove = [\"tmp/[ab]\"]", "remove[0]", "tmp/[ab]"),
+        ("remove = [\"${PLACE}/x\"]", "remove[0]", "/run/*/x"),
+        ("dir = \"/run/dat?\"", "dir", "/run/dat?"),
+        ("dir = \"${PLACE}\"", "dir", "/run/*"),
+    ] {
+        let expected = format!(
+            "prepare[0].{key}: `{pattern}` is a pattern, and paths here are exact; name each path, or do it in a hook\n"
+        );
+        let err = told(step, 78);
+        assert!(err.contains(&expected), "{err}");
+    }
+    // What is copied may be called as it likes.
+    told("copy = \"/etc/hostname\"\nto = \"/run/[id]\"", 0);
 }
 
 /// §0.3: a stop request while a volume is walked. Each change of an owner takes its time here, all of them minutes.

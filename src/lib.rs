@@ -111,6 +111,10 @@ fn take_note(plan: &Plan, said: &[String]) {
     for warning in plan.warnings.iter().filter(|warning| !said.contains(warning)) {
         log::warn!("{warning}");
     }
+    // What is left of a plan that is made twice says it.
+    for note in plan.notes.iter().filter(|_| plan.part == Part::Whole) {
+        log::debug!("{note}");
+    }
     if !plan.secrets.is_empty() {
         secrets::hide(&plan.secrets);
         processes::forbid_core_dumps();

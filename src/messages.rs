@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use crate::config::duration;
 use crate::machine::{ChildId, Ending, Note, OnFailure, Outcome, Signal, StartStep};
 use crate::plan::{self, Plan, Planned};
-use crate::sys::{bounds, processes};
+use crate::sys::{bounds, mounts, processes};
 
 /// A note as a line of the log.
 #[must_use]
@@ -189,7 +189,12 @@ fn why_not_executed(planned: &Planned, name: &str, errno: Errno) -> String {
             None => "there is no such file".into(),
         },
         Errno::EACCES if is_path && path.is_dir() => "it is a directory".into(),
-        Errno::EACCES => format!("it may not be executed; run chmod +x {name}, and look at the mount options"),
+        Errno::EACCES => match mounts::without_execution(&path).filter(|_| is_path) {
+            Some(mount) => {
+                format!("{} is mounted noexec; mount it without that, or put the file elsewhere", mount.display())
+            }
+            None => format!("it may not be executed; run chmod +x {name}, and look at the mount options"),
+        },
         Errno::E2BIG => {
             "its arguments or its environment are longer than the kernel takes (128 KiB for one of them); shorten them"
                 .into()

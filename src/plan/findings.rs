@@ -21,6 +21,8 @@ pub struct Findings<'a> {
     /// What is refused for the permissions of a file or for an identity.
     refusals: Vec<Fault>,
     warnings: Vec<String>,
+    /// What is as it should be, and may surprise.
+    notes: Vec<String>,
 }
 
 impl<'a> Findings<'a> {
@@ -36,6 +38,7 @@ impl<'a> Findings<'a> {
             faults,
             refusals: Vec::new(),
             warnings: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -84,6 +87,19 @@ impl<'a> Findings<'a> {
         } else {
             self.warnings.push(what);
         }
+    }
+
+    /// Something for `check` and the level debug.
+    pub fn note(&mut self, what: &str) {
+        let what = self.secrets.mask_text(what);
+        if !self.notes.contains(&what) {
+            self.notes.push(what);
+        }
+    }
+
+    /// The notes, once all are there.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     /// Shows none of these values from here on.

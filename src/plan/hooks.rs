@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
-
-use nix::unistd::{AccessFlags, access};
 
 use super::environment::{self, Environment};
 use super::users::Users;
 use super::{Findings, Job, Planned, settings};
 use crate::config::Layers;
+use crate::config::condition;
 use crate::config::expand;
 use crate::config::keys::{Hook, HookRun};
 use crate::config::values::{Condition, HookOutput, Named, Span, Word};
@@ -133,7 +133,7 @@ fn warn_of_lookalikes(all: &Hooks, around: &Surroundings<'_>, findings: &mut Fin
         let (stem, end) = name.strip_suffix(".d").map_or((name, ""), |stem| (stem, ".d"));
         let Some(phase) = meant_phase(stem) else { continue };
         let (path, meant) = (directory.join(name), format!("{phase}{end}"));
-        let runs = path.is_dir() != end.is_empty() && access(&path, AccessFlags::X_OK).is_ok();
+        let runs = fs::metadata(&path).is_ok_and(|it| it.is_dir() != end.is_empty() && is_executable(&it));
         // Beside the hook itself it may be the script that the hook runs.
         if runs && !directory.join(&meant).exists() {
             let shown = around.directory.join(name);
@@ -338,7 +338,7 @@ pub fn file(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) 
 #[must_use]
 pub fn is_there(name: &str, directory: &Path, configured: Option<&(Hook, Vec<HookRun>)>) -> bool {
     let may_run = |path: &Path| match fs::metadata(path) {
-        Ok(metadata) => metadata.is_file() && access(path, AccessFlags::X_OK).is_ok(),
+        Ok(metadata) => metadata.is_file() && is_executable(&metadata),
         Err(error) => !regular::is_absence(&error),
     };
     configured.is_some_and(|(_, runs)| !runs.is_empty())
@@ -351,8 +351,8 @@ pub fn is_there(name: &str, directory: &Path, configured: Option<&(Hook, Vec<Hoo
 pub fn any_in(directory: &Path) -> bool {
     // A directory that this user may not enter may hold a hook.
     let may_run = |entry: fs::DirEntry| {
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        !is_hidden(&entry.file_name()) && (is_directory || access(&entry.path(), AccessFlags::X_OK).is_ok())
+        let may_run = || fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir() || is_executable(&metadata));
+        !is_hidden(&entry.file_name()) && !is_left_behind(&entry.file_name()) && may_run()
     };
     match fs::read_dir(directory) {
         Ok(entries) => entries.flatten().any(may_run),
@@ -382,7 +382,14 @@ fn files(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> 
         }
         Vec::new()
     });
-    found.extend(names.iter().filter_map(|name| executable(drop_in.join(name), around.workdir, findings)));
+    for name in names {
+        let path = drop_in.join(&name);
+        if is_left_behind(&name) {
+            findings.note(&format!("{} is no hook by its name and is skipped", path.display()));
+        } else {
+            found.extend(executable(path, around.workdir, findings));
+        }
+    }
     found
 }
 
@@ -397,6 +404,20 @@ fn names_in(directory: &Path) -> std::io::Result<Vec<OsString>> {
 /// What an editor leaves behind, and the links by which a volume of Kubernetes is changed as a whole.
 fn is_hidden(name: &OsStr) -> bool {
     name.as_bytes().starts_with(b".")
+}
+
+/// What editors and packagers leave beside a file, and what is there to be read: on some file systems each file is
+/// executable.
+fn is_left_behind(name: &OsStr) -> bool {
+    const NAMES: [&[u8]; 10] =
+        [b"*~", b"*.bak", b"*.orig", b"*.rej", b"*.swp", b"#*#", b"*.dpkg-*", b"*.rpm*", b"*.md", b"*.txt"];
+    NAMES.iter().any(|glob| condition::matches(glob, name.as_bytes()))
+}
+
+/// Whether a file is meant to be executed. Whether this user may, here, is for the kernel to say: what cannot be run has
+/// failed, and is not skipped.
+fn is_executable(metadata: &fs::Metadata) -> bool {
+    metadata.mode() & 0o111 != 0
 }
 
 fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Option<PathBuf> {
@@ -426,7 +447,7 @@ fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Opt
         ));
         return None;
     }
-    if access(&full, AccessFlags::X_OK).is_err() {
+    if !is_executable(&metadata) {
         findings.warning(&format!("hook {shown} is not executable and is skipped; run chmod +x {shown}"));
         return None;
     }

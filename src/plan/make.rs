@@ -116,6 +116,7 @@ pub fn make(
         (true, false) => Part::Prelude,
         (true, true) => Part::RefusedPrelude,
     };
+    let notes = findings.take_notes();
     let warnings = verdict(findings, purpose, resident, &settings)?;
     Ok(Plan {
         rules,
@@ -131,6 +132,7 @@ pub fn make(
         hands_over_to: users.boundary().map(|identity| identity.uid),
         nested: purpose == Purpose::Nested,
         warnings,
+        notes,
         origins: match purpose {
             Purpose::Check => layers.origins().leaves().map(|(key, origin)| (key, origin.to_string())).collect(),
             _ => Vec::new(),

@@ -74,6 +74,8 @@ pub struct Plan {
     /// Below another app-init.
     pub nested: bool,
     pub warnings: Vec<String>,
+    /// What is as it should be, and may surprise: for `check`, and the level debug.
+    pub notes: Vec<String>,
     /// What `check` shows about the files.
     pub origins: Vec<(String, String)>,
     /// The application's environment, as far as it was computed.

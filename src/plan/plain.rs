@@ -75,6 +75,7 @@ pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer
         hands_over_to: None,
         nested: false,
         warnings: if Path::new(".docker").exists() { hooks::skipped_in_plain_use() } else { Vec::new() },
+        notes: Vec::new(),
         origins: Vec::new(),
         environment: Rc::from([]),
         secrets: Secrets::default(),

@@ -65,6 +65,9 @@ pub fn show(plan: &Plan) -> String {
     phases(&mut text, plan, &plan.rules.post_stop);
     phases(&mut text, plan, &keeper.on_failure);
     stop(&mut text, plan);
+    for note in &plan.notes {
+        let _ = writeln!(text, "\nnote: {}", escape(note));
+    }
     for warning in &plan.warnings {
         let _ = writeln!(text, "\nwarning: {}", escape(warning));
     }

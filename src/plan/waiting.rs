@@ -75,6 +75,7 @@ pub fn waiting(options: &WaitOptions, command: Vec<OsString>) -> Result<Plan, An
         hands_over_to: None,
         nested: false,
         warnings: Vec::new(),
+        notes: Vec::new(),
         origins: Vec::new(),
         environment: Vec::new().into(),
         secrets: Secrets::default(),

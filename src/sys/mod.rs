@@ -24,6 +24,7 @@ mod entry;
 #[allow(unsafe_code, reason = "execve takes pointers, and the inherited environment is one")]
 pub mod exec;
 pub mod last_resort;
+pub mod mounts;
 #[allow(unsafe_code, reason = "fork and _exit are unsafe by their nature")]
 pub mod offspring;
 pub mod on_behalf;

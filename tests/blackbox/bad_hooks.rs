@@ -130,3 +130,63 @@ fn a_broken_link_is_said() {
         assert_eq!((end.out.as_str(), end.err.as_str()), ("server\n", told));
     });
 }
+
+/// A start whose hooks are on a mount where nothing may be executed.
+fn on_noexec(cell: Cell, args: &[&str]) -> Setup {
+    let hooks = ".docker/action_hooks";
+    let mount = format!("mount --bind {hooks} {hooks} && mount -o remount,bind,noexec {hooks}");
+    let script = format!("{mount} && exec {APP_INIT} \"$@\"");
+    Setup::bare(cell, ["sh", "-c", &script, "sh"]).args(args).hook("deploy", "echo ran")
+}
+
+/// §6.2: what is meant to run and cannot has failed; a migration must not be left out.
+#[test]
+fn a_hook_on_a_mount_without_execution_has_failed() {
+    each_place(|cell| {
+        let told = "app-init: error: deploy hook failed: .docker/action_hooks/deploy: cannot run \
+            .docker/action_hooks/deploy: /mnt/app/.docker/action_hooks is mounted noexec; mount it without that, or put \
+            the file elsewhere; the server is not started\n";
+        let end = on_noexec(cell, &SERVER).start().end().exited(70).nothing_left();
+        assert_eq!((end.out.as_str(), end.err.as_str()), (" -----> Running .docker/action_hooks/deploy\n", told));
+        // It is a failure like others.
+        let config = "[hooks.deploy]\non_failure = \"continue\"\n";
+        on_noexec(cell, &SERVER).config(config).start().end().exited(4).complains(&["is mounted noexec"]);
+        on_noexec(cell, &["hook", "deploy"]).start().end().exited(126).complains(&["is mounted noexec"]);
+        // It is no plain use either, where a hook is the only thing that says so.
+        let end = on_noexec(cell, &["--", "true"]).start().end().exited(70);
+        assert!(end.out.contains("Running"), "{}", end.story());
+    });
+}
+
+/// §6.2: executable is executable, for whomever: one that this user may not run has failed as well.
+#[test]
+fn a_hook_of_somebody_else_has_failed() {
+    let cell = Cell { identity: Identity::Nobody, ..Cell::PID1 };
+    let hook = Setup::new(cell, SERVER).file(".docker/action_hooks/deploy", "#!/bin/sh\necho ran\n", 0o700);
+    let end = hook.start().end().exited(70).complains(&["deploy hook failed: .docker/action_hooks/deploy: cannot run"]);
+    assert!(!end.lines().contains(&"server"), "{}", end.story());
+}
+
+/// §6.2: where every file is executable, what editors and packagers leave behind is none the less no hook.
+#[test]
+fn leftovers_among_the_parts_of_a_hook_are_skipped() {
+    let names = ["10-a~", "10-a.bak", "10-a.orig", "10-a.rej", ".10-a.swp", "10-a.swp", "#10-a#", "10-a.dpkg-dist"];
+    let names = names.into_iter().chain(["10-a.rpmsave", "README.md", "notes.txt"]);
+    each_place(|cell| {
+        let setup = |args: &[&str]| {
+            let setup = Setup::new(cell, args).hook("deploy.d/10-a", "echo part").config("strict = true\n");
+            names.clone().fold(setup, |setup, name| setup.hook(&format!("deploy.d/{name}"), "echo leftover"))
+        };
+        let end = setup(&SERVER).start().end().exited(4);
+        assert_eq!(end.err, "app-init: running: /mnt/bin/probe ended: exit 4\n");
+        let expected = [" -----> Running .docker/action_hooks/deploy.d/10-a", "part", "server"];
+        assert_eq!(end.lines(), expected, "{}", end.story());
+        let end = setup(&["check"]).start().end().exited(0);
+        let note = "note: .docker/action_hooks/deploy.d/README.md is no hook by its name and is skipped\n";
+        assert!(end.out.contains(note), "{}", end.story());
+        let end = setup(&[&["-v"], &SERVER[..]].concat()).start().end().exited(4);
+        end.complains(&["deploy.d/10-a~ is no hook by its name and is skipped\n"]);
+    });
+    // They do not end plain use either.
+    Setup::new(Cell::PID1, SERVER).hook("deploy.bak", "exit 0").start().end().exited(4).silent_stderr();
+}

@@ -16,12 +16,22 @@ use crate::identity::Identity;
 use crate::secrets::Secrets;
 use crate::sys::exec;
 
-/// Environment strings, in the order they were given; names may be there twice, as the kernel allows.
+/// Environment strings, in the order they were given. Of a name that was given twice, which the kernel allows, the first
+/// counts, as for getenv(3): shells would take the last, and read another value than app-init decided by.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Environment {
-    strings: Vec<CString>,
-    /// The variables whose value was neither given nor written in the configuration.
-    outside: BTreeMap<String, Outside>,
+    /// `None`: it was unset.
+    strings: Vec<Option<CString>>,
+    names: BTreeMap<Vec<u8>, Known>,
+}
+
+/// What is known of a variable that is set. There may be as many as the kernel takes, so each is found by its name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Known {
+    /// Its place among the strings.
+    place: usize,
+    /// Where its value came from, if it was neither given nor written in the configuration.
+    outside: Option<Outside>,
 }
 
 /// Where a value came from that whoever wrote the configuration may never have seen.
@@ -36,7 +46,17 @@ pub struct Outside {
 impl Environment {
     #[must_use]
     pub fn new(given: Vec<CString>) -> Environment {
-        Environment { strings: given, outside: BTreeMap::new() }
+        let mut environment = Environment::default();
+        for string in given {
+            let name = string.to_bytes().split(|&byte| byte == b'=').next().unwrap_or_default();
+            // Without a `=` it is no variable: it is handed on, and nobody can ask for it.
+            if name.len() == string.count_bytes() {
+                environment.strings.push(Some(string));
+            } else if !environment.names.contains_key(name) {
+                environment.put(name.to_vec(), string, None);
+            }
+        }
+        environment
     }
 
     /// Sets a variable, in its old place if it has one. A value with a NUL, which callers exclude, changes nothing.
@@ -47,22 +67,23 @@ impl Environment {
     /// The same for a value from outside.
     pub fn set_from(&mut self, name: &str, value: &[u8], outside: Option<Outside>) {
         let Some(string) = exec::assignment(name, value) else { return };
-        let mut new = Some(string);
-        self.strings.retain_mut(|old| {
-            if !is_named(old, name) {
-                return true;
-            }
-            new.take().map(|string| *old = string).is_some()
-        });
-        self.strings.extend(new);
-        self.outside.remove(name);
-        self.outside.extend(outside.map(|outside| (name.to_owned(), outside)));
+        self.put(name.into(), string, outside);
+    }
+
+    fn put(&mut self, name: Vec<u8>, string: CString, outside: Option<Outside>) {
+        let end = self.strings.len();
+        let known = self.names.entry(name).or_insert(Known { place: end, outside: None });
+        known.outside = outside;
+        match self.strings.get_mut(known.place) {
+            Some(old) => *old = Some(string),
+            None => self.strings.push(Some(string)),
+        }
     }
 
     /// Where a value from outside came from; `None` for all others.
     #[must_use]
     pub fn outside(&self, name: &str) -> Option<&Outside> {
-        self.outside.get(name)
+        self.names.get(name.as_bytes())?.outside.as_ref()
     }
 
     /// The first of the variables in `text` whose value the application's user could have written.
@@ -80,14 +101,10 @@ impl Environment {
 
     /// The variables that can make a program run somebody else's code and came from outside, with where from.
     pub fn steering(&self) -> impl Iterator<Item = (&str, &str)> {
-        let steering = self.outside.iter().filter(|(name, outside)| steers(name, outside.by_user));
-        steering.map(|(name, outside)| (name.as_str(), outside.source.as_str()))
-    }
-
-    /// Every value of a name, which may have been given more than one.
-    fn all(&self, name: &str) -> impl Iterator<Item = Vec<u8>> {
-        let value = move |string: &CString| Some(string.to_bytes().get(name.len().saturating_add(1)..)?.to_vec());
-        self.strings.iter().filter(move |string| is_named(string, name)).filter_map(value)
+        self.names.iter().filter_map(|(name, known)| {
+            let (name, outside) = (std::str::from_utf8(name).ok()?, known.outside.as_ref()?);
+            steers(name, outside.by_user).then_some((name, outside.source.as_str()))
+        })
     }
 
     /// Sets a variable that is not set.
@@ -98,8 +115,10 @@ impl Environment {
     }
 
     pub fn unset(&mut self, name: &str) {
-        self.strings.retain(|string| !is_named(string, name));
-        self.outside.remove(name);
+        let old = self.names.remove(name.as_bytes()).and_then(|known| self.strings.get_mut(known.place));
+        if let Some(old) = old {
+            *old = None;
+        }
     }
 
     /// The value, unless it is empty.
@@ -110,21 +129,15 @@ impl Environment {
 
     #[must_use]
     pub fn into_strings(self) -> Vec<CString> {
-        self.strings
+        self.strings.into_iter().flatten().collect()
     }
 }
 
 impl Lookup for Environment {
     fn get(&self, name: &str) -> Option<Vec<u8>> {
-        let string = self.strings.iter().find(|string| is_named(string, name))?;
+        let string = self.strings.get(self.names.get(name.as_bytes())?.place)?.as_ref()?;
         string.to_bytes().get(name.len().saturating_add(1)..).map(<[u8]>::to_vec)
     }
-}
-
-/// Asked for each variable by each name, so the quickest way to "no" comes first.
-fn is_named(string: &CString, name: &str) -> bool {
-    let bytes = string.as_bytes();
-    bytes.get(name.len()) == Some(&b'=') && bytes.starts_with(name.as_bytes())
 }
 
 /// What the pipeline is fed with.
@@ -205,7 +218,7 @@ impl Pipeline<'_, '_> {
     /// What the container was given under a secret's name is one, whatever comes over it.
     fn given_secrets(&mut self) {
         for secret in &self.inputs.env.secrets {
-            self.computed.environment.all(&secret.name).for_each(|value| self.computed.secrets.add(value));
+            self.computed.environment.get(&secret.name).into_iter().for_each(|value| self.computed.secrets.add(value));
         }
         self.findings.hide(&self.computed.secrets);
     }
@@ -564,12 +577,48 @@ mod tests {
         compute(Environment::new(given), &inputs, &mut findings)
     }
 
-    /// The kernel hands on what it was given; programs see one of them, and `env` shows both.
+    fn strings(environment: Environment) -> Vec<String> {
+        environment.into_strings().into_iter().map(|string| string.to_string_lossy().into_owned()).collect()
+    }
+
+    /// Shells read the last of them, other programs the first.
     #[test]
-    fn each_value_of_a_secret_that_was_given_twice_is_hidden() {
+    fn what_was_given_twice_is_handed_on_once() {
         let secret = keys::Secret { name: "PW".to_owned(), ..keys::Secret::default() };
         let env = Env { secrets: vec![secret], ..Env::default() };
-        let computed = computed(&["PW=first-one", "OTHER=x", "PW=second-one", "PW=", "PWD=/"], &env);
-        assert_eq!(computed.secrets.mask_text("first-one second-one x /"), "*** *** x /");
+        let given = ["PW=first", "none", "OTHER=x", "PW=second", "none", "PW=", "PWD=/", "OTHER=x=y", "HOME=/"];
+        let computed = computed(&given, &env);
+        assert_eq!(computed.secrets.mask_text("first"), "***");
+        assert_eq!(strings(computed.environment), ["PW=first", "none", "OTHER=x", "none", "PWD=/", "HOME=/"]);
+    }
+
+    #[test]
+    fn a_variable_keeps_its_place_until_it_is_unset() {
+        let mut environment =
+            Environment::new(["A=1", "B=2", "AB=3"].map(|string| CString::new(string).unwrap_or_default()).to_vec());
+        environment.set("A", b"4");
+        environment.unset("B");
+        environment.unset("none");
+        environment.set_default("AB", b"5");
+        environment.set_default("B", b"");
+        assert_eq!((environment.get("B"), environment.filled("B")), (Some(Vec::new()), None));
+        assert_eq!(strings(environment), ["A=4", "AB=3", "B="]);
+    }
+
+    /// A look through all of them for each would not come to its end today.
+    #[test]
+    fn as_many_variables_as_there_may_be_take_no_time_to_speak_of() {
+        const COUNT: usize = 100_000;
+        let mut environment = Environment::default();
+        for round in ["1", "2"] {
+            for number in 0..COUNT {
+                environment.set(&format!("V{number}"), round.as_bytes());
+            }
+        }
+        for number in 1..COUNT {
+            assert_eq!(environment.get(&format!("V{number}")).as_deref(), Some(&b"2"[..]));
+            environment.unset(&format!("V{number}"));
+        }
+        assert_eq!(strings(environment), ["V0=2"]);
     }
 }

@@ -140,6 +140,89 @@ fn every_key_is_documented_and_every_documented_key_exists() {
     assert_eq!(differences(&configuration()), Vec::<String>::new());
 }
 
+// ---- defaults
+
+/// What the column for it has to say of each key: the default, `none`, or what is so where nothing is said.
+fn defaults_of_code() -> BTreeMap<String, String> {
+    let mut defaults = BTreeMap::new();
+    collect_defaults(&schema::schema(), "", &mut defaults);
+    defaults
+}
+
+fn collect_defaults(schema: &Json, path: &str, defaults: &mut BTreeMap<String, String>) {
+    if let Some(Json::List(alternatives)) = schema.get("anyOf") {
+        for one in alternatives {
+            collect_defaults(one, path, defaults);
+        }
+    }
+    if let Some(Json::Object(properties)) = schema.get("properties") {
+        for (key, inside) in properties {
+            let path = join(path, key);
+            let about = inside.get("description").expect("a description").to_string();
+            let told = about.trim_matches('"').split_once(" Default: ").map(|(_, told)| told.to_owned());
+            let value = inside.get("default").map(|value| format!("`{}`", value.to_string().trim_matches('"')));
+            defaults.insert(path.clone(), told.or(value).unwrap_or_else(|| "none".to_owned()));
+            collect_defaults(inside, &path, defaults);
+        }
+    }
+    for (name, part) in [("items", "[]"), ("additionalProperties", ".NAME")] {
+        if let Some(inside) = schema.get(name) {
+            collect_defaults(inside, &format!("{path}{part}"), defaults);
+        }
+    }
+}
+
+/// Everything in which a table with a column for defaults differs from the code; where there is no such column, there
+/// has to be no default, or the one of the key that the table calls the same.
+fn wrong_defaults(text: &str) -> Vec<String> {
+    let of_code = defaults_of_code();
+    let mut wrong = Vec::new();
+    let mut prefix = None;
+    let mut column = None;
+    for line in text.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            prefix = table_of(heading);
+        }
+        let cells: Vec<&str> = line.trim_matches('|').split(" |").map(str::trim).collect();
+        if cells[0] == "key" {
+            column = cells.iter().position(|cell| *cell == "default");
+        }
+        let Some(prefix) = prefix.as_deref().filter(|_| line.starts_with('|')) else { continue };
+        for key in cells[0].split('`').skip(1).step_by(2) {
+            let path = join(prefix, key);
+            let Some(default) = of_code.get(&path) else { continue };
+            let said = match column {
+                Some(column) => cells[column],
+                None => key.strip_prefix("run[].").map_or("none", |same| &of_code[&join(prefix, same)]),
+            };
+            if said != default && (column.is_some() || default != "none") {
+                wrong.push(format!("{path}: the document says {said}, the code {default}"));
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn every_default_is_the_one_of_the_code() {
+    assert_eq!(wrong_defaults(&configuration()), Vec::<String>::new());
+}
+
+#[test]
+fn a_default_that_is_another_is_found() {
+    let text = configuration();
+    let mut count = 0;
+    for line in keys_of_document(&text).into_values().filter(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = line.split(" |").collect();
+        if cells.len() == 5 {
+            let other = line.replacen(&format!(" |{} |", cells[2]), " | `7s` |", 1);
+            assert_ne!(wrong_defaults(&text.replacen(&line, &other, 1)), Vec::<String>::new(), "{other}");
+            count += 1;
+        }
+    }
+    assert!(count > 60, "only {count} defaults are written down");
+}
+
 #[test]
 fn a_line_that_is_missing_or_too_much_is_found() {
     let text = configuration();

@@ -1,8 +1,9 @@
-//! `app-init.toml` as it is written: every key there is, with its type and what it means. Defaults are the plan's
-//! business. The comments are what an editor shows, by the schema that is made from here.
+//! `app-init.toml` as it is written: every key there is, with its type, its default and what it means. The plan fills
+//! the defaults in, and takes each from here. The comments are what an editor shows, by the schema that is made from here.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::read::{Keys, Mistakes, Nested, NestedList, NestedMap, Read, schema_of, table};
 use super::value::{Table, Value};
@@ -10,7 +11,7 @@ use super::values::{
     Condition, FileMode, HookOutput, LimitValue, LogFormat, Named, OneOrTable, OomScore, Prefer, RewriteRule,
     ServerMode, SignalName, Span, Umask, Word,
 };
-use crate::machine::{OnFailure, OnStop, SignalTarget};
+use crate::machine::{self, OnFailure, OnStop, Signal, SignalTarget};
 use crate::prepare::Recursive;
 use crate::wait::OnTimeout;
 
@@ -21,21 +22,25 @@ table! {
     /// The keys outside of any table, and the tables.
     pub struct Top {
         /// Where hooks and server run, and where .docker is looked for.
+        #[unset("the current directory")]
         pub workdir: Option<PathBuf>,
         /// Who hooks and server run as: NAME, NAME:GROUP, UID or UID:GID.
+        #[unset("whoever app-init is")]
         pub user: Option<String>,
         /// The group that app-init itself has to run with.
         pub require_gid: Option<u32>,
         /// The file mode creation mask, in octal digits.
+        #[unset("as given")]
         pub umask: Option<Umask>,
         /// A Python virtual environment to use.
         pub virtualenv: Option<PathBuf>,
         /// Give a uid without an entry one in /etc/passwd.
-        pub passwd_entry: Option<bool>,
+        pub passwd_entry: bool,
         /// Where the hooks are.
+        #[default(HOOKS_DIR: &str = ".docker/action_hooks")]
         pub hooks_dir: Option<PathBuf>,
         /// Make warnings faults.
-        pub strict: Option<bool>,
+        pub strict: bool,
         /// The application's environment.
         pub env: Nested<Env>,
         /// What has to be there before the deploy hooks run.
@@ -100,6 +105,8 @@ table! {
         /// Files with NAME=value lines.
         pub files: Vec<OneOrTable<EnvFile>>,
         /// A directory with a file for each variable.
+        #[default(VARS_DIR: &str = ".docker/user_vars")]
+        #[unset(", if it is there")]
         pub vars_dir: Option<PathBuf>,
         /// Variables that nobody may read in what app-init says, and that may come from a file.
         pub secrets: Vec<OneOrTable<Secret>>,
@@ -136,6 +143,7 @@ table! {
         /// The file need not be there.
         pub optional: bool,
         /// Which of the two counts where both are set.
+        #[unset("both set is a fault")]
         pub prefer: Option<Named<Prefer>>,
     }
 }
@@ -148,10 +156,13 @@ table! {
         /// A command that exits with 0 when it is there.
         pub command: Vec<Word>,
         /// How long to wait; 0: for ever.
+        #[default(TIMEOUT: Duration = Duration::from_secs(30))]
         pub timeout: Option<Span>,
         /// The pause after the first attempt; it doubles up to 5 s.
+        #[default(INTERVAL: Duration = Duration::from_millis(500))]
         pub interval: Option<Span>,
         /// What comes of it when the time is over.
+        #[default(ON_TIMEOUT: OnTimeout = OnTimeout::Abort)]
         pub on_timeout: Option<Named<OnTimeout>>,
         /// When to wait at all.
         pub when: Vec<Condition>,
@@ -164,8 +175,10 @@ table! {
         /// A directory, which is made when it is missing.
         pub dir: Option<String>,
         /// The directory's mode, in octal digits.
+        #[unset("as it is; `0755` for a new one")]
         pub mode: Option<FileMode>,
         /// When the owner of the directory's content is set too.
+        #[default(RECURSIVE: Recursive = Recursive::IfTopDiffers)]
         pub recursive: Option<Named<Recursive>>,
         /// Files to remove.
         pub remove: Vec<String>,
@@ -174,8 +187,10 @@ table! {
         /// Where to copy it; what is there already stays.
         pub to: Option<String>,
         /// Replace files that are there.
+        #[default(OVERWRITE: bool = false)]
         pub overwrite: Option<bool>,
         /// Whose the directory or the copies are to be: USER or USER:GROUP.
+        #[unset("app-init's own user")]
         pub owner: Option<String>,
         /// The application cannot run without it: a failure ends the boot.
         pub required: bool,
@@ -188,14 +203,20 @@ table! {
     /// `[hooks.NAME]`
     pub struct Hook {
         /// How long a command may take; 0: as long as it likes.
+        #[default(TIMEOUT: Duration = Duration::from_secs(600))]
+        #[unset(" (`post-deploy`: none)")]
         pub timeout: Option<Span>,
         /// From the TERM at the end of that time to KILL.
+        #[default(STOP_TIMEOUT: Duration = Duration::from_secs(10))]
         pub stop_timeout: Option<Span>,
         /// What a failure means for the boot; of deploy and deploy-env only.
+        #[default(ON_FAILURE: OnFailure = OnFailure::Abort)]
         pub on_failure: Option<Named<OnFailure>>,
         /// What a stop request means for a command that runs.
+        #[default(ON_STOP: OnStop = OnStop::Stop)]
         pub on_stop: Option<Named<OnStop>>,
         /// Who it runs as.
+        #[unset("the top's `user`")]
         pub user: Option<String>,
         /// When it runs: all conditions must hold.
         pub when: Option<Vec<Condition>>,
@@ -238,10 +259,13 @@ table! {
         /// How often, after the first time.
         pub max: u16,
         /// The pause before the first retry; it doubles.
+        #[default(BACKOFF: Duration = Duration::from_secs(1))]
         pub backoff: Option<Span>,
         /// The longest pause.
+        #[default(MAX_BACKOFF: Duration = Duration::from_secs(30))]
         pub max_backoff: Option<Span>,
         /// Only after these exit codes; empty: after every failure.
+        #[unset("every failure")]
         pub on_codes: Vec<u8>,
     }
 }
@@ -254,12 +278,15 @@ table! {
         /// Arguments between the command and those of the container.
         pub args: Vec<Word>,
         /// Whether app-init stays or is replaced by the server.
+        #[default(MODE: ServerMode = ServerMode::Supervise)]
         pub mode: Option<Named<ServerMode>>,
         /// What asks the server to stop.
+        #[unset("`TERM` (`INT` when INT asked)")]
         pub stop_signal: Option<SignalName>,
         /// From the stop signal to KILL; 0: as long as the platform allows.
         pub stop_timeout: Option<Span>,
         /// Whom signals go to.
+        #[default(SIGNAL_TARGET: SignalTarget = SignalTarget::Auto)]
         pub signal_target: Option<Named<SignalTarget>>,
         /// Signals that are handed on as others: FROM:TO.
         pub rewrite: Option<Vec<RewriteRule>>,
@@ -268,6 +295,7 @@ table! {
         /// How long the server may live.
         pub run_timeout: Option<Span>,
         /// What the server is sent when that time is over.
+        #[default(RUN_TIMEOUT_SIGNAL: Signal = Signal::TERM)]
         pub run_timeout_signal: Option<SignalName>,
     }
 }
@@ -276,12 +304,16 @@ table! {
     /// `[stop]`
     pub struct Stop {
         /// The signals that are stop requests.
+        #[default(SIGNALS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::HALT])]
         pub signals: Option<Vec<SignalName>>,
         /// From a stop request to KILL for a hook that runs.
         pub timeout: Option<Span>,
         /// How long the server keeps serving after pre-stop.
+        #[default(DRAIN: Duration = Duration::ZERO)]
         pub drain: Option<Span>,
         /// How long processes that outlive the server may take.
+        #[default(LEFTOVERS: Duration = machine::LEFTOVERS)]
+        #[unset(" as PID 1, otherwise 0")]
         pub leftovers: Option<Span>,
         /// What the platform gives from its stop request to its KILL.
         pub budget: Option<Span>,
@@ -292,12 +324,17 @@ table! {
     /// `[log]`
     pub struct Log {
         /// How much app-init says.
+        #[default(LEVEL: log::LevelFilter = log::LevelFilter::Info)]
+        #[unset(" (`warn` for `exec`, `shell` and `env`)")]
         pub level: Option<Named<log::LevelFilter>>,
         /// How its lines look.
+        #[default(FORMAT: LogFormat = LogFormat::Text)]
         pub format: Option<Named<LogFormat>>,
         /// Where announcements and the standard output of hooks go.
+        #[default(HOOK_OUTPUT: HookOutput = HookOutput::Stdout)]
         pub hook_output: Option<Named<HookOutput>>,
         /// Takes the reason of the end, where it exists.
+        #[default(TERMINATION_FILE: &str = "/dev/termination-log")]
         pub termination_file: Option<PathBuf>,
     }
 }

@@ -8,9 +8,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use super::duration;
 use super::value::{Table, Value};
 use crate::logging::json;
+use crate::machine::Signal;
 
 /// What is wrong with a value, and what to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,12 +57,36 @@ pub trait Read: Sized {
 
     /// The type as JSON Schema (2020-12).
     fn schema() -> String;
+
+    /// What a key that is not there counts as, where its type is enough to know.
+    #[must_use]
+    fn natural() -> Option<String> {
+        None
+    }
+}
+
+/// A key for those who write about it.
+#[derive(Debug)]
+pub struct Key {
+    pub name: &'static str,
+    /// What it means.
+    pub about: String,
+    /// Its schema: the inside of an object.
+    pub schema: String,
+    /// What it is where nothing is said, as JSON.
+    pub default: Option<String>,
+    /// What is to be said of that: behind the default, or in its place.
+    pub unset: &'static str,
+}
+
+/// A default that can be written down, as JSON.
+pub trait Shown {
+    fn shown(&self) -> String;
 }
 
 /// A table with keys of its own; [`table!`] makes one.
 pub trait Keys: Default {
-    /// Each key, what it means, and its schema.
-    fn keys() -> Vec<(&'static str, String, String)>;
+    fn keys() -> Vec<Key>;
 
     /// Sets one key.
     ///
@@ -82,9 +109,17 @@ pub trait Keys: Default {
 }
 
 /// Defines a struct whose fields are the keys of a table. A key that is a word of Rust is written `r#as`.
+///
+/// Behind its comment a key may have `#[default(NAME: TYPE = VALUE)]`, which makes a constant of the struct that whoever
+/// fills the default in has to take, and `#[unset("…")]`, what else is to be said of the key that is not there.
 macro_rules! table {
     ($(#[doc = $about:literal])+ pub struct $name:ident {
-        $($(#[doc = $doc:literal])+ pub $key:ident: $type:ty,)+
+        $(
+            $(#[doc = $doc:literal])+
+            $(#[default($default:ident: $plain:ty = $value:expr)])?
+            $(#[unset($unset:literal)])?
+            pub $key:ident: $type:ty,
+        )+
     }) => {
         $(#[doc = $about])+
         #[derive(Clone, Debug, Default)]
@@ -92,13 +127,20 @@ macro_rules! table {
             $($(#[doc = $doc])+ pub $key: $type,)+
         }
 
+        impl $name {
+            $($(#[doc = concat!("The default of `", stringify!($key), "`.")] pub const $default: $plain = $value;)?)+
+        }
+
         impl $crate::config::read::Keys for $name {
-            fn keys() -> Vec<(&'static str, String, String)> {
-                vec![$((
-                    $crate::config::read::bare(stringify!($key)),
-                    [$($doc),+].concat().trim().to_owned(),
-                    <$type as $crate::config::read::Read>::schema(),
-                )),+]
+            fn keys() -> Vec<$crate::config::read::Key> {
+                vec![$($crate::config::read::Key {
+                    name: $crate::config::read::bare(stringify!($key)),
+                    about: [$($doc),+].concat().trim().to_owned(),
+                    schema: <$type as $crate::config::read::Read>::schema(),
+                    default: None$(.or(Some($crate::config::read::Shown::shown(&Self::$default))))?
+                        .or_else(<$type as $crate::config::read::Read>::natural),
+                    unset: concat!("", $($unset)?),
+                }),+]
             }
 
             fn set(
@@ -143,15 +185,19 @@ pub fn expected(what: &str, found: &Value) -> Mistakes {
     format!("expected {what}, found {}; change its value", found.kind()).into()
 }
 
-/// The schema of a table.
+/// The schema of a table. A default that takes words is told at the end of the key's description.
 #[must_use]
 pub fn schema_of<T: Keys>() -> String {
     let mut text = String::from("{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {");
-    for (place, (key, about, schema)) in T::keys().into_iter().enumerate() {
+    for (place, Key { name, about, schema, default, unset }) in T::keys().into_iter().enumerate() {
         let comma = if place == 0 { "" } else { ", " };
         let inside = schema.strip_prefix('{').unwrap_or(&schema);
+        let value = default.as_ref().map(|default| format!("`{}`", default.trim_matches('"'))).unwrap_or_default();
+        let words = if unset.is_empty() { String::new() } else { format!(" Default: {value}{unset}") };
+        let default = default.map(|default| format!("\"default\": {default}, ")).unwrap_or_default();
+        let about = json(&(about + &words));
         // Writing to a String does not fail.
-        let _ = write!(text, "{comma}\"{key}\": {{\"description\": \"{}\", {inside}", json(&about));
+        let _ = write!(text, "{comma}\"{name}\": {{\"description\": \"{about}\", {default}{inside}");
     }
     text.push_str("}}");
     text
@@ -276,6 +322,10 @@ impl Read for bool {
     fn schema() -> String {
         "{\"type\": \"boolean\"}".to_owned()
     }
+
+    fn natural() -> Option<String> {
+        Some(bool::default().shown())
+    }
 }
 
 macro_rules! numbers {
@@ -292,10 +342,44 @@ macro_rules! numbers {
             fn schema() -> String {
                 format!("{{\"type\": \"integer\", \"minimum\": 0, \"maximum\": {}}}", <$type>::MAX)
             }
+
+            fn natural() -> Option<String> {
+                Some(<$type>::default().to_string())
+            }
         })+
     };
 }
 numbers!(u8, u16, u32);
+
+impl Shown for bool {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Shown for &str {
+    fn shown(&self) -> String {
+        format!("\"{}\"", json(self))
+    }
+}
+
+impl Shown for Duration {
+    fn shown(&self) -> String {
+        duration::show(*self).as_str().shown()
+    }
+}
+
+impl Shown for Signal {
+    fn shown(&self) -> String {
+        self.to_string().as_str().shown()
+    }
+}
+
+impl<T: Shown, const COUNT: usize> Shown for [T; COUNT] {
+    fn shown(&self) -> String {
+        format!("[{}]", self.iter().map(Shown::shown).collect::<Vec<_>>().join(", "))
+    }
+}
 
 impl<T: Read> Read for Option<T> {
     fn read(value: Value) -> Result<Self, Mistakes> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::condition::Test;
 use super::duration;
 use super::expand::{self, Lookup};
-use super::read::{Keys, Mistakes, Read, expected, schema_of};
+use super::read::{Keys, Mistakes, Read, Shown, expected, schema_of};
 use super::value::{Table, Value};
 use crate::machine::{OnFailure, OnStop, Rewrite, Signal, SignalTarget};
 use crate::prepare::Recursive;
@@ -209,6 +209,13 @@ impl<T: Choice> Named<T> {
             let choices: Vec<_> = T::CHOICES.iter().map(|(known, _)| *known).collect();
             format!("`{word}` is not known; write {}", choices.join(", "))
         })
+    }
+}
+
+impl<T: Choice + PartialEq> Shown for T {
+    fn shown(&self) -> String {
+        let known = T::CHOICES.iter().find(|(_, value)| value == self);
+        known.map_or("", |(word, _)| *word).shown()
     }
 }
 

@@ -53,8 +53,9 @@ pub use rules::{
 pub use signal::Signal;
 pub use time::Uptime;
 
-/// In plain use leftovers get this long, as long as [`PLAIN_GRACE`] allows.
-const PLAIN_LEFTOVERS: Duration = Duration::from_secs(3);
+/// How long leftovers may take where PID 1 asks them to end and nothing is configured; in plain use as long as
+/// [`PLAIN_GRACE`] allows.
+pub const LEFTOVERS: Duration = Duration::from_secs(3);
 /// In plain use everything ends within this time of the first forwarded stop signal: a second less than the grace that
 /// Docker gives by default.
 const PLAIN_GRACE: Duration = Duration::from_secs(9);
@@ -969,8 +970,8 @@ impl Machine {
             }
             Leftovers::Drain(limit) => limit,
             Leftovers::DrainWithinGrace => match self.forwarded_at {
-                Some(asked) => PLAIN_LEFTOVERS.min(asked.after(PLAIN_GRACE).since(now)),
-                None => PLAIN_LEFTOVERS,
+                Some(asked) => LEFTOVERS.min(asked.after(PLAIN_GRACE).since(now)),
+                None => LEFTOVERS,
             },
         };
         if limit.is_zero() {

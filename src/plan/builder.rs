@@ -16,7 +16,7 @@ use super::{
 };
 use crate::cli::Options;
 use crate::config::values::ServerMode;
-use crate::config::{self, Config, expand};
+use crate::config::{self, Config, expand, keys};
 use crate::machine::{
     ChildId, HookRule, Leftovers, Mode, OnFailure, OnStop, Rules, RunLimit, ServerRule, Signal, SignalTarget, StopRules,
 };
@@ -164,7 +164,7 @@ impl Builder<'_> {
         }
         let asks_for_environment = matches!(purpose, Purpose::Hook(DEPLOY_ENV, _));
         if stage.is_prelude || purpose == Purpose::Check && !asks_for_environment {
-            deploy.extend(hook(DEPLOY_ENV, OnFailure::Abort, &[], programs, findings));
+            deploy.extend(hook(DEPLOY_ENV, keys::Hook::ON_FAILURE, &[], programs, findings));
         }
         let whole = matches!(purpose, Purpose::Run | Purpose::Check) && !stage.is_prelude;
         if boots && !stage.is_prelude {
@@ -178,8 +178,8 @@ impl Builder<'_> {
         let post_stop = list(POST_STOP, OnFailure::Continue, programs, findings);
         let own = match purpose {
             _ if stage.is_prelude => Vec::new(),
-            Purpose::Hook(name, arguments) => hook(name, OnFailure::Abort, arguments, programs, findings),
-            Purpose::Run | Purpose::Check => hook(DEPLOY, OnFailure::Abort, &[], programs, findings),
+            Purpose::Hook(name, arguments) => hook(name, keys::Hook::ON_FAILURE, arguments, programs, findings),
+            Purpose::Run | Purpose::Check => hook(DEPLOY, keys::Hook::ON_FAILURE, &[], programs, findings),
             Purpose::Nested | Purpose::Exec | Purpose::Shell | Purpose::Env => Vec::new(),
         };
         if let Purpose::Hook(name, _) = purpose
@@ -212,9 +212,9 @@ impl Builder<'_> {
         self.check_budget(&pre_stop, findings);
         let is_pid_1 = nix::unistd::getpid().as_raw() == 1;
         let leftovers = match settings.leftovers {
-            _ if mode == (Mode::Prelude { keeps_leftovers: false }) => Leftovers::Drain(DEFAULT_LEFTOVERS),
+            _ if mode == (Mode::Prelude { keeps_leftovers: false }) => Leftovers::Drain(keys::Stop::LEFTOVERS),
             Some(limit) if is_pid_1 || !limit.is_zero() => Leftovers::Drain(limit),
-            None if is_pid_1 => Leftovers::Drain(DEFAULT_LEFTOVERS),
+            None if is_pid_1 => Leftovers::Drain(keys::Stop::LEFTOVERS),
             Some(_) | None => Leftovers::Ignore,
         };
         let rules = Rules {
@@ -272,7 +272,7 @@ impl Builder<'_> {
         findings: &mut Findings<'_>,
     ) -> Option<HookRule> {
         let around = self.hooks(OnFailure::Abort, argv);
-        let passwd_entry = config.top.passwd_entry.unwrap_or(false);
+        let passwd_entry = config.top.passwd_entry;
         let all = steps::preparations(&config.preparations, passwd_entry, &around, findings);
         (!all.is_empty()).then(|| helper(Job::Prepare(all), "prepare", programs))
     }
@@ -354,7 +354,7 @@ impl Builder<'_> {
     fn check_budget(&self, pre_stop: &[HookRule], findings: &mut Findings<'_>) {
         let settings = self.settings;
         let Some(budget) = settings.budget else { return };
-        let leftovers = settings.leftovers.unwrap_or(DEFAULT_LEFTOVERS);
+        let leftovers = settings.leftovers.unwrap_or(keys::Stop::LEFTOVERS);
         let parts = [settings.drain, settings.stop_timeout.unwrap_or_default(), leftovers, Duration::from_secs(1)];
         let needed = parts.iter().fold(Duration::ZERO, |sum, part| sum.saturating_add(*part));
         if needed > budget {
@@ -396,7 +396,7 @@ fn with_keeper(rules: Rules, programs: usize) -> (Rules, Option<Rules>) {
     let keeper = Rules {
         mode: Mode::Keeper,
         server: None,
-        stop: StopRules { leftovers: Leftovers::Drain(DEFAULT_LEFTOVERS), ..rules.stop.clone() },
+        stop: StopRules { leftovers: Leftovers::Drain(keys::Stop::LEFTOVERS), ..rules.stop.clone() },
         ..rules.clone()
     };
     let whole_keeper = helper_rule(ChildId(u16::try_from(programs).unwrap_or(u16::MAX)));
@@ -406,6 +406,3 @@ fn with_keeper(rules: Rules, programs: usize) -> (Rules, Option<Rules>) {
 
 /// How long a shell has after HUP.
 const SHELL_STOP_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long leftovers may take where PID 1 asks them to end.
-const DEFAULT_LEFTOVERS: Duration = Duration::from_secs(3);

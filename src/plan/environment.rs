@@ -164,9 +164,6 @@ pub struct Computed {
     pub secrets: Secrets,
 }
 
-/// The directory of variables, where nothing else is said: where the original system had it.
-pub const VARS_DIR: &str = ".docker/user_vars";
-
 /// Runs the steps of §4, in their order; later ones win.
 pub fn compute(given: Environment, inputs: &Inputs<'_>, findings: &mut Findings<'_>) -> Computed {
     let mut pipeline = Pipeline { inputs, findings, computed: Computed { environment: given, ..Computed::default() } };
@@ -255,7 +252,7 @@ impl Pipeline<'_, '_> {
 
     fn vars_dir(&mut self) {
         let configured = self.inputs.env.vars_dir.as_deref();
-        let directory = configured.unwrap_or_else(|| Path::new(VARS_DIR));
+        let directory = configured.unwrap_or_else(|| Path::new(keys::Env::VARS_DIR));
         let shown = directory.display().to_string();
         let full = self.inputs.workdir.join(directory);
         let files = self.inputs.files;

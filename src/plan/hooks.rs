@@ -15,25 +15,17 @@ use super::{Findings, Job, Planned, settings};
 use crate::config::Layers;
 use crate::config::condition;
 use crate::config::expand;
-use crate::config::keys::{Hook, HookRun};
+use crate::config::keys::{self, Hook, HookRun};
 use crate::config::values::{Condition, HookOutput, Named, Span, Word};
 use crate::identity::Identity;
-use crate::machine::{ChildId, HookRule, OnFailure, OnStop, Retry};
+use crate::machine::{ChildId, HookRule, OnFailure, Retry};
 use crate::sys::bounds::Bounds;
 use crate::sys::exec::{self, Program, Stdin, Stdout};
 use crate::sys::regular;
 
-/// Where hooks are unless `hooks_dir` says otherwise: where the original system had them.
-pub const DEFAULT_DIRECTORY: &str = ".docker/action_hooks";
-
 /// What is said of a command in which every word belongs to an optional group that is left out.
 pub const NO_WORD_LEFT: &str =
     "has no word left: each is optional, and a variable of it is not set; write its program as a word of its own";
-
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
-const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(10);
-const DEFAULT_BACKOFF: Duration = Duration::from_secs(1);
-const DEFAULT_MAX_BACKOFF: Duration = Duration::from_secs(30);
 
 /// What every hook of a plan has in common.
 #[derive(Clone, Copy)]
@@ -183,7 +175,7 @@ impl<'a> Said<'a> {
             picked.and_then(|(key, span)| settings::resolve(&key, Some(span), around.environment, findings))
         };
         // Pollers wait for things for as long as it takes.
-        let default = if name == super::POST_DEPLOY { Duration::ZERO } else { DEFAULT_TIMEOUT };
+        let default = if name == super::POST_DEPLOY { Duration::ZERO } else { Hook::TIMEOUT };
         let timeout = span(self.pick("timeout", |run| run.timeout.as_ref(), |hook| hook.timeout.as_ref()));
         let timeout = timeout.unwrap_or(default);
         let stop_timeout =
@@ -195,8 +187,8 @@ impl<'a> Said<'a> {
             };
             Retry {
                 max: retry.max,
-                backoff: pause("backoff", &retry.backoff).unwrap_or(DEFAULT_BACKOFF),
-                max_backoff: pause("max_backoff", &retry.max_backoff).unwrap_or(DEFAULT_MAX_BACKOFF),
+                backoff: pause("backoff", &retry.backoff).unwrap_or(keys::Retry::BACKOFF),
+                max_backoff: pause("max_backoff", &retry.max_backoff).unwrap_or(keys::Retry::MAX_BACKOFF),
                 on_codes: retry.on_codes.clone(),
             }
         });
@@ -206,9 +198,9 @@ impl<'a> Said<'a> {
             // Its place is known when it is appended.
             child: ChildId(0),
             timeout: (!timeout.is_zero()).then_some(timeout),
-            stop_timeout: stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
+            stop_timeout: stop_timeout.unwrap_or(Hook::STOP_TIMEOUT),
             on_failure: failure.map_or(around.on_failure, |(_, Named(policy))| *policy),
-            on_stop: stop.map_or(OnStop::Stop, |(_, Named(policy))| *policy),
+            on_stop: stop.map_or(Hook::ON_STOP, |(_, Named(policy))| *policy),
             skips: None,
             retry,
             helper: false,
@@ -367,7 +359,7 @@ pub fn skipped_in_plain_use() -> Vec<String> {
     let layers = Layers::default();
     let mut findings = Findings::new(&layers, false, Vec::new());
     for name in super::PHASES {
-        executable(Path::new(DEFAULT_DIRECTORY).join(name), Path::new(""), &mut findings);
+        executable(Path::new(keys::Top::HOOKS_DIR).join(name), Path::new(""), &mut findings);
     }
     findings.into_warnings()
 }

@@ -14,7 +14,7 @@ use super::users::Users;
 use super::{DEPLOY_ENV, Findings, Part, Plan, Purpose, Stage, hooks, lookup, steps};
 use crate::cli::{self, Answer, Options};
 use crate::config::keys::{self, Limits};
-use crate::config::values::{HookOutput, LimitValue, LogFormat};
+use crate::config::values::{HookOutput, LimitValue};
 use crate::config::{self, Config, Fault, Layers};
 use crate::exit;
 use crate::identity::Identity;
@@ -40,7 +40,7 @@ pub fn make(
     let mut faults = Vec::new();
     let (mut layers, arguments) = read(purpose, options, &variables, arguments, &mut faults);
     let mut config = config::interpret(&mut layers, &mut faults);
-    let mut findings = Findings::new(&layers, config.top.strict.unwrap_or(false), faults);
+    let mut findings = Findings::new(&layers, config.top.strict, faults);
     let nothing = Environment::default();
     let resident = matches!(purpose, Purpose::Run | Purpose::Hook(..) | Purpose::Check);
     if !resident {
@@ -109,7 +109,7 @@ pub fn make(
         lookup::check_programs(&programs, &mut findings);
     }
 
-    let default = if resident { LevelFilter::Info } else { LevelFilter::Warn };
+    let default = if resident { keys::Log::LEVEL } else { LevelFilter::Warn };
     let level = settings::level(options, config.log.level.map(|level| level.0), &variables, default, &mut findings);
     let part = match (is_prelude, findings.forbids_hooks()) {
         (false, _) => Part::Whole,
@@ -373,5 +373,5 @@ pub fn quiet_log(options: &Options) -> logging::Settings {
     let layers = Layers::default();
     let mut findings = Findings::new(&layers, false, Vec::new());
     let level = settings::level(options, None, &Variables(&variables), LevelFilter::Warn, &mut findings);
-    logging::Settings { level, format: LogFormat::Text }
+    logging::Settings { level, format: keys::Log::FORMAT }
 }

@@ -190,8 +190,8 @@ pub fn is_plain(options: &Options) -> bool {
     let docker = Path::new(".docker");
     let files = || {
         config::is_there(Path::new("."))
-            || hooks::any_in(Path::new(hooks::DEFAULT_DIRECTORY))
-            || docker.join("user_vars").exists()
+            || hooks::any_in(Path::new(config::keys::Top::HOOKS_DIR))
+            || Path::new(config::keys::Env::VARS_DIR).exists()
     };
     !options.ask_for_more_than_signals()
         && !exec::any_inherited(for_app_init)

@@ -10,7 +10,7 @@ use super::Findings;
 use crate::cli::Options;
 use crate::config::expand::Lookup;
 use crate::config::values::{self, Choice, HookOutput, LogFormat, Named, ServerMode, SignalName, Span};
-use crate::config::{Config, duration};
+use crate::config::{Config, duration, keys};
 use crate::machine::{Rewrite, Signal, SignalTarget};
 
 /// The prefix of every variable that is meant for app-init.
@@ -48,7 +48,7 @@ pub struct Settings {
     pub stop_signals: Vec<Signal>,
     pub hook_stop_timeout: Option<Duration>,
     pub drain: Duration,
-    /// `None`: 3 s as PID 1, none as subreaper.
+    /// `None`: [`keys::Stop::LEFTOVERS`] as PID 1, none as subreaper.
     pub leftovers: Option<Duration>,
     pub budget: Option<Duration>,
     pub skip: Vec<String>,
@@ -97,19 +97,19 @@ impl Settings {
         Settings {
             hooks_dir: hooks_dir(options, config, variables),
             umask: config.top.umask.map(|values::Umask(mask)| mask),
-            mode: option_mode.or(server.mode.map(|Named(mode)| mode)).unwrap_or(ServerMode::Supervise),
+            mode: option_mode.or(server.mode.map(|Named(mode)| mode)).unwrap_or(keys::Server::MODE),
             stop_signal,
             stop_timeout: none_if_zero(stop_timeout),
             signal_target: option_target
                 .or(server.signal_target.map(|Named(target)| target))
-                .unwrap_or(SignalTarget::Auto),
+                .unwrap_or(keys::Server::SIGNAL_TARGET),
             rewrite: if options.rewrite.is_empty() { file_rewrite } else { options.rewrite.clone() },
             success_codes: match options.success_code.as_slice() {
                 [] => server.success_codes.clone().unwrap_or_default(),
                 codes => codes.to_vec(),
             },
             run_timeout: none_if_zero(run_timeout),
-            run_timeout_signal: options.run_timeout_signal.or(run_signal).unwrap_or(Signal::TERM),
+            run_timeout_signal: options.run_timeout_signal.or(run_signal).unwrap_or(keys::Server::RUN_TIMEOUT_SIGNAL),
             stop_signals: match &stop.signals {
                 Some(signals) if signals.is_empty() => {
                     findings.fault(
@@ -124,16 +124,16 @@ impl Settings {
                     Vec::new()
                 }
                 Some(signals) => signals.iter().map(|SignalName(signal)| *signal).collect(),
-                None => vec![Signal::TERM, Signal::INT, Signal::HALT],
+                None => keys::Stop::SIGNALS.to_vec(),
             },
             hook_stop_timeout: none_if_zero(hook_stop_timeout),
-            drain: drain.unwrap_or(Duration::ZERO),
+            drain: drain.unwrap_or(keys::Stop::DRAIN),
             leftovers,
             budget: none_if_zero(budget),
             skip: variables.list("SKIP"),
-            format: config.log.format.map_or(LogFormat::Text, |Named(format)| format),
-            hook_output: config.log.hook_output.map_or(HookOutput::Stdout, |Named(output)| output),
-            termination_file: config.log.termination_file.clone().unwrap_or_else(|| "/dev/termination-log".into()),
+            format: config.log.format.map_or(keys::Log::FORMAT, |Named(format)| format),
+            hook_output: config.log.hook_output.map_or(keys::Log::HOOK_OUTPUT, |Named(output)| output),
+            termination_file: config.log.termination_file.clone().unwrap_or_else(|| keys::Log::TERMINATION_FILE.into()),
         }
     }
 }
@@ -142,7 +142,7 @@ impl Settings {
 #[must_use]
 pub fn hooks_dir(options: &Options, config: &Config, variables: &Variables<'_>) -> PathBuf {
     let said = options.hooks_dir.clone().or(variables.path("HOOKS_DIR")).or(config.top.hooks_dir.clone());
-    said.unwrap_or_else(|| super::hooks::DEFAULT_DIRECTORY.into())
+    said.unwrap_or_else(|| keys::Top::HOOKS_DIR.into())
 }
 
 /// A duration of the configuration, with the variables in it.

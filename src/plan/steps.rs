@@ -4,7 +4,6 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::environment::Environment;
 use super::hooks::{self, Surroundings};
@@ -13,14 +12,9 @@ use crate::config::expand::{self, Lookup};
 use crate::config::keys;
 use crate::config::values::{FileMode, Named};
 use crate::identity::Identity;
-use crate::prepare::{Owner, Preparation, Recursive, Step};
+use crate::prepare::{Owner, Preparation, Step};
 use crate::sys::exec::{self, Program, Stdin};
-use crate::wait::{OnTimeout, Target, Wait};
-
-/// How long a wait lasts where nothing is said (§8).
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The pause between the first two attempts.
-pub const DEFAULT_INTERVAL: Duration = Duration::from_millis(500);
+use crate::wait::{Target, Wait};
 
 /// The waits whose conditions hold, each with where it was named.
 pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Vec<(String, Wait)> {
@@ -43,13 +37,13 @@ pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mu
         };
         let mut span =
             |name: &str, span| settings::resolve(&format!("{key}.{name}"), span, around.environment, findings);
-        let timeout = span("timeout", wait.timeout.as_ref()).unwrap_or(DEFAULT_TIMEOUT);
-        let interval = span("interval", wait.interval.as_ref()).unwrap_or(DEFAULT_INTERVAL);
+        let timeout = span("timeout", wait.timeout.as_ref()).unwrap_or(keys::Wait::TIMEOUT);
+        let interval = span("interval", wait.interval.as_ref()).unwrap_or(keys::Wait::INTERVAL);
         let wait = target.map(|target| Wait {
             target,
             timeout: (!timeout.is_zero()).then_some(timeout),
             interval,
-            on_timeout: wait.on_timeout.map_or(OnTimeout::Abort, |Named(policy)| policy),
+            on_timeout: wait.on_timeout.map_or(keys::Wait::ON_TIMEOUT, |Named(policy)| policy),
         });
         waits.extend(wait.map(|wait| (key, wait)));
     }
@@ -159,11 +153,14 @@ fn step(from: &keys::Prepare, key: &str, around: &Surroundings<'_>, findings: &m
             path: path?,
             owner,
             mode: from.mode.map(|FileMode(mode)| mode),
-            recursive: from.recursive.map_or(Recursive::IfTopDiffers, |Named(recursive)| recursive),
+            recursive: from.recursive.map_or(keys::Prepare::RECURSIVE, |Named(recursive)| recursive),
         }),
-        (None, Some(from_path), Some(to)) => {
-            Some(Step::Copy { from: from_path?, to: to?, overwrite: from.overwrite.unwrap_or(false), owner })
-        }
+        (None, Some(from_path), Some(to)) => Some(Step::Copy {
+            from: from_path?,
+            to: to?,
+            overwrite: from.overwrite.unwrap_or(keys::Prepare::OVERWRITE),
+            owner,
+        }),
         // Misplaced, which was told.
         (None, Some(_), None) => None,
         (None, None, _) => removed.into_iter().collect::<Option<_>>().map(|paths| Step::Remove { paths }),

@@ -8,12 +8,13 @@ use log::LevelFilter;
 use super::builder::helper;
 use super::environment::Environment;
 use super::settings::{self, Variables};
-use super::{Findings, Job, Part, Plan, Planned, steps};
+use super::{Findings, Job, Part, Plan, Planned};
 use crate::cli::{Answer, WaitOptions, usage};
 use crate::config::Layers;
-use crate::config::values::{HookOutput, LogFormat};
+use crate::config::keys;
+use crate::config::values::HookOutput;
 use crate::logging;
-use crate::machine::{ChildId, Leftovers, Mode, Rules, ServerRule, Signal, SignalTarget, StopRules};
+use crate::machine::{ChildId, Leftovers, Mode, Rules, ServerRule, SignalTarget, StopRules};
 use crate::secrets::Secrets;
 use crate::sys::exec::{self, Program};
 use crate::wait::{OnTimeout, Target, Wait};
@@ -28,9 +29,9 @@ pub fn waiting(options: &WaitOptions, command: Vec<OsString>) -> Result<Plan, An
     let mut waits = Vec::new();
     for text in &options.targets {
         let target = Target::parse(text).map_err(|fault| usage(&fault))?;
-        let timeout = options.timeout.unwrap_or(steps::DEFAULT_TIMEOUT);
+        let timeout = options.timeout.unwrap_or(keys::Wait::TIMEOUT);
         let timeout = (!timeout.is_zero()).then_some(timeout);
-        let interval = options.interval.unwrap_or(steps::DEFAULT_INTERVAL);
+        let interval = options.interval.unwrap_or(keys::Wait::INTERVAL);
         waits.push(Wait { target, timeout, interval, on_timeout });
     }
     let mut programs = Vec::new();
@@ -50,7 +51,7 @@ pub fn waiting(options: &WaitOptions, command: Vec<OsString>) -> Result<Plan, An
         on_failure: Vec::new(),
         server,
         stop: StopRules {
-            signals: vec![Signal::TERM, Signal::INT, Signal::HALT],
+            signals: keys::Stop::SIGNALS.to_vec(),
             timeout: None,
             drain: Duration::ZERO,
             budget: None,
@@ -98,7 +99,7 @@ fn log(options: &WaitOptions) -> logging::Settings {
     let given = Environment::new(exec::inherited_environment());
     let layers = Layers::default();
     let mut findings = Findings::new(&layers, false, Vec::new());
-    let default = if options.quiet { LevelFilter::Error } else { LevelFilter::Info };
+    let default = if options.quiet { LevelFilter::Error } else { keys::Log::LEVEL };
     let level = settings::level(&options.levels(), None, &Variables(&given), default, &mut findings);
-    logging::Settings { level, format: LogFormat::Text }
+    logging::Settings { level, format: keys::Log::FORMAT }
 }

@@ -11,13 +11,18 @@ pub const CONFIG: u8 = 78;
 pub const TIMED_OUT: u8 = 124;
 pub const CANNOT_EXECUTE: u8 = 126;
 pub const NOT_FOUND: u8 = 127;
+/// As SIGPIPE ends a program whose reader has gone; where that signal is ignored, as for PID 1, the code says the same.
+pub const NO_READER: u8 = 141;
 const KILLED: u8 = 137;
 
 /// Every code of app-init's own, and what it means.
 pub const TABLE: [(u8, &str); 8] = [
     (USAGE, "the command line is wrong"),
     (HOOK_FAILED, "a hook failed and the server was not started"),
-    (SYSTEM, "the system refused a process or memory, or app-init itself failed"),
+    (
+        SYSTEM,
+        "the system refused a process, memory or a call that is needed, output could not be written, or app-init failed",
+    ),
     (PERMISSION, "an identity could not be taken on, or permissions are too wide or too narrow"),
     (CONFIG, "the configuration is wrong"),
     (

@@ -130,7 +130,7 @@ fn carry_out(command: &Command, plan: Plan, inherited: Inherited) -> u8 {
         Command::Shell if !is_pid_1 => become_server(&plan, inherited),
         Command::Env { json, reveal } => {
             let text = plan::show_environment(&plan, *json, *reveal);
-            print(std::io::stdout().as_fd(), &text, inherited).map_or(exit::SYSTEM, |()| 0)
+            print(std::io::stdout().as_fd(), &text, inherited).map_or_else(not_printed, |()| 0)
         }
         Command::Run | Command::Shell | Command::Hook | Command::Check | Command::Wait(_) => {
             let code = supervisor::supervise(&plan, inherited).code;
@@ -217,16 +217,24 @@ fn say(answer: &Answer, only_tells: bool, inherited: Inherited) -> u8 {
     if let Some(file) = &answer.termination_file {
         output::leave_message(file, &text);
     }
-    // What nobody can hear changes nothing of what is said.
-    let _ = match (only_tells, answer.code) {
-        (true, 0) => print(std::io::stdout().as_fd(), text.as_bytes(), inherited),
-        (true, _) => print(std::io::stderr().as_fd(), text.as_bytes(), inherited),
-        (false, _) => {
-            tell(text.as_bytes());
-            Ok(())
+    match (only_tells, answer.code) {
+        (true, 0) => {
+            return print(std::io::stdout().as_fd(), text.as_bytes(), inherited).map_or_else(not_printed, |()| 0);
         }
-    };
+        // A fault that nobody can hear is one all the same.
+        (true, _) => drop(print(std::io::stderr().as_fd(), text.as_bytes(), inherited)),
+        (false, _) => tell(text.as_bytes()),
+    }
     answer.code
+}
+
+/// What was asked for could not be printed: the code, and a line, unless the reader has gone, who has had what it wanted.
+fn not_printed(errno: Errno) -> u8 {
+    if errno == Errno::EPIPE {
+        return exit::NO_READER;
+    }
+    tell(format!("app-init: error: cannot write to standard output: {}\n", errno.desc()).as_bytes());
+    exit::SYSTEM
 }
 
 /// Writes on standard error as long as there is room, or comes to be within [`PATIENCE`].

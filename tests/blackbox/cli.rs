@@ -270,3 +270,37 @@ fn help_of_a_command_shows_its_options() {
         assert!(parts.iter().all(|part| end.out.contains(part)), "{}", end.story());
     }
 }
+
+/// Commands that only tell: what they could not tell is no success.
+#[test]
+fn what_cannot_be_printed_is_71_and_said() {
+    each_place(|cell| {
+        for args in [&["--help"][..], &["--version"], &["check", "--", "true"], &["env"], &["env", "--json"]] {
+            let full = std::fs::File::options().write(true).open("/dev/full").expect("every machine has it");
+            let end = Setup::new(cell, args).stdout_to(full.into()).start().end().exited(71);
+            assert_eq!(
+                end.err,
+                "app-init: error: cannot write to standard output: No space left on device\n",
+                "{}",
+                end.story()
+            );
+        }
+    });
+}
+
+/// A reader that has seen enough ends them as it ends `cat`: by SIGPIPE, or with its code where that does nothing.
+#[test]
+fn a_reader_that_has_gone_ends_them_quietly() {
+    each_place(|cell| {
+        for ignored in [false, true] {
+            let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+            drop(reader);
+            let setup = Setup::new(cell, ["env"]).stdout_to(writer.into());
+            let setup = if ignored { setup.ignoring(signal::PIPE) } else { setup };
+            let end = setup.start().end().silent_stderr();
+            let by_signal = !cell.pid1 && !ignored;
+            let expected = if by_signal { Ended::Signaled(signal::PIPE) } else { Ended::Exited(141) };
+            assert_eq!(end.how, expected, "{}", end.story());
+        }
+    });
+}

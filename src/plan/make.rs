@@ -54,6 +54,8 @@ pub fn make(
     let workdir = workdir(options, &config, &variables, &mut findings);
     let current = || std::env::current_dir().unwrap_or_else(|_| "/".into());
     let base = workdir.clone().unwrap_or_else(current);
+    // app-init itself is elsewhere by the time that it writes there.
+    config.log.termination_file = config.log.termination_file.map(|file| base.join(file));
     let expects_more = deploy_env.is_none() && asks_for_environment(purpose, options, &config, &variables, &base);
     if expects_more {
         findings.expect_more();

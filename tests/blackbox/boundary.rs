@@ -483,3 +483,26 @@ fn only_a_boot_leaves_the_reason_of_its_end() {
     assert!(left(&["--", "true"]).contains("`none` is no key"));
     assert_eq!(left(&["exec", "--", "true"]), "");
 }
+
+/// It starts where all paths do, whatever directory app-init itself is in by then, and for each kind of end.
+#[test]
+fn a_relative_file_for_the_reason_is_below_the_working_directory() {
+    each_place(|cell| {
+        let config = "workdir = \"below\"\n[log]\ntermination_file = \"reason\"\n";
+        for (more, args, code, told) in [
+            ("", &SERVER[..], 0, "ended: exit 0"),
+            ("", &["--exec", "--", "/no/such"], 127, "cannot run /no/such: "),
+            ("[server]\nnone = 1\n", &SERVER, 78, "`none` is no key"),
+            ("[[hooks.deploy.run]]\ncommand = [\"false\"]\n", &SERVER, 70, "false failed: exit 1"),
+        ] {
+            let setup = Setup::new(cell, args).config(&format!("{config}{more}")).file("below/reason", "", 0o644);
+            let setup = setup.file("reason", "", 0o644);
+            let open = |name: &str| fs::File::open(setup.world.app().join(name)).expect("it is there");
+            let [right, wrong] = ["below/reason", "reason"].map(open);
+            let end = setup.start().end().exited(code);
+            let left = std::io::read_to_string(right).expect("text");
+            assert!(left.contains(told), "{left:?}: {}", end.story());
+            assert_eq!(std::io::read_to_string(wrong).expect("text"), "", "{}", end.story());
+        }
+    });
+}

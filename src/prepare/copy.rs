@@ -4,10 +4,11 @@
 //!   replaced.
 //! - A file appears whole or not at all, so an interrupted start is made good by the next. It is written under a
 //!   temporary name (`.app-init-…`), which only a kill at that moment leaves behind.
-//! - Permissions are kept, without set-id bits. Symbolic links are copied as links. Times, extended attributes and ACLs
-//!   are not copied. Without an owner the copies are app-init's own.
-//! - Files with other hard links that do not belong to the owner of the directory `from` (of the one that holds it, where
-//!   `from` is a file) are left alone: who can write there may have linked what only root should read.
+//! - Permissions are kept, without set-id bits and without the right to write for group and others: what root relies on
+//!   would be anybody's. Symbolic links are copied as links. Times, extended attributes and ACLs are not copied. Without
+//!   an owner the copies are app-init's own.
+//! - Files with other hard links are left alone where they do not belong to the owner of the directory that holds them, or
+//!   where group or others may write to that directory: who can write there may have linked what only root should read.
 
 use std::collections::hash_map::RandomState;
 use std::ffi::OsStr;
@@ -22,12 +23,12 @@ use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{UnlinkatFlags, linkat, symlinkat, unlinkat};
 
 use super::Owner;
-use super::entry::Entry;
+use super::entry::{Entry, WRITE_FOR_OTHERS};
 use super::place::{self, Missing};
 use super::report::{Failure, Report, errno_of};
 use super::walk::{News, Walk};
 
-const PERMISSIONS: u32 = 0o777;
+const PERMISSIONS: u32 = 0o777 & !WRITE_FOR_OTHERS;
 
 /// Copies `from`, a file or what is in a directory, to `to`.
 pub fn copy(
@@ -41,9 +42,7 @@ pub fn copy(
     let shown = from.display().to_string();
     let entry = Entry::open(&directory.fd, name);
     let entry = entry.map_err(|errno| Failure::new(format_args!("copy {shown}"), errno))?;
-    // Whoever may write where a file is may have linked it there, so its own owner says nothing about that.
-    let from_uid = if entry.is_directory() { entry.stat.st_uid } else { directory.stat.st_uid };
-    let copies = Copies { to, overwrite, owner, from_uid };
+    let copies = Copies { to, overwrite, owner };
     if entry.is_directory() {
         return copies.tree(&entry, from, report);
     }
@@ -51,7 +50,7 @@ pub fn copy(
         let what = entry.what();
         return Err(Failure::refused(format!("cannot copy {shown}: it is {what}; name a file or a directory")));
     }
-    if let Some(why) = copies.unfit(&entry) {
+    if let Some(why) = unfit(&entry, &directory) {
         report.skip(format_args!("{shown}, which {why}"));
         return Ok(());
     }
@@ -64,12 +63,20 @@ pub fn copy(
     }
 }
 
+/// Why an entry of a directory is not copied.
+fn unfit(entry: &Entry, directory: &Entry) -> Option<&'static str> {
+    if entry.may_be_linked_to(directory) {
+        return Some("has other hard links, and somebody else could have put it there");
+    }
+    let is_special = !entry.is_file() && !entry.is_directory() && !entry.is_symlink();
+    is_special.then_some("is neither a file nor a directory nor a symbolic link")
+}
+
 /// How the copies are to be.
 struct Copies<'t> {
     to: &'t Path,
     overwrite: bool,
     owner: Option<Owner>,
-    from_uid: u32,
 }
 
 /// What is to be copied, and where it was found.
@@ -102,7 +109,7 @@ impl Copies<'_> {
                     let shown = walk.shown(&name);
                     let (Some(directory), Some(target)) = (walk.directory(), targets.last()) else { break };
                     let source = Source { entry: &entry, directory, name: &name, shown: &shown };
-                    if let Some(why) = self.unfit(&entry) {
+                    if let Some(why) = unfit(&entry, directory) {
                         report.skip(format_args!("{shown}, which {why}"));
                         Ok(())
                     } else if !entry.is_directory() {
@@ -130,15 +137,6 @@ impl Copies<'_> {
 
     fn failure(&self, what: &str, shown: &str, errno: Errno) -> Failure {
         Failure::new(format_args!("{what} {shown} to {}", self.to.display()), errno)
-    }
-
-    /// Why a file is not copied.
-    fn unfit(&self, entry: &Entry) -> Option<&'static str> {
-        if entry.is_foreign_link(self.from_uid) {
-            return Some("has other hard links and is somebody else's");
-        }
-        let is_special = !entry.is_file() && !entry.is_directory() && !entry.is_symlink();
-        is_special.then_some("is neither a file nor a directory nor a symbolic link")
     }
 
     /// The directory to copy one into.
@@ -191,7 +189,7 @@ impl Copies<'_> {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let from = Entry::of(openat(&source.directory.fd, source.name, flags, Mode::empty())?)?;
         // The name may be another entry's by now.
-        if !from.is_file() || self.unfit(&from).is_some() {
+        if !from.is_file() || unfit(&from, source.directory).is_some() {
             return Err(Errno::ESTALE);
         }
         let temporary = format!(".app-init-{:016x}", RandomState::new().build_hasher().finish());

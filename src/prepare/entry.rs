@@ -15,6 +15,9 @@ use super::Owner;
 /// Names the entry itself, be it a symlink, and opens nothing: no fifo waits, no device starts (open(2), `O_PATH`).
 const LOOK: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
+/// What lets group and others write.
+pub const WRITE_FOR_OTHERS: u32 = 0o022;
+
 /// An entry and what it was when it was opened.
 #[derive(Debug)]
 pub struct Entry {
@@ -93,9 +96,19 @@ impl Entry {
         }
     }
 
+    fn has_other_names(&self) -> bool {
+        !self.is_directory() && self.stat.st_nlink > 1
+    }
+
     /// Whether it has names elsewhere and is not `uid`'s: somebody may have linked a foreign file to here.
     pub fn is_foreign_link(&self, uid: u32) -> bool {
-        !self.is_directory() && self.stat.st_nlink > 1 && self.stat.st_uid != uid
+        self.has_other_names() && self.stat.st_uid != uid
+    }
+
+    /// Whether it has names elsewhere, and its name in `directory` may have come from somebody who is not its owner.
+    pub fn may_be_linked_to(&self, directory: &Entry) -> bool {
+        let others_write = directory.stat.st_mode & WRITE_FOR_OTHERS != 0;
+        self.is_foreign_link(directory.stat.st_uid) || others_write && self.has_other_names()
     }
 
     pub fn is_owned_by(&self, owner: Owner) -> bool {

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, readlinkat};
 use nix::unistd::geteuid;
 
-use super::entry::Entry;
+use super::entry::{Entry, WRITE_FOR_OTHERS};
 use super::report::Failure;
 
 /// As many as the kernel follows (path_resolution(7)).
@@ -34,7 +34,7 @@ impl Place {
     }
 
     fn new(directory: Entry, trusted: bool) -> Place {
-        let trusted = trusted && is_ours(&directory) && directory.stat.st_mode & 0o022 == 0;
+        let trusted = trusted && is_ours(&directory) && directory.stat.st_mode & WRITE_FOR_OTHERS == 0;
         Place { directory, trusted }
     }
 }

@@ -377,6 +377,55 @@ fn a_copy_does_not_publish_what_somebody_linked() {
     assert!(place.path().join("to/own").exists() && !place.path().join("to/secret").exists());
 }
 
+/// Whose the directory is that holds the file, and who else may write there, tells who could have linked it.
+#[test]
+fn a_link_may_come_from_whoever_can_write_to_its_directory() {
+    let place = shared_place();
+    let at = |name: &str| place.path().join(name);
+    make(place.path(), &["from/sub/deep/", "secret", "notes"]);
+    lchown(at("notes"), Some(USER), None).expect("chown");
+    let sub = at("from/sub/deep");
+    for name in ["secret", "notes"] {
+        fs::hard_link(at(name), sub.join(name)).expect("link");
+    }
+    let copied = |owner: u32, bits: u32| {
+        lchown(&sub, Some(owner), None).expect("chown");
+        chmod(&sub, bits);
+        let to = at(&format!("to-{owner}-{bits:o}"));
+        let left_alone = counts(|r| copy::copy(&at("from"), &to, false, Some(OWNER), r));
+        let is_there = |name: &str| to.join("sub/deep").join(name).exists();
+        let one = at(&format!("one-{owner}-{bits:o}"));
+        let _ = counts(|r| copy::copy(&sub.join("secret"), &one, false, Some(OWNER), r));
+        assert_eq!(one.exists(), is_there("secret"), "by itself as in its directory");
+        (left_alone.1, is_there("secret"), is_there("notes"))
+    };
+    assert_eq!(copied(0, 0o755), (1, true, false), "nobody but root");
+    assert_eq!(copied(USER, 0o755), (1, false, true), "the user");
+    for bits in [0o775, 0o757, 0o1777, 0o2775] {
+        assert_eq!(copied(0, bits), (2, false, false), "{bits:o}: others too");
+        assert_eq!(copied(USER, bits), (2, false, false), "{bits:o}: others too");
+    }
+}
+
+/// What everybody may write to root could not rely on.
+#[test]
+fn a_copy_is_nobody_elses_to_write() {
+    let place = shared_place();
+    let at = |name: &str| place.path().join(name);
+    make(place.path(), &["from/open", "from/group", "from/program", "from/sub/file", "to/open"]);
+    for (name, bits) in [("open", 0o666), ("group", 0o664), ("program", 0o6777), ("sub", 0o1777), ("", 0o777)] {
+        chmod(&at("from").join(name), bits);
+    }
+    for owner in [None, Some(OWNER)] {
+        let to = at(&format!("to-{}", owner.is_some()));
+        assert_eq!(counts(|r| copy::copy(&at("from"), &to, false, owner, r)), (0, 0));
+        let modes = ["open", "group", "program", "sub", ""].map(|name| mode(&to.join(name)));
+        assert_eq!(modes, [0o644, 0o644, 0o755, 0o755, 0o755]);
+    }
+    assert_eq!(counts(|r| copy::copy(&at("from/open"), &at("to/open"), true, None, r)), (0, 0));
+    assert_eq!(mode(&at("to/open")), 0o644, "also in the place of another");
+}
+
 /// The file that is named may be such a link itself: whose the directory is tells who could have put it there.
 #[test]
 fn a_single_file_that_somebody_may_have_linked_is_not_copied() {

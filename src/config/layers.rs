@@ -82,6 +82,12 @@ impl Layers {
         true
     }
 
+    /// The role that was chosen.
+    #[must_use]
+    pub fn role(&self) -> Option<&str> {
+        self.role.as_deref()
+    }
+
     fn note_user(&mut self, over: &Table) {
         if over.contains_key("user") {
             self.replaced_users.extend(self.table.get("user").and_then(Value::as_text).map(str::to_owned));

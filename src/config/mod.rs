@@ -8,6 +8,7 @@ mod fault;
 pub mod keys;
 mod layers;
 pub mod literal;
+pub mod near;
 mod origins;
 pub mod read;
 pub mod value;

@@ -166,6 +166,10 @@ impl Builder<'_> {
         if stage.is_prelude || purpose == Purpose::Check && !asks_for_environment {
             deploy.extend(hook(DEPLOY_ENV, keys::Hook::ON_FAILURE, &[], programs, findings));
         }
+        if boots && !stage.is_prelude {
+            hooks::tell_of_others(&config.hooks, &self.hooks(OnFailure::Abort, argv), findings);
+            super::warn_of_unknown_variables(findings);
+        }
         let whole = matches!(purpose, Purpose::Run | Purpose::Check) && !stage.is_prelude;
         if boots && !stage.is_prelude {
             deploy.extend(self.waiting(config, argv, programs, findings));

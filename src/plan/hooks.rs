@@ -16,6 +16,7 @@ use crate::config::Layers;
 use crate::config::condition;
 use crate::config::expand;
 use crate::config::keys::{self, Hook, HookRun};
+use crate::config::near;
 use crate::config::values::{Condition, HookOutput, Named, Span, Word};
 use crate::identity::Identity;
 use crate::machine::{ChildId, HookRule, OnFailure, Retry};
@@ -72,11 +73,6 @@ pub fn plan(
     programs: &mut Vec<Planned>,
     findings: &mut Findings<'_>,
 ) -> Vec<HookRule> {
-    if name == super::DEPLOY {
-        // Once a boot.
-        warn_of_lookalikes(all, around, findings);
-        super::warn_of_unknown_variables(findings);
-    }
     let configured = all.get(name);
     let key = format!("hooks.{name}");
     let of_hook = Said { hook: configured.map(|(hook, _)| hook), run: None, key: &key };
@@ -106,41 +102,58 @@ pub fn plan(
     list.rules
 }
 
-/// Warns of what was meant for a phase and is for none: hooks may have any name (`app-init hook NAME`), so that one that
-/// is misspelt would never run, without a word.
-fn warn_of_lookalikes(all: &Hooks, around: &Surroundings<'_>, findings: &mut Findings<'_>) {
+/// Tells of hooks that are for no phase. They may have any name (`app-init hook NAME`), so that one that is misspelt
+/// would never run, without a word: that is a warning.
+pub fn tell_of_others(all: &Hooks, around: &Surroundings<'_>, findings: &mut Findings<'_>) {
     if all.contains_key(super::START) {
         findings.warning(
             "hooks.start has no effect: the start hook is a file; what is to be said of it goes into [server]",
         );
     }
-    for name in all.keys() {
-        if let Some(phase) = meant_phase(name) {
-            findings.warning(&format!("hooks.{name} belongs to no phase and never runs; write hooks.{phase}"));
+    let by_name = |name: &str, what: &str| format!("{what} runs only by app-init hook {name}");
+    for name in all.keys().filter(|name| !super::PHASES.contains(&name.as_str())) {
+        match meant_phase(name) {
+            Some(phase) => {
+                findings.warning(&format!("hooks.{name} belongs to no phase and never runs; write hooks.{phase}"));
+            }
+            None => findings.note(&by_name(name, &format!("hooks.{name}"))),
         }
     }
     let directory = around.workdir.join(around.directory);
     // That it cannot be listed is said where its hooks are looked for.
     for name in names_in(&directory).iter().flatten().filter_map(|name| name.to_str()) {
         let (stem, end) = name.strip_suffix(".d").map_or((name, ""), |stem| (stem, ".d"));
-        let Some(phase) = meant_phase(stem) else { continue };
-        let (path, meant) = (directory.join(name), format!("{phase}{end}"));
+        let path = directory.join(name);
         let runs = fs::metadata(&path).is_ok_and(|it| it.is_dir() != end.is_empty() && is_executable(&it));
-        // Beside the hook itself it may be the script that the hook runs.
-        if runs && !directory.join(&meant).exists() {
-            let shown = around.directory.join(name);
-            findings.warning(&format!("hook {} belongs to no phase and never runs; name it {meant}", shown.display()));
+        if !runs || super::PHASES.contains(&stem) || is_left_behind(OsStr::new(name)) {
+            continue;
+        }
+        let shown = around.directory.join(name);
+        let what = format!("hook {}", shown.display());
+        let meant = meant_phase(stem).map(|phase| format!("{phase}{end}"));
+        match meant.filter(|meant| !directory.join(meant).exists()) {
+            Some(meant) => {
+                findings.warning(&format!("{what} belongs to no phase and never runs; name it {meant}"));
+            }
+            // Beside a phase's hook it may be the script that the hook runs.
+            None => findings.note(&by_name(stem, &what)),
         }
     }
 }
 
-/// The phase that a name is like but for case, `_` and a script's extension.
+/// The phase that a name is like but for case, `_`, `-`, a script's extension and a slip of one letter.
 fn meant_phase(name: &str) -> Option<&'static str> {
     const EXTENSIONS: [&str; 7] = ["sh", "bash", "py", "rb", "pl", "php", "js"];
-    let plain = name.to_ascii_lowercase().replace('_', "-");
+    let plain = name.to_ascii_lowercase();
     let stem = plain.rsplit_once('.').filter(|(_, extension)| EXTENSIONS.contains(extension));
-    let stem = stem.map_or(plain.as_str(), |(stem, _)| stem);
-    super::PHASES.into_iter().find(|&phase| stem == phase && name != phase)
+    let letters = |name: &str| name.replace(['-', '_'], "");
+    let stem = letters(stem.map_or(plain.as_str(), |(stem, _)| stem));
+    if stem == "predeploy" {
+        return Some(super::DEPLOY);
+    }
+    // No finger slips on a number: `deploy2` is another.
+    let slips = usize::from(!stem.bytes().any(|byte| byte.is_ascii_digit()));
+    super::PHASES.into_iter().find(|&phase| name != phase && near::distance(&stem, &letters(phase)) <= slips)
 }
 
 /// What is said of a command: by its own table, or else by its hook's.
@@ -514,7 +527,16 @@ mod tests {
             ("deploy", None),
             ("deploy.disabled", None),
             ("deploy.sh.bak", None),
-            ("predeploy", None),
+            ("predeploy", Some("deploy")),
+            ("pre_deploy.sh", Some("deploy")),
+            ("postdeploy", Some("post-deploy")),
+            ("depoly", Some("deploy")),
+            ("on-failur", Some("on-failure")),
+            ("prestop", Some("pre-stop")),
+            ("deploy-env", None),
+            ("redeploy", None),
+            ("deploy2", None),
+            ("release", None),
             ("seed", None),
         ] {
             assert_eq!(meant_phase(name), phase, "{name}");

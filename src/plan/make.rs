@@ -14,6 +14,8 @@ use super::users::Users;
 use super::{DEPLOY_ENV, Findings, Part, Plan, Purpose, Stage, hooks, lookup, steps};
 use crate::cli::{self, Answer, Options};
 use crate::config::keys::{self, Limits};
+use crate::config::near;
+use crate::config::value::Value;
 use crate::config::values::{HookOutput, LimitValue};
 use crate::config::{self, Config, Fault, Layers};
 use crate::exit;
@@ -38,9 +40,12 @@ pub fn make(
     let given = Environment::new(exec::inherited_environment());
     let variables = Variables(&given);
     let mut faults = Vec::new();
-    let (mut layers, arguments) = read(purpose, options, &variables, arguments, &mut faults);
+    let (mut layers, arguments, meant) = read(purpose, options, &variables, arguments, &mut faults);
     let mut config = config::interpret(&mut layers, &mut faults);
     let mut findings = Findings::new(&layers, config.top.strict, faults);
+    if let Some(meant) = meant.filter(|_| config.server.command.is_some()) {
+        findings.warning(&meant);
+    }
     let nothing = Environment::default();
     let resident = matches!(purpose, Purpose::Run | Purpose::Hook(..) | Purpose::Check);
     if !resident {
@@ -135,13 +140,18 @@ pub fn make(
         nested: purpose == Purpose::Nested,
         warnings,
         notes,
-        origins: match purpose {
-            Purpose::Check => layers.origins().leaves().map(|(key, origin)| (key, origin.to_string())).collect(),
-            _ => Vec::new(),
-        },
+        origins: origins(purpose, &layers),
         environment: strings,
         secrets: computed.secrets,
     })
+}
+
+/// Where each key was set.
+fn origins(purpose: Purpose<'_>, layers: &Layers) -> Vec<(String, String)> {
+    match purpose {
+        Purpose::Check => layers.origins().leaves().map(|(key, origin)| (key, origin.to_string())).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// The warnings; or, where there are faults, the answer that lists them all.
@@ -190,21 +200,32 @@ fn application_environment(
     computed
 }
 
-/// The files, with the role laid over them, and the arguments without its name.
+/// The files, with the role laid over them, the arguments without its name, and what is to be said if their first is
+/// handed to the server.
 fn read(
     purpose: Purpose<'_>,
     options: &Options,
     variables: &Variables<'_>,
     arguments: Vec<OsString>,
     faults: &mut Vec<Fault>,
-) -> (Layers, Vec<OsString>) {
+) -> (Layers, Vec<OsString>, Option<String>) {
     let alone = options.config.clone().or_else(|| variables.path("CONFIG"));
     let below = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
     let mut layers = Layers::of(alone.as_deref(), below, faults);
     let reserved = cli::COMMANDS.map(|(name, _, _)| name);
     config::check_roles(&layers, &reserved, faults);
+    let boots = matches!(purpose, Purpose::Run | Purpose::Check);
+    let meant = arguments.first().filter(|first| boots && !first.as_encoded_bytes().starts_with(b"-"));
+    let meant = meant.and_then(|first| nearly_a_role(first.to_str()?, &layers));
     let arguments = choose_role(purpose, &mut layers, variables, arguments, faults);
-    (layers, arguments)
+    (layers, arguments, meant)
+}
+
+/// What is to be said of a first argument that is nearly a role's name and none.
+fn nearly_a_role(first: &str, layers: &Layers) -> Option<String> {
+    let Some(Value::Table(roles)) = layers.table.get("role") else { return None };
+    let role = near::nearest(first, roles.keys().map(String::as_str)).filter(|_| !roles.contains_key(first))?;
+    Some(format!("`{first}` is no role and becomes an argument of server.command; for the role write {role}"))
 }
 
 /// Lays the role that the first argument names over the configuration, and takes that argument away; or the one that

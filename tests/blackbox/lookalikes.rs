@@ -9,7 +9,7 @@ const SERVER: [&str; 5] = ["--", PROBE, "do", "print=server", "exit=4"];
 fn a_hook_whose_name_is_nearly_a_phases_is_told() {
     let setup = |cell| {
         let config = "[[hooks.post_deploy.run]]\ncommand = [\"true\"]\n[hooks.start]\ntimeout = \"1s\"\n\
-            [[hooks.seed.run]]\ncommand = [\"true\"]\n";
+            [[hooks.seed.run]]\ncommand = [\"true\"]\n[[hooks.predeploy.run]]\ncommand = [\"true\"]\n";
         let setup = Setup::new(cell, SERVER).hook("deploy.sh", "echo ran").hook("Pre_Stop", "exit 0");
         let setup = setup.hook("deploy_env.d/10", "exit 0").hook("seed.sh", "exit 0").hook("start.md", "exit 0");
         // Beside the hook itself it may be what that runs.
@@ -18,6 +18,7 @@ fn a_hook_whose_name_is_nearly_a_phases_is_told() {
     };
     let told = [
         "hooks.post_deploy belongs to no phase and never runs; write hooks.post-deploy",
+        "hooks.predeploy belongs to no phase and never runs; write hooks.deploy\n",
         "hooks.start has no effect: the start hook is a file; what is to be said of it goes into [server]",
         "hook .docker/action_hooks/deploy.sh belongs to no phase and never runs; name it deploy\n",
         "hook .docker/action_hooks/Pre_Stop belongs to no phase and never runs; name it pre-stop\n",
@@ -31,6 +32,31 @@ fn a_hook_whose_name_is_nearly_a_phases_is_told() {
         let (boot, config) = setup(cell);
         let end = boot.config(&format!("strict = true\n{config}")).start().end().exited(78).complains(&told);
         assert!(!end.out.contains("server"), "{}", end.story());
+    });
+}
+
+/// §6.1: the plan tells of each hook that no phase runs how it is run.
+#[test]
+fn hooks_of_no_phase_are_in_the_plan() {
+    each_place(|cell| {
+        let config = "strict = true\n[[hooks.release.run]]\ncommand = [\"true\"]\n[[hooks.deploy.run]]\n\
+            command = [\"true\"]\n";
+        let setup = |args: &[&str]| {
+            let setup = Setup::new(cell, args).config(config).hook("deploy", "exit 0").hook("deploy.sh", "exit 0");
+            setup.hook("seed.d/10", "exit 0").hook("notes.md", "exit 0").file(".docker/action_hooks/x", "", 0o644)
+        };
+        let end = setup(&["check"]).start().end().exited(0);
+        let notes: Vec<&str> = end.out.lines().filter(|line| line.starts_with("note: ")).collect();
+        let expected = [
+            "note: hooks.release runs only by app-init hook release",
+            "note: hook .docker/action_hooks/deploy.sh runs only by app-init hook deploy.sh",
+            "note: hook .docker/action_hooks/seed.d runs only by app-init hook seed",
+        ];
+        assert_eq!(notes, expected, "{}", end.story());
+        let end = setup(&[&["-v"], &SERVER[..]].concat()).start().end().exited(4);
+        end.complains(&["hooks.release runs only by app-init hook release\n"]);
+        let end = setup(&SERVER).start().end().exited(4);
+        assert!(!end.err.contains("runs only by"), "{}", end.story());
     });
 }
 

@@ -72,6 +72,40 @@ fn another_word_is_an_argument() {
     });
 }
 
+/// §3: what was meant for a role starts another server with a word that it may not even look at.
+#[test]
+fn a_word_that_is_nearly_a_role_is_told() {
+    each_place(|cell| {
+        let told = |word: &str, role: &str| {
+            format!(
+                "warning: `{word}` is no role and becomes an argument of server.command; for the role write {role}\n"
+            )
+        };
+        let start = |args: &[&str]| setup(cell, args).file("web", "", 0o644).start().end();
+        for (word, role) in [("wroker", "worker"), ("workers", "worker"), ("baet", "beat")] {
+            start(&["--", word]).exited(64).complains(&[&told(word, role)]);
+            let end = start(&["check", word]).exited(0);
+            assert!(end.out.contains(&told(word, role)), "{}", end.story());
+            let strict = format!("strict = true\n{}", config());
+            Setup::new(cell, ["check", word])
+                .config(&strict)
+                .start()
+                .end()
+                .exited(78)
+                .complains(&["for the role write"]);
+        }
+        for args in
+            [&["--", "print=x", "wroker"][..], &["--", "--worker"], &["--", "manage"], &["exec", "--", "wroker"]]
+        {
+            let end = start(args);
+            assert!(!end.err.contains("is no role"), "{}", end.story());
+        }
+        // Without a server.command it is the command.
+        let end = Setup::new(cell, ["--", "wroker"]).config("[role.worker]\n").start().end().exited(127);
+        assert!(!end.err.contains("is no role"), "{}", end.story());
+    });
+}
+
 /// §3, §5: each key has its place in a role.
 #[test]
 fn a_role_has_a_user_limits_and_secrets_of_its_own() {

@@ -1,6 +1,7 @@
-//! Conditions of `when`: on the environment and on the server's command line, decided when the plan is made (§6.5).
+//! Conditions of `when`: on the environment, the server's command line and who app-init is, decided when the plan is made (§6.5).
 
 use super::expand::{self, Lookup};
+use crate::sys::credentials;
 
 /// What must hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +16,8 @@ pub enum Test {
     Program(String),
     /// `args:GLOB`: the server's whole command line, joined by spaces.
     CommandLine(String),
+    /// `root`: app-init is root.
+    Root,
     /// `!` before any of them.
     Not(Box<Test>),
 }
@@ -27,10 +30,15 @@ impl Test {
     /// What is none.
     pub fn parse(text: &str) -> Result<Test, String> {
         let refuse = || {
-            format!("`{text}` is no condition; write env:NAME, env:NAME=value, env:NAME!=value, argv:GLOB or args:GLOB")
+            format!(
+                "`{text}` is no condition; write env:NAME, env:NAME=value, env:NAME!=value, argv:GLOB, args:GLOB or root"
+            )
         };
         if let Some(rest) = text.strip_prefix('!') {
             return Test::parse(rest).map(|test| Test::Not(Box::new(test))).map_err(|_| refuse());
+        }
+        if text == "root" {
+            return Ok(Test::Root);
         }
         let (kind, rest) = text.split_once(':').ok_or_else(refuse)?;
         let test = match (kind, rest.split_once('=')) {
@@ -55,6 +63,7 @@ impl Test {
             Test::Differs(name, other) => environment.get(name).is_none_or(|value| value != other.as_bytes()),
             Test::Not(test) => !test.holds(environment, argv),
             Test::Program(glob) => argv.first().is_some_and(|program| matches(glob.as_bytes(), program)),
+            Test::Root => credentials::is_root(),
             Test::CommandLine(glob) => !argv.is_empty() && matches(glob.as_bytes(), &argv.join(&b' ')),
         }
     }
@@ -161,7 +170,9 @@ mod tests {
 
     #[test]
     fn what_is_no_condition_is_refused() {
-        for text in ["", "!", "env", "env:", "env:1A", "env:A B", "var:A", "env:!=x", "SET=true"] {
+        for text in
+            ["", "!", "env", "env:", "env:1A", "env:A B", "var:A", "env:!=x", "SET=true", "root:", "Root", "root "]
+        {
             let fault = Test::parse(text).expect_err(text);
             assert!(fault.contains("is no condition; write"), "{fault}");
         }

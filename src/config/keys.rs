@@ -27,6 +27,8 @@ table! {
         /// Who hooks and server run as: NAME, NAME:GROUP, UID or UID:GID.
         #[unset("whoever app-init is")]
         pub user: Option<String>,
+        /// Refuse to run as whoever the container is where that is neither root nor the user.
+        pub user_required: Option<bool>,
         /// The group that app-init itself has to run with.
         pub require_gid: Option<u32>,
         /// The file mode creation mask, in octal digits.

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use crate::sys::regular;
 
-pub use users::Identity;
+pub use users::{Identity, is_user};
 
 /// The files of users and groups, as bytes. A file that is not there is empty: images from scratch have none.
 #[derive(Clone, Default, Debug)]

@@ -74,6 +74,17 @@ impl Databases {
         Ok((uid, gid))
     }
 
+    /// The uid that `spec` names, whatever its group is; `root` is 0 also without an entry.
+    #[must_use]
+    pub fn uid_of(&self, spec: &str) -> Option<u32> {
+        match part(spec.split(':').next()?).ok()? {
+            Part::Number(uid) => Some(uid),
+            Part::Name(name) => {
+                self.user_named(name).map(|entry| entry.uid).ok().or_else(|| (name == "root").then_some(0))
+            }
+        }
+    }
+
     /// The user with this uid; `None` without an entry.
     #[must_use]
     pub fn user_of(&self, uid: u32) -> Option<Identity> {
@@ -111,6 +122,12 @@ impl Databases {
             }
         }
     }
+}
+
+/// Whether `spec` has the form of a user, whoever that is.
+#[must_use]
+pub fn is_user(spec: &str) -> bool {
+    split(spec).is_ok()
 }
 
 fn split(spec: &str) -> Result<(Part<'_>, Option<Part<'_>>), String> {
@@ -267,6 +284,25 @@ mod tests {
         for (spec, fault) in cases {
             assert_eq!(databases().resolve(spec), Err(fault.to_owned()), "{spec}");
         }
+    }
+
+    #[test]
+    fn the_uid_is_that_of_the_user_whatever_the_group_is() {
+        for (spec, expected) in [
+            ("root", Some(0)),
+            ("0", Some(0)),
+            ("0:nosuch", Some(0)),
+            ("root:app", Some(0)),
+            ("app:nosuch", Some(1000)),
+            ("1234", Some(1234)),
+            ("nobody", None),
+            ("0x0", None),
+            ("", None),
+        ] {
+            assert_eq!(databases().uid_of(spec), expected, "{spec}");
+        }
+        assert_eq!(Databases::default().uid_of("root:root"), Some(0));
+        assert!(is_user("nobody:nosuch") && !is_user("app:") && !is_user("-1"));
     }
 
     #[test]

@@ -260,7 +260,7 @@ fn users(
     variables: &Variables<'_>,
     findings: &mut Findings<'_>,
 ) -> Result<Users, Answer> {
-    let mut users = Users::default();
+    let mut users = Users::new(&config.top);
     let option = options.user.clone().map(|spec| ("--user", spec));
     let variable = || variables.text("USER").map(|spec| ("APP_INIT_USER", spec));
     let configured = || config.top.user.clone().map(|spec| ("user", spec));
@@ -268,7 +268,7 @@ fn users(
         Answer::new(format!("app-init: {key}: {why}\nanother user: app-init shell -u UID:GID\n"), code)
     };
     match option.or_else(variable).or_else(configured) {
-        Some((key, spec)) => match users.set_main(&spec) {
+        Some((key, spec)) => match users.set_main(key, &spec, findings) {
             Err(fault) if purpose == Purpose::Shell => return Err(hint(key, &fault, fault.code())),
             Err(fault) => findings.put(key, fault),
             Ok(()) => {}

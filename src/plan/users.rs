@@ -4,9 +4,12 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::rc::Rc;
 
+use nix::unistd::Gid;
+
 use super::Findings;
+use crate::config::keys;
 use crate::exit;
-use crate::identity::{Databases, Identity};
+use crate::identity::{self, Databases, Identity};
 use crate::sys::credentials;
 
 /// Why somebody cannot be who a program runs as.
@@ -42,16 +45,31 @@ pub struct Users {
     main: Option<Rc<Identity>>,
     /// It depends on the databases who that is.
     looked_up: bool,
+    /// Whoever is named must be had, also where app-init is not root.
+    required: bool,
 }
 
 impl Users {
-    /// Takes `spec` for the application's user.
+    /// Nobody yet.
+    #[must_use]
+    pub fn new(top: &keys::Top) -> Users {
+        Users { required: top.user_required.unwrap_or(false), ..Users::default() }
+    }
+
+    /// Takes `spec`, which `key` says, for the application's user. What the image says is passed over where app-init is
+    /// not root; what was asked for this container is not.
     ///
     /// # Errors
     ///
     /// Who cannot be found, and who cannot be become.
-    pub fn set_main(&mut self, spec: &str) -> Result<(), Refused> {
-        self.main = Some(self.find(spec)?);
+    pub fn set_main(&mut self, key: &str, spec: &str, findings: &mut Findings<'_>) -> Result<(), Refused> {
+        self.main = match self.find(spec) {
+            Err(refused) if key == "user" && self.passes_over(spec) => {
+                note_passed_over(key, spec, &refused, findings);
+                self.own()
+            }
+            found => Some(found?),
+        };
         let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         self.looked_up = !spec.split_once(':').is_some_and(|(user, group)| is_number(user) && is_number(group));
         Ok(())
@@ -75,15 +93,50 @@ impl Users {
         own.or(self.main.as_ref()).filter(|_| credentials::is_root()).cloned()
     }
 
-    /// Who `spec` is; `None` where that is a fault.
+    /// Who `spec` is, whom a part of the plan names; `None` where that is a fault, or where it runs as everything else
+    /// does because app-init is not root. What is meant for root is never left to somebody else.
     pub fn resolve(&self, key: &str, spec: &str, findings: &mut Findings<'_>) -> Option<Rc<Identity>> {
-        self.find(spec).map_err(|refused| findings.put(key, refused)).ok()
+        match self.find(spec) {
+            Ok(identity) => return Some(identity),
+            Err(_) if !credentials::is_root() && self.uid_of(spec) == Some(0) => {
+                let (uid, gid) = own_ids();
+                findings.refusal(
+                    key,
+                    format!(
+                        "`{spec}` is root, and app-init runs as {uid}:{gid}; start the container as root, or write when = [\"root\"] for what only root can do"
+                    ),
+                );
+            }
+            Err(refused) if self.passes_over(spec) => note_passed_over(key, spec, &refused, findings),
+            Err(refused) => findings.put(key, refused),
+        }
+        None
+    }
+
+    /// Whether a user of the configuration who cannot be had is passed over: somebody chose already who everything runs
+    /// as. What is no user at all is a mistake everywhere.
+    fn passes_over(&self, spec: &str) -> bool {
+        !credentials::is_root() && !self.required && identity::is_user(spec)
+    }
+
+    /// Who app-init is, where `/etc/passwd` knows it.
+    fn own(&self) -> Option<Rc<Identity>> {
+        let (uid, gid) = own_ids();
+        let groups = nix::unistd::getgroups().unwrap_or_default().into_iter().map(Gid::as_raw).collect();
+        let identity = self.databases().ok()?.user_of(uid)?;
+        Some(Rc::new(Identity { gid, groups, ..identity }))
+    }
+
+    /// The uid that `spec` names, as far as it can be told.
+    #[must_use]
+    pub fn uid_of(&self, spec: &str) -> Option<u32> {
+        self.databases().map_or_else(|_| Databases::default().uid_of(spec), |databases| databases.uid_of(spec))
     }
 
     /// Without root there is no other user to become.
     fn find(&self, spec: &str) -> Result<Rc<Identity>, Refused> {
         let identity = self.databases().and_then(|databases| databases.resolve(spec)).map_err(Refused::Unknown)?;
-        let (uid, gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
+        let (uid, gid) = own_ids();
         if credentials::is_root() || (uid, gid) == (identity.uid, identity.gid) {
             return Ok(Rc::new(identity));
         }
@@ -122,6 +175,23 @@ impl Users {
         let all = self.main.iter().cloned().chain(replaced);
         all.filter(|identity| identity.uid != 0 && credentials::is_root()).collect()
     }
+}
+
+/// Who app-init is.
+#[must_use]
+pub fn own_ids() -> (u32, u32) {
+    (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw())
+}
+
+fn note_passed_over(key: &str, spec: &str, refused: &Refused, findings: &mut Findings<'_>) {
+    let (uid, gid) = own_ids();
+    let also = match refused {
+        Refused::Unknown(why) => format!(" ({why})"),
+        Refused::OutOfReach(_) => String::new(),
+    };
+    findings.note(&format!(
+        "{key}: `{spec}` is passed over{also}: app-init is not root, and everything runs as {uid}:{gid}"
+    ));
 }
 
 /// A user for people: the name, or else the number.

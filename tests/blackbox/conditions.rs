@@ -60,6 +60,17 @@ fn conditions_on_the_environment() {
 }
 
 #[test]
+fn conditions_on_who_app_init_is() {
+    let config = "[[hooks.deploy.run]]\ncommand = [\"echo\", \"root\"]\nwhen = [\"root\"]\n\
+        [[hooks.deploy.run]]\ncommand = [\"echo\", \"other\"]\nwhen = [\"!root\"]\n";
+    for cell in Cell::all().into_iter().filter(|cell| !cell.terminal) {
+        let end = Setup::new(cell, SERVER).config(config).start().end().exited(0).nothing_left();
+        let own = if cell.identity == Identity::Nobody { "other" } else { "root" };
+        assert_eq!(said_in(&end), [own, "server"], "{}", end.story());
+    }
+}
+
+#[test]
 fn conditions_on_the_server() {
     let server: &[&str] = &["--", "/usr/bin/env", "true", "server", "-b", "x y"];
     for (condition, expected) in [
@@ -278,7 +289,7 @@ fn conditions_that_are_none_are_faults() {
         let end = Setup::new(Cell::PID1, SERVER).config(&config).start().end().exited(78);
         let told = format!(
             "app-init.toml:2: hooks.deploy.when[0]: `{condition}` is no condition; write env:NAME, env:NAME=value, \
-            env:NAME!=value, argv:GLOB or args:GLOB\napp-init: 1 fault"
+            env:NAME!=value, argv:GLOB, args:GLOB or root\napp-init: 1 fault"
         );
         let end = end.complains(&[&told]);
         assert_eq!(end.out, "", "{}", end.story());

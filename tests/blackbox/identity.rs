@@ -445,23 +445,115 @@ fn users_that_are_none_are_named() {
 
 const NOT_ROOT: Identity = Identity::Nobody;
 
-/// §5: without root there is nobody else to become.
+/// §5: without root somebody has chosen already who everything runs as.
 #[test]
-fn without_root_another_user_is_refused() {
+fn without_root_everything_runs_as_whoever_the_container_is() {
+    let passwd = format!("{PASSWD}me:x:12345:9::/srv/me:/bin/sh\n");
+    let said = "env | grep -E '^(HOME|USER|LOGNAME)=' | sort; id -u; id -g; id -G";
     for cell in Cell::all().into_iter().filter(|cell| cell.identity == NOT_ROOT && !cell.terminal) {
-        for args in [&["--", PROBE, "state"][..], &["exec", "--", PROBE, "state"], &["hook", "deploy"]] {
-            let setup = with_user(cell, args, "app").hook("deploy", "echo ran");
-            let end = image(setup).start().end().exited(77).nothing_left();
-            let line = ".docker/app-init.toml:1: user: `app` is 4000:4001, and app-init runs as 12345:12345, which \
-                cannot \
-                become anybody else; start the container as root or as that user, or remove this\n\
-                app-init: 1 fault, nothing was started\n";
-            assert_eq!((end.out.as_str(), end.err.as_str()), ("", line), "{args:?}");
+        for user in ["app", "app:web", "4000", "1234", "1234:1234", "nosuch", "app:nosuch", "root"] {
+            for args in [&["--", "sh", "-c", said][..], &["--exec", "--", "sh", "-c", said], &["shell", "-c", said]] {
+                let start = |passwd: &str| {
+                    let setup = with_user(cell, args, user).etc("passwd", passwd).etc("group", GROUP);
+                    let end = sealed(setup.env("HOME", "/given").env("USER", "given")).start().end().exited(0);
+                    let end = end.nothing_left();
+                    assert!(!end.err.contains("passed over"), "{}", end.story());
+                    end.lines().join(" ")
+                };
+                let own = "HOME=/srv/me LOGNAME=me USER=me 12345 12345 12345";
+                assert_eq!(start(&passwd), own, "{user} {args:?}");
+                assert_eq!(start(PASSWD), "HOME=/given USER=given 12345 12345 12345", "{user} {args:?}");
+            }
         }
-        let config = "[hooks.deploy]\nuser = \"root\"\n";
-        let setup = Setup::new(cell, ["--", PROBE, "state"]).config(config).hook("deploy", "echo ran");
-        let end = image(setup).start().end().exited(77).complains(&["hooks.deploy.user: `root` is 0:0"]);
-        assert_eq!(end.out, "", "{}", end.story());
+    }
+    let noted = |user: &str, also: &str| {
+        let cell = Cell { identity: NOT_ROOT, ..Cell::PID1 };
+        let end = image(with_user(cell, &["-v", "--", "true"], user)).start().end().exited(0);
+        let note = format!(
+            "app-init: user: `{user}` is passed over{also}: app-init is not root, and everything runs as 12345:12345\n"
+        );
+        assert_eq!(end.err.matches(&note).count(), 1, "{}", end.story());
+    };
+    noted("app", "");
+    noted("nosuch", " (user `nosuch` has no valid entry in /etc/passwd; add one, or write numbers, as in 1000:1000)");
+    // What is no user is a mistake everywhere.
+    for user in ["app:", "-1", "4294967296"] {
+        let cell = Cell { identity: NOT_ROOT, ..Cell::PID1 };
+        image(with_user(cell, &["--", "true"], user)).start().end().exited(78).complains(&["app-init.toml:1: user: `"]);
+    }
+}
+
+/// §5: the same for a hook; what is meant for root is never left to somebody else.
+#[test]
+fn without_root_a_hook_runs_as_whoever_the_container_is_unless_it_is_roots() {
+    each_place(|cell| {
+        let cell = Cell { identity: NOT_ROOT, ..cell };
+        let start = |config: &str, args: &[&str]| {
+            let setup = Setup::new(cell, args).config(config).hook("deploy", "echo as $(id -u) $HOME");
+            image(setup.env("HOME", "/given")).start().end().nothing_left()
+        };
+        let args = &["--", "echo", "server"];
+        for user in ["app", "1234", "nosuch:nosuch"] {
+            for config in [
+                format!("[hooks.deploy]\nuser = \"{user}\"\n"),
+                format!("user = \"app\"\n[role.x]\nuser = \"web\"\n[hooks.deploy]\nuser = \"{user}\"\n"),
+            ] {
+                for args in [&args[..], &["hook", "deploy"]] {
+                    let end = start(&config, args).exited(0);
+                    assert!(end.lines().contains(&"as 12345 /given"), "{config}: {}", end.story());
+                }
+            }
+        }
+        for user in ["root", "0", "0:0", "root:app", "0:nosuch"] {
+            for more in ["", "user_required = true\n"] {
+                let config = format!("{more}[hooks.deploy]\nuser = \"{user}\"\n");
+                let end = start(&config, args).exited(77);
+                let told = format!(
+                    "hooks.deploy.user: `{user}` is root, and app-init runs as 12345:12345; start the container as root, \
+                    or write when = [\"root\"] for what only root can do\napp-init: 1 fault, nothing was started\n"
+                );
+                assert!(end.out.is_empty() && end.err.ends_with(&told), "{}", end.story());
+                // What is off is no fault.
+                let off = format!("{config}when = [\"root\"]\n");
+                assert_eq!(start(&off, args).exited(0).out, "server\n");
+                let one = "[[hooks.deploy.run]]\ncommand = [\"false\"]\nwhen = [\"root\"]\n";
+                let end = start(&format!("{more}{one}user = \"{user}\"\n"), args).exited(0);
+                assert_eq!(end.lines().last(), Some(&"server"), "{}", end.story());
+            }
+        }
+    });
+}
+
+/// §5: what was asked for this container is never passed over, nor what the file insists on.
+#[test]
+fn without_root_who_is_asked_for_has_to_be_had() {
+    for cell in Cell::all().into_iter().filter(|cell| cell.identity == NOT_ROOT && !cell.terminal) {
+        let told = "`app` is 4000:4001, and app-init runs as 12345:12345, which cannot become anybody else; start the \
+            container as root or as that user, or remove this\n";
+        for args in [&["--", PROBE, "state"][..], &["exec", "--", PROBE, "state"], &["hook", "deploy"]] {
+            let refused = |key: &str, setup: Setup| {
+                let end = image(setup.hook("deploy", "echo ran")).start().end().exited(77).nothing_left();
+                let text = format!("{key}: {told}app-init: 1 fault, nothing was started\n");
+                assert_eq!((end.out.as_str(), end.err.as_str()), ("", text.as_str()), "{args:?}");
+            };
+            refused("APP_INIT_USER", with_user(cell, args, "me").env("APP_INIT_USER", "app"));
+            refused("--user", with_user(cell, &[&["--user", "app"], args].concat(), "me"));
+            let config = "user_required = true\nuser = \"app\"\n";
+            refused(".docker/app-init.toml:2: user", Setup::new(cell, args).config(config));
+        }
+        // Of a role, for a hook, and for somebody who is nobody.
+        let config = "user = \"nosuch\"\n[role.x]\nuser_required = true\n[hooks.deploy]\nuser = \"app\"\n";
+        let start = |args: &[&str]| {
+            image(Setup::new(cell, args).config(config).hook("deploy", "echo ran")).start().end().nothing_left()
+        };
+        assert_eq!(start(&["--", "true"]).exited(0).lines().last(), Some(&"ran"));
+        start(&["--", "x", "true"]).exited(78).complains(&[
+            "user: user `nosuch` has no valid entry in /etc/passwd",
+            "hooks.deploy.user: `app` is 4000:4001, and app-init runs as 12345:12345",
+        ]);
+        // Who it is already is fine.
+        let config = "user_required = true\nuser = \"12345:12345\"\n";
+        image(Setup::new(cell, ["--", "true"]).config(config)).start().end().exited(0);
     }
 }
 

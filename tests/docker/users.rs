@@ -89,10 +89,14 @@ mod a_uid_without_an_entry {
     }
 }
 
-/// `--user` and a configuration that wants another: refused, and nothing runs as whom nobody meant.
+/// `--user` and a configuration that wants another: somebody has chosen for this container, unless the file insists.
 #[test]
 fn another_user_than_the_configured_one() {
     let container = plain().options(&["--user", "1234:0"]).file(CONFIG, WWW_DATA).args(&STAY).start();
+    container.wait_for("up as 1234:0");
+    assert_eq!(container.stop(), 143);
+    let required = format!("user_required = true\n{WWW_DATA}");
+    let container = plain().options(&["--user", "1234:0"]).file(CONFIG, &required).args(&STAY).start();
     assert_eq!(container.wait(), 77);
     let told = container.logs();
     assert_eq!(told.stdout, "", "the server ran");

@@ -319,7 +319,9 @@ fn the_configurations_of_images_and_examples_have_no_unknown_key() {
 #[test]
 fn every_example_is_read_without_a_fault_and_shows_every_key() {
     let mut shown = BTreeSet::new();
-    for block in documents().iter().flat_map(|file| blocks(file)).filter(|block| block.kind == "toml") {
+    for block in
+        documents().iter().flat_map(|file| blocks(file)).filter(|block| ["toml", "toml plan"].contains(&&*block.kind))
+    {
         shown.extend(sound(&block.text, &block.name));
     }
     let missing: Vec<String> = keys_of_code().into_keys().filter(|key| !shown.contains(key)).collect();
@@ -381,6 +383,22 @@ fn every_wrong_example_is_told_as_documented() {
     assert_eq!(missing, Vec::<String>::new(), "tables without an example of what is wrong");
 }
 
+/// The programs of these examples are files of the application.
+#[test]
+fn every_plan_is_shown_as_documented() {
+    let mut count = 0;
+    for pair in blocks("docs/configuration.md").windows(2).filter(|pair| pair[0].kind == "toml plan") {
+        let world = World::new(&pair[0].text);
+        for program in pair[0].text.split('"').filter_map(|word| word.strip_prefix("./")) {
+            world.program(program);
+        }
+        let (code, said) = world.check(&[], &[]);
+        assert_eq!((code, said), (Some(0), pair[1].text.clone()), "{}", pair[1].name);
+        count += 1;
+    }
+    assert_ne!(count, 0, "no plan is shown");
+}
+
 /// The last TOML of the document, in a world that has what its Dockerfile makes.
 #[test]
 fn the_whole_application_passes_the_check() {
@@ -400,13 +418,17 @@ fn the_whole_application_passes_the_check() {
     let check = |role: &str, more: &[(&str, &str)]| world.check(&[role], &[&given, more].concat());
 
     for (role, command, waits) in [
-        ("web", "\n  gunicorn --bind 0.0.0.0:8000 shop.wsgi\n", "\n  postgres://db:5432  (up to 1m)\n\n"),
+        (
+            "web",
+            "\n  gunicorn --bind 0.0.0.0:8000 shop.wsgi\n",
+            "\n  postgres://db:5432  (up to 1m, interval 500ms)\n\n",
+        ),
         (
             "worker",
             "\n  celery -A shop worker",
-            "\n  postgres://db:5432  (up to 1m)\n  redis://cache:6379  (up to 30s)\n\n",
+            "\n  postgres://db:5432  (up to 1m, interval 500ms)\n  redis://cache:6379  (up to 30s, interval 500ms)\n\n",
         ),
-        ("migrate", "\n  python manage.py migrate", "\n  postgres://db:5432  (up to 1m)\n\n"),
+        ("migrate", "\n  python manage.py migrate", "\n  postgres://db:5432  (up to 1m, interval 500ms)\n\n"),
     ] {
         let (code, plan) = check(role, &secrets);
         assert_eq!(code, Some(0), "{role}: {plan}");

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::{Job, Plan, Planned};
 use crate::config::duration;
 use crate::config::expand::is_name;
+use crate::config::keys::Stop;
 use crate::config::literal;
 use crate::logging::{escape, json};
 use crate::machine::{HookRule, Leftovers, Mode, OnFailure, OnStop, SignalTarget};
@@ -13,7 +14,7 @@ use crate::prepare::{Owner, Preparation, Recursive, Step};
 use crate::secrets::{self, Secrets};
 use crate::sys::bounds::RESOURCES;
 use crate::sys::exec::Program;
-use crate::wait::Wait;
+use crate::wait::{OnTimeout, Wait};
 
 /// The environment for `app-init env`: lines that a shell can `eval` and an env file may hold, or JSON. Secrets are hidden
 /// unless they are to be revealed. A string without a name that a variable may have is left out of the lines: no shell
@@ -102,17 +103,21 @@ fn command(text: &mut String, planned: &Planned, program: &Program, rule: &HookR
     if rule.skips.is_some() {
         details.push("exit 0 skips what follows".to_owned());
     }
-    details.extend(rule.timeout.map(|limit| format!("timeout {}", duration::show(limit))));
-    details.extend(rule.retry.as_ref().map(|retry| format!("retry {}", retry.max)));
-    if rule.on_failure == OnFailure::Continue && planned.phase == super::DEPLOY {
+    let stop_timeout = duration::show(rule.stop_timeout);
+    let limit = |limit| format!("timeout {}, stop_timeout {stop_timeout}", duration::show(limit));
+    details.push(rule.timeout.map_or("no timeout".to_owned(), limit));
+    if let Some(retry) = &rule.retry {
+        let [backoff, most] = [retry.backoff, retry.max_backoff].map(duration::show);
+        details.push(format!("retry {}, backoff {backoff}, max_backoff {most}", retry.max));
+    }
+    if rule.on_failure == OnFailure::Continue && [super::DEPLOY, super::DEPLOY_ENV].contains(&&*planned.phase) {
         details.push("on_failure continue".into());
     }
     if rule.on_stop == OnStop::Finish {
         details.push("on_stop finish".into());
     }
     details.extend(as_whom(program));
-    let details = if details.is_empty() { String::new() } else { format!("  ({})", details.join(", ")) };
-    line(text, &format!("{}{details}", planned.label));
+    line(text, &format!("{}  ({})", planned.label, details.join(", ")));
 }
 
 fn as_whom(program: &Program) -> Option<String> {
@@ -155,7 +160,8 @@ fn step(step: &Step) -> String {
 
 fn wait(text: &mut String, wait: &Wait) {
     let limit = wait.timeout.map_or("for ever".to_owned(), |limit| format!("up to {}", duration::show(limit)));
-    line(text, &format!("{}  ({limit})", wait.target));
+    let policy = if wait.on_timeout == OnTimeout::Continue { ", on_timeout continue" } else { "" };
+    line(text, &format!("{}  ({limit}, interval {}{policy})", wait.target, duration::show(wait.interval)));
 }
 
 fn server(text: &mut String, plan: &Plan) {
@@ -208,6 +214,9 @@ fn stop(text: &mut String, plan: &Plan) {
     text.push_str("\nstop\n");
     let signals: Vec<String> = stop.signals.iter().map(ToString::to_string).collect();
     line(text, &format!("on {}", signals.join(", ")));
+    if let Some(limit) = stop.timeout {
+        line(text, &format!("hooks: KILL after {}", duration::show(limit)));
+    }
     if !stop.drain.is_zero() {
         line(text, &format!("drain {}", duration::show(stop.drain)));
     }
@@ -218,6 +227,10 @@ fn stop(text: &mut String, plan: &Plan) {
     line(text, &format!("server: {own}; {limit}"));
     let leftovers = match stop.leftovers {
         Leftovers::Drain(limit) => duration::show(limit),
+        // A Dockerfile's check is not PID 1, and its container's is.
+        Leftovers::Ignore if plan.origins.iter().all(|(key, _)| key != "stop.leftovers") => {
+            format!("left alone; {} as PID 1", duration::show(Stop::LEFTOVERS))
+        }
         Leftovers::Ignore => "left alone".to_owned(),
         Leftovers::DrainWithinGrace => "within the grace".to_owned(),
     };

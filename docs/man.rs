@@ -44,13 +44,11 @@ fn main() -> io::Result<()> {
         rest.text([roman(argument.get_help().map(ToString::to_string).unwrap_or_default())]);
     }
     rest.control("SH", ["EXIT STATUS"]);
-    rest.text([roman(
-        "The server's own; 128 + n when signal n ended it, or when a stop request by signal n came before the server ran. \
-         137 when a run time limit came to KILL. app-init's own codes:",
-    )]);
-    for (code, meaning) in exit::TABLE {
+    let [server, stopped] = exit::OTHERS.map(|(code, meaning)| (code.to_owned(), meaning));
+    let own = exit::TABLE.map(|(code, meaning)| (code.to_string(), meaning));
+    for (code, meaning) in [server].into_iter().chain(own).chain([stopped]) {
         rest.control("TP", []);
-        rest.text([bold(code.to_string())]);
+        rest.text([bold(code)]);
         rest.text([roman(meaning)]);
     }
     rest.control("SH", ["ENVIRONMENT"]);

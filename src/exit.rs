@@ -1,4 +1,4 @@
-//! The one table of exit codes. The man page's copy is compared with it.
+//! The one table of exit codes. The man page is made from it, and the documents are compared with it word for word.
 
 use crate::machine::{Ending, Outcome, StartStep};
 
@@ -16,7 +16,7 @@ pub const NO_READER: u8 = 141;
 const KILLED: u8 = 137;
 
 /// Every code of app-init's own, and what it means.
-pub const TABLE: [(u8, &str); 8] = [
+pub const TABLE: [(u8, &str); 10] = [
     (USAGE, "the command line is wrong"),
     (HOOK_FAILED, "a hook failed and the server was not started"),
     (
@@ -31,6 +31,14 @@ pub const TABLE: [(u8, &str); 8] = [
     ),
     (CANNOT_EXECUTE, "the program cannot be executed"),
     (NOT_FOUND, "the program was not found"),
+    (KILLED, "the server's run time was over, and it came to KILL"),
+    (NO_READER, "the reader of what was to be printed has gone"),
+];
+
+/// Codes that come from elsewhere: the first is told before the table, the second after it.
+pub const OTHERS: [(&str, &str); 2] = [
+    ("the server's", "its own; 128 + n when signal n ended it"),
+    ("128 + n", "a stop request by signal n came before the server ran: 143 for TERM"),
 ];
 
 /// The code of a child: its own, 128 + n after signal n, and those of a failed start.

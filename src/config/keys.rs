@@ -28,7 +28,7 @@ table! {
         #[unset("whoever app-init is")]
         pub user: Option<String>,
         /// Refuse to run as whoever the container is where that is neither root nor the user.
-        pub user_required: Option<bool>,
+        pub user_required: bool,
         /// The group that app-init itself has to run with.
         pub require_gid: Option<u32>,
         /// The file mode creation mask, in octal digits.

@@ -53,7 +53,7 @@ impl Users {
     /// Nobody yet.
     #[must_use]
     pub fn new(top: &keys::Top) -> Users {
-        Users { required: top.user_required.unwrap_or(false), ..Users::default() }
+        Users { required: top.user_required, ..Users::default() }
     }
 
     /// Takes `spec`, which `key` says, for the application's user. What the image says is passed over where app-init is

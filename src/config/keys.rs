@@ -191,7 +191,7 @@ table! {
         /// Replace files that are there.
         #[default(OVERWRITE: bool = false)]
         pub overwrite: Option<bool>,
-        /// Whose the directory or the copies are to be: USER or USER:GROUP.
+        /// Whose the directory or the copies are to be: @user (who programs run as), USER or USER:GROUP.
         #[unset("app-init's own user")]
         pub owner: Option<String>,
         /// The application cannot run without it: a failure ends the boot.

@@ -13,6 +13,7 @@ use crate::config::keys;
 use crate::config::values::{FileMode, Named};
 use crate::identity::Identity;
 use crate::prepare::{Owner, Preparation, Step};
+use crate::sys::credentials;
 use crate::sys::exec::{self, Program, Stdin};
 use crate::wait::{Target, Wait};
 
@@ -134,7 +135,8 @@ fn step(from: &keys::Prepare, key: &str, around: &Surroundings<'_>, findings: &m
         );
     }
     // Each is read before one that is wrong ends this, so that all faults are told.
-    let owner = from.owner.as_ref().map(|spec| owner(spec, &format!("{key}.owner"), around, findings));
+    let owner =
+        from.owner.as_ref().and_then(|spec| owner(spec, &format!("{key}.owner"), from.required, around, findings));
     let mut path = |name: &str, text: &str| {
         let may_look_like_pattern = matches!(name, "copy" | "to");
         path(text, &format!("{key}.{name}"), may_look_like_pattern, around, findings)
@@ -144,10 +146,6 @@ fn step(from: &keys::Prepare, key: &str, around: &Surroundings<'_>, findings: &m
     let to = from.to.as_ref().map(|text| path("to", text));
     let removed: Vec<Option<PathBuf>> =
         from.remove.iter().enumerate().map(|(place, text)| path(&format!("remove[{place}]"), text)).collect();
-    let owner = match owner {
-        Some(owner) => Some(owner?),
-        None => None,
-    };
     match (directory, copy, to) {
         (Some(path), _, _) => Some(Step::Directory {
             path: path?,
@@ -206,7 +204,7 @@ fn path(
 /// What is given to `user`, or opened for it: what is there is that user's by the time that anything else runs.
 pub fn given_to(user: &Identity, configured: &[keys::Prepare], around: &Surroundings<'_>) -> Vec<PathBuf> {
     let is_for_user = |from: &&keys::Prepare| {
-        let owner = from.owner.as_ref().and_then(|spec| around.users.databases().ok()?.owner(spec).ok());
+        let owner = from.owner.as_ref().and_then(|spec| around.users.owner(spec).ok());
         let group = owner.and_then(|(_, gid)| gid).unwrap_or_else(|| nix::unistd::getegid().as_raw());
         let mode = from.mode.map_or(0, |FileMode(mode)| mode);
         let is_in_group = group == user.gid || user.groups.contains(&group);
@@ -219,12 +217,20 @@ pub fn given_to(user: &Identity, configured: &[keys::Prepare], around: &Surround
     texts.filter_map(path).map(|path| around.workdir.join(path)).collect()
 }
 
-fn owner(spec: &str, key: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Option<Owner> {
-    match around.users.databases().and_then(|databases| databases.owner(spec)) {
-        Ok((uid, gid)) => Some(Owner { uid, gid }),
-        Err(fault) => {
-            findings.fault(key, fault);
-            None
+/// `None` where it is a fault, or without root, where nothing can be given to anybody, a warning.
+fn owner(
+    spec: &str,
+    key: &str,
+    required: bool,
+    around: &Surroundings<'_>,
+    findings: &mut Findings<'_>,
+) -> Option<Owner> {
+    match around.users.owner(spec) {
+        Ok((uid, gid)) => return Some(Owner { uid, gid }),
+        Err(fault) if !credentials::is_root() && !required => {
+            findings.warning(&format!("{key}: {fault}; the owner stays as it is"));
         }
+        Err(fault) => findings.fault(key, fault),
     }
+    None
 }

@@ -146,6 +146,22 @@ impl Users {
         )))
     }
 
+    /// Whose `spec` makes a file; `@user`: that of whoever the application's programs run as.
+    ///
+    /// # Errors
+    ///
+    /// Who cannot be found.
+    pub fn owner(&self, spec: &str) -> Result<(u32, Option<u32>), String> {
+        if spec == "@user" {
+            let (uid, gid) = self.main().map_or_else(own_ids, |main| (main.uid, main.gid));
+            return Ok((uid, Some(gid)));
+        }
+        if spec.starts_with('@') {
+            return Err(format!("`{spec}` is no owner; write @user, USER or USER:GROUP"));
+        }
+        self.databases()?.owner(spec)
+    }
+
     /// The databases of users and groups.
     ///
     /// # Errors

@@ -53,6 +53,54 @@ fn the_owner_of_a_tree_is_set_as_far_as_it_is_wanted() {
     assert_eq!(owners(TREE, "recursive = \"never\"\n"), top);
 }
 
+/// A volume follows whoever it is for, by whatever way that was said.
+#[test]
+fn an_owner_can_be_whoever_programs_run_as() {
+    each_place(|cell| {
+        let before = "mkdir -p /run/data defaults; touch /run/data/file defaults/one; chown -R 4000:4001 /run/data";
+        let steps = "[[prepare]]\ndir = \"/run/data\"\nowner = \"@user\"\n\
+            [[prepare]]\ncopy = \"defaults\"\nto = \"/run/data\"\nowner = \"@user\"\n\
+            [role.web]\nuser = \"1235:web\"\n";
+        let found = |config: &str, options: &[&str], variable: &str| {
+            let script = "id -u; id -g; stat -c '%u:%g' /run/data /run/data/file /run/data/one";
+            let args = [options, &["sh", "-c", script]].concat();
+            let setup = after(cell, before, &args).config(&format!("{config}{steps}")).env("APP_INIT_USER", variable);
+            image(setup).start().end().exited(0).lines().join(" ")
+        };
+        let all = |uid: &str, gid: &str| format!("{uid} {gid}{}", format!(" {uid}:{gid}").repeat(3));
+        assert_eq!(found("user = \"app\"\n", &["--"], ""), all("4000", "4001"));
+        assert_eq!(found("user = \"app:web\"\n", &["--"], ""), all("4000", "4033"));
+        assert_eq!(found("user = \"app\"\n", &["--"], "1234:1234"), all("1234", "1234"));
+        assert_eq!(found("user = \"app\"\n", &["--user", "5:6", "--"], "1234:1234"), all("5", "6"));
+        assert_eq!(found("user = \"app\"\n", &["--", "web"], ""), all("1235", "4033"));
+        assert_eq!(found("", &["--"], ""), all("0", "0"));
+    });
+}
+
+/// Without root it is whoever the container is, and who cannot be found is nobody that something could be given to.
+#[test]
+fn without_root_the_owner_is_whoever_the_container_is() {
+    each_place(|cell| {
+        let start = |config: &str| {
+            let script = format!("exec setpriv --reuid 4444 --regid 0 --clear-groups {APP_INIT} -- stat -c %u:%g data");
+            let before = format!("chmod 777 /mnt/app\n{script}");
+            image(Setup::bare(cell, ["sh", "-ec", &before]).config(config)).start().end()
+        };
+        let config = |owner: &str| format!("user = \"app\"\n[[prepare]]\ndir = \"data\"\nowner = \"{owner}\"\n");
+        let end = start(&config("@user")).exited(0);
+        assert_eq!(end.out, "4444:0\n", "{}", end.story());
+        assert!(!end.err.contains("warning"), "{}", end.story());
+        let end = start(&config("app:app")).exited(0).complains(&["warning: prepare[0]: cannot set the owner of "]);
+        assert_eq!(end.out, "4444:0\n", "{}", end.story());
+        let unknown = "prepare[0].owner: user `nosuch` has no valid entry in /etc/passwd; ";
+        let end = start(&config("nosuch")).exited(0).complains(&[&format!("warning: {unknown}"), "stays as it is"]);
+        assert_eq!(end.out, "4444:0\n", "{}", end.story());
+        let required = format!("{}required = true\n", config("nosuch"));
+        start(&required).exited(78).complains(&[unknown]);
+        start(&format!("{}required = true\n", config("app"))).exited(77).complains(&["error: prepare[0]: "]);
+    });
+}
+
 /// Stale files go, and nothing else.
 #[test]
 fn a_stale_file_is_removed() {

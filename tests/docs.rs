@@ -496,3 +496,95 @@ fn every_exit_code_is_documented_in_the_words_of_the_code() {
         assert_eq!(cells.collect::<Vec<String>>(), expected, "{file}");
     }
 }
+
+// ---- messages
+
+/// The words of the system in a message.
+const OF_THE_SYSTEM: [&str; 1] = ["Name does not resolve"];
+
+/// The fixed parts of every text in the program's code, the long ones first.
+fn fixed_parts() -> Vec<String> {
+    let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut parts: Vec<String> = OF_THE_SYSTEM.map(str::to_owned).into();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("the folder is there") {
+            let path = entry.expect("it is readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().is_some_and(|name| name != "tests.rs") {
+                let code = fs::read_to_string(&path).expect("a text");
+                parts.extend(texts(code.split("#[cfg(test)]\nmod ").next().unwrap_or_default()));
+            }
+        }
+    }
+    parts.retain(|part| part.trim().len() >= 4 && part.contains(' '));
+    parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+    parts
+}
+
+/// The texts in code, cut where a value is put into them.
+fn texts(code: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    for line in
+        code.replace("'\"'", "").replace("\\\n", "\\").lines().filter(|line| !line.trim_start().starts_with("//"))
+    {
+        let text = line.replace("\\\"", "\u{1}");
+        for inside in text.split('"').skip(1).step_by(2) {
+            let mut joined = String::new();
+            for (place, piece) in inside.split('\\').enumerate() {
+                // A text goes on behind the blanks of the next line; nothing else that is escaped is in messages.
+                joined += if place == 0 { piece } else { piece.trim_start() };
+            }
+            let whole = joined.replace('\u{1}', "\"").replace("{{", "\u{2}").replace("}}", "\u{3}");
+            let cut =
+                whole.split('{').flat_map(|piece| piece.split_once('}').map_or([piece, ""], |(_, after)| ["", after]));
+            parts.extend(cut.map(|part| part.replace('\u{2}', "{").replace('\u{3}', "}")));
+        }
+    }
+    parts
+}
+
+/// What of a message neither the code has nor can be a value: a value has no blank in it.
+fn invented(message: &str, parts: &[String]) -> Vec<String> {
+    let mut rest = message.to_owned();
+    for part in parts {
+        rest = rest.replace(part.as_str(), "\n");
+    }
+    let values = rest.split(['\n', '(', ')']).flat_map(|piece| piece.split(": ")).map(|value| value.trim().to_owned());
+    values.filter(|value| value.contains(' ')).collect()
+}
+
+/// Each message that a document quotes and no test makes anew: lines of blocks, and code within a line that begins as
+/// app-init's lines do.
+fn quoted(file: &str) -> Vec<(String, String)> {
+    let blocks = blocks(file);
+    let mut found = Vec::new();
+    for (place, block) in blocks.iter().enumerate() {
+        let is_run = place > 0 && ["toml wrong", "toml plan"].contains(&&*blocks[place - 1].kind);
+        let lines = block.text.lines().filter(|_| !is_run && ["", "text"].contains(&&*block.kind));
+        let is_message = |line: &&str| line.starts_with("app-init: ") || block.kind == "text" && line.contains("; ");
+        found.extend(lines.filter(is_message).map(|line| (block.name.clone(), line.to_owned())));
+    }
+    let text = read(file);
+    let outside = text.split("```").step_by(2).flat_map(|text| text.split('`').skip(1).step_by(2));
+    let begins = |code: &&str| ["app-init: ", " -----> ", "("].iter().any(|start| code.starts_with(start));
+    found.extend(outside.filter(begins).map(|code| (file.to_owned(), code.replace('\n', " "))));
+    found
+}
+
+#[test]
+fn every_quoted_message_is_one_of_the_code() {
+    let parts = fixed_parts();
+    let others = ["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/entrypoints/README.md"];
+    let files = documents().into_iter().chain(others.map(str::to_owned)).filter(|file| file != "docs/benchmark.md");
+    let messages: Vec<_> = files.flat_map(|file| quoted(&file)).collect();
+    for (place, message) in &messages {
+        assert_eq!(invented(message, &parts), Vec::<String>::new(), "{place}: {message}");
+    }
+    assert!(messages.len() >= 8, "only {} messages were found: {messages:?}", messages.len());
+    let (_, message) = messages.iter().find(|(_, message)| message.contains("is not there after")).expect("the wait's");
+    for changed in [message.replacen("is not there", "is not here", 1), message.replacen("see that", "look whether", 1)]
+    {
+        assert_ne!(invented(&changed, &parts), Vec::<String>::new(), "{changed}");
+    }
+}

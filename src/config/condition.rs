@@ -1,7 +1,22 @@
-//! Conditions of `when`: on the environment, the server's command line and who app-init is, decided when the plan is made (§6.5).
+//! Conditions of `when`: on the environment, the server's command line, the role, files and who app-init is, decided when
+//! the plan is made (§6.5).
 
-use super::expand::{self, Lookup};
+use std::path::{Path, PathBuf};
+
+use super::expand;
 use crate::sys::credentials;
+
+/// What conditions are about.
+pub trait Facts {
+    /// A variable of the application's environment.
+    fn variable(&self, name: &str) -> Option<Vec<u8>>;
+    /// The server's command line.
+    fn argv(&self) -> &[Vec<u8>];
+    /// The role that was chosen.
+    fn role(&self) -> Option<&str>;
+    /// Whether there is something of this name.
+    fn is_there(&self, path: &Path) -> bool;
+}
 
 /// What must hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +31,10 @@ pub enum Test {
     Program(String),
     /// `args:GLOB`: the server's whole command line, joined by spaces.
     CommandLine(String),
+    /// `role:NAME`: that role was chosen.
+    Role(String),
+    /// `file:PATH`: there is something of that name.
+    File(PathBuf),
     /// `root`: app-init is root.
     Root,
     /// `!` before any of them.
@@ -29,45 +48,67 @@ impl Test {
     ///
     /// What is none.
     pub fn parse(text: &str) -> Result<Test, String> {
-        let refuse = || {
-            format!(
-                "`{text}` is no condition; write env:NAME, env:NAME=value, env:NAME!=value, argv:GLOB, args:GLOB or root"
-            )
-        };
-        if let Some(rest) = text.strip_prefix('!') {
-            return Test::parse(rest).map(|test| Test::Not(Box::new(test))).map_err(|_| refuse());
+        if text.contains("${") {
+            return Err(format!("`{text}`: ${{…}} is not expanded in conditions; write the value itself"));
         }
-        if text == "root" {
-            return Ok(Test::Root);
-        }
-        let (kind, rest) = text.split_once(':').ok_or_else(refuse)?;
-        let test = match (kind, rest.split_once('=')) {
-            ("argv", _) => return Ok(Test::Program(rest.to_owned())),
-            ("args", _) => return Ok(Test::CommandLine(rest.to_owned())),
-            ("env", None) => Test::Filled(rest.to_owned()),
-            ("env", Some((name, value))) => match name.strip_suffix('!') {
+        let bare = text.trim_start_matches('!');
+        let refuse = || format!("`{text}` is no condition; write {FORMS}");
+        let (kind, rest) = bare.split_once(':').unwrap_or((bare, ""));
+        let test = match (kind, rest, rest.split_once('=')) {
+            ("root", _, _) if bare == "root" => Test::Root,
+            (_, "", _) => return Err(refuse()),
+            ("argv", glob, _) => Test::Program(glob.to_owned()),
+            ("args", glob, _) => Test::CommandLine(glob.to_owned()),
+            ("role", name, _) => Test::Role(name.to_owned()),
+            ("file", path, _) if path.contains(['*', '?', '[']) => {
+                return Err(format!("`{path}` is a pattern, and paths here are exact; write the path itself"));
+            }
+            ("file", path, _) => Test::File(path.into()),
+            ("env", name, None) => Test::Filled(name.to_owned()),
+            ("env", _, Some((name, value))) => match name.strip_suffix('!') {
                 Some(name) => Test::Differs(name.to_owned(), value.to_owned()),
                 None => Test::Equals(name.to_owned(), value.to_owned()),
             },
             _ => return Err(refuse()),
         };
-        let (Test::Filled(name) | Test::Equals(name, _) | Test::Differs(name, _)) = &test else { return Err(refuse()) };
-        if expand::is_name(name) { Ok(test) } else { Err(refuse()) }
+        if let Test::Filled(name) | Test::Equals(name, _) | Test::Differs(name, _) = &test
+            && !expand::is_name(name)
+        {
+            return Err(refuse());
+        }
+        let negations = text.len().saturating_sub(bare.len());
+        Ok((0..negations).fold(test, |test, _| Test::Not(Box::new(test))))
     }
 
-    /// Whether it holds for this environment and this command line of the server.
-    pub fn holds(&self, environment: &impl Lookup, argv: &[Vec<u8>]) -> bool {
+    /// Whether it holds.
+    pub fn holds(&self, facts: &impl Facts) -> bool {
+        let argv = facts.argv();
         match self {
-            Test::Filled(name) => environment.get(name).is_some_and(|value| !value.is_empty()),
-            Test::Equals(name, wanted) => environment.get(name).is_some_and(|value| value == wanted.as_bytes()),
-            Test::Differs(name, other) => environment.get(name).is_none_or(|value| value != other.as_bytes()),
-            Test::Not(test) => !test.holds(environment, argv),
+            Test::Filled(name) => facts.variable(name).is_some_and(|value| !value.is_empty()),
+            Test::Equals(name, wanted) => facts.variable(name).is_some_and(|value| value == wanted.as_bytes()),
+            Test::Differs(name, other) => facts.variable(name).is_none_or(|value| value != other.as_bytes()),
             Test::Program(glob) => argv.first().is_some_and(|program| matches(glob.as_bytes(), program)),
-            Test::Root => credentials::is_root(),
             Test::CommandLine(glob) => !argv.is_empty() && matches(glob.as_bytes(), &argv.join(&b' ')),
+            Test::Role(name) => facts.role() == Some(name),
+            Test::File(path) => facts.is_there(path),
+            Test::Root => credentials::is_root(),
+            Test::Not(test) => !test.holds(facts),
+        }
+    }
+
+    /// The role that it names.
+    #[must_use]
+    pub fn role(&self) -> Option<&str> {
+        match self {
+            Test::Role(name) => Some(name),
+            Test::Not(test) => test.role(),
+            _ => None,
         }
     }
 }
+
+/// The tests there are.
+const FORMS: &str = "env:NAME, env:NAME=value, env:NAME!=value, argv:GLOB, args:GLOB, role:NAME, file:PATH or root";
 
 /// Whether `glob` describes all of `text`: `*` is anything, `?` one byte, everything else itself.
 ///
@@ -101,17 +142,50 @@ pub fn matches(glob: &[u8], text: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn lookup(name: &str) -> Option<Vec<u8>> {
-        match name {
-            "SET" => Some(b"true".to_vec()),
-            "EMPTY" => Some(Vec::new()),
-            _ => None,
+    struct Case<'a>(Vec<Vec<u8>>, Option<&'a str>);
+
+    impl Facts for Case<'_> {
+        fn variable(&self, name: &str) -> Option<Vec<u8>> {
+            match name {
+                "SET" => Some(b"true".to_vec()),
+                "EMPTY" => Some(Vec::new()),
+                _ => None,
+            }
+        }
+
+        fn argv(&self) -> &[Vec<u8>] {
+            &self.0
+        }
+
+        fn role(&self) -> Option<&str> {
+            self.1
+        }
+
+        fn is_there(&self, path: &Path) -> bool {
+            path == Path::new("is/there")
         }
     }
 
     fn holds(test: &str, argv: &[&str]) -> bool {
         let argv: Vec<Vec<u8>> = argv.iter().map(|word| word.as_bytes().to_vec()).collect();
-        Test::parse(test).expect(test).holds(&lookup, &argv)
+        Test::parse(test).expect(test).holds(&Case(argv, Some("web")))
+    }
+
+    #[test]
+    fn roles_and_files() {
+        for (test, expected) in [
+            ("role:web", true),
+            ("role:we", false),
+            ("!role:worker", true),
+            ("file:is/there", true),
+            ("file:is/not", false),
+            ("!file:is/not", true),
+        ] {
+            assert_eq!(holds(test, &[]), expected, "{test}");
+        }
+        assert!(!Test::parse("role:web").expect("a test").holds(&Case(Vec::new(), None)));
+        assert_eq!(Test::parse("!role:web").expect("a test").role(), Some("web"));
+        assert_eq!(Test::parse("env:web").expect("a test").role(), None);
     }
 
     #[test]
@@ -153,6 +227,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_expanded_is_refused() {
+        for text in ["env:A!=${B}", "env:A=${B:-c}", "argv:${C}", "args:*${C}", "!env:A=${B}", "file:${D}/x", "${E}"] {
+            let fault = Test::parse(text).expect_err(text);
+            assert_eq!(fault, format!("`{text}`: ${{…}} is not expanded in conditions; write the value itself"));
+        }
+        for path in ["/data/*", "/data/a?c", "/data/[a]"] {
+            let fault = Test::parse(&format!("file:{path}")).expect_err(path);
+            assert_eq!(fault, format!("`{path}` is a pattern, and paths here are exact; write the path itself"));
+        }
+        // A dollar sign alone means nothing else.
+        assert!(Test::parse("env:PRICE=$5").is_ok());
+    }
+
+    #[test]
     fn globs() {
         for (glob, text, expected) in [
             ("", "", true),
@@ -170,9 +258,10 @@ mod tests {
 
     #[test]
     fn what_is_no_condition_is_refused() {
-        for text in
-            ["", "!", "env", "env:", "env:1A", "env:A B", "var:A", "env:!=x", "SET=true", "root:", "Root", "root "]
-        {
+        for text in [
+            "", "!", "env", "env:", "env:1A", "env:A B", "var:A", "env:!=x", "SET=true", "root:", "argv:", "args:",
+            "role:", "file:", "Root", "root ",
+        ] {
             let fault = Test::parse(text).expect_err(text);
             assert!(fault.contains("is no condition; write"), "{fault}");
         }

@@ -99,6 +99,43 @@ pub fn check_roles(layers: &Layers, reserved: &[&str], faults: &mut Vec<Fault>) 
     }
 }
 
+/// Finds conditions that name a role that nobody could choose.
+pub fn check_conditions(layers: &Layers, faults: &mut Vec<Fault>) {
+    let is_role =
+        |name: &str| matches!(layers.table.get("role"), Some(Value::Table(roles)) if roles.contains_key(name));
+    each_condition("", &layers.table, &mut |key, text| {
+        let test = condition::Test::parse(text).ok();
+        if let Some(name) = test.as_ref().and_then(condition::Test::role).filter(|name| !is_role(name)) {
+            let what = format!("there is no role `{name}`; write [role.{name}], or name another");
+            faults.push(layers.fault(key, what));
+        }
+    });
+}
+
+/// Looks at each text of each list `when`, in roles too.
+fn each_condition(path: &str, table: &Table, look: &mut dyn FnMut(&str, &str)) {
+    for (key, value) in table {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match value {
+            Value::Table(table) => each_condition(&path, table, look),
+            Value::List(list) => each_of_list(&path, list, key == "when", look),
+            Value::Text(_) | Value::Number(_) | Value::Truth(_) | Value::Other(_) => {}
+        }
+    }
+}
+
+fn each_of_list(path: &str, list: &[Value], is_when: bool, look: &mut dyn FnMut(&str, &str)) {
+    for (place, value) in list.iter().enumerate() {
+        let path = format!("{path}[{place}]");
+        match value {
+            Value::Table(table) => each_condition(&path, table, look),
+            Value::List(list) => each_of_list(&path, list, is_when, look),
+            Value::Text(text) if is_when => look(&path, text),
+            Value::Text(_) | Value::Number(_) | Value::Truth(_) | Value::Other(_) => {}
+        }
+    }
+}
+
 /// Reads the parts of one file, or of one role.
 struct Reader<'a> {
     layers: &'a Layers,

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::condition::Test;
+use super::condition::{Facts, Test};
 use super::duration;
 use super::expand::{self, Lookup};
 use super::read::{Keys, Mistakes, Read, Shown, expected, schema_of};
@@ -66,9 +66,9 @@ impl<T: Keys> Read for OneOrTable<T> {
 pub struct Condition(pub Vec<Test>);
 
 impl Condition {
-    /// Whether it holds for this environment and this command line of the server.
-    pub fn holds(&self, environment: &impl Lookup, argv: &[Vec<u8>]) -> bool {
-        self.0.iter().any(|test| test.holds(environment, argv))
+    /// Whether it holds.
+    pub fn holds(&self, facts: &impl Facts) -> bool {
+        self.0.iter().any(|test| test.holds(facts))
     }
 }
 

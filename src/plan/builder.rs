@@ -15,7 +15,7 @@ use super::{
     Stage, steps,
 };
 use crate::cli::Options;
-use crate::config::values::ServerMode;
+use crate::config::values::{ServerMode, Word};
 use crate::config::{self, Config, expand, keys};
 use crate::machine::{
     ChildId, HookRule, Leftovers, Mode, OnFailure, OnStop, Rules, RunLimit, ServerRule, Signal, SignalTarget, StopRules,
@@ -29,6 +29,8 @@ pub struct Builder<'a> {
     pub strings: Rc<[CString]>,
     pub settings: &'a Settings,
     pub users: &'a Users,
+    /// The role that was chosen.
+    pub role: Option<&'a str>,
     pub bounds: Option<Rc<Bounds>>,
     pub workdir: Option<&'a Path>,
     /// The working directory in full: hooks run when app-init has left for the root directory.
@@ -36,18 +38,18 @@ pub struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// The server's command line; empty where there is nothing to be one.
+    /// What is run as the server, empty where there is nothing to be run; and the command line that conditions look at.
     pub fn server_words(
         &self,
         purpose: Purpose<'_>,
-        config: &mut Config,
+        config: &Config,
         arguments: Vec<OsString>,
         findings: &mut Findings<'_>,
-    ) -> Vec<OsString> {
+    ) -> (Vec<OsString>, Vec<OsString>) {
         match purpose {
-            Purpose::Env => Vec::new(),
-            Purpose::Exec | Purpose::Nested => arguments,
-            Purpose::Shell => self.shell(arguments),
+            Purpose::Env => (Vec::new(), self.configured(config, None)),
+            Purpose::Exec | Purpose::Nested => (arguments, self.configured(config, None)),
+            Purpose::Shell => (self.shell(arguments), self.configured(config, None)),
             Purpose::Run | Purpose::Check | Purpose::Hook(..) => self.command(config, arguments, findings),
         }
     }
@@ -69,39 +71,58 @@ impl Builder<'_> {
     }
 
     /// `server.command` and `server.args` with the arguments appended, or the `start` hook with them, or they alone.
+    /// Conditions see what there is without the hook, which is what it was given.
     ///
     /// A role's own command is not replaced by the hook: whoever chose the role meant it.
-    fn command(&self, config: &mut Config, arguments: Vec<OsString>, findings: &mut Findings<'_>) -> Vec<OsString> {
+    fn command(
+        &self,
+        config: &Config,
+        arguments: Vec<OsString>,
+        findings: &mut Findings<'_>,
+    ) -> (Vec<OsString>, Vec<OsString>) {
         let skipped = self.settings.skip.iter().any(|name| name == START);
         let start = if skipped { None } else { hooks::file(START, &self.hooks(OnFailure::Abort, &[]), findings) };
         let start = start.filter(|_| !findings.is_of_role("server.command"));
-        let mut argv: Vec<OsString> = match (start, config.server.command.take()) {
-            (Some(start), _) => vec![start.into()],
-            (None, Some(command)) => {
-                if command.is_empty() {
-                    findings.fault("server.command", "is empty; name a program, or remove it");
-                }
-                let mut words = Vec::new();
-                for (key, list) in [("server.command", &command), ("server.args", &config.server.args)] {
-                    match expand::expand_words(list, self.environment) {
-                        Ok(left) if left.is_empty() && key == "server.command" && !list.is_empty() => {
-                            findings.unset(key, hooks::NO_WORD_LEFT.into());
-                        }
-                        Ok(list) => words.extend(list.into_iter().map(OsString::from_vec)),
-                        Err(faults) => findings.unexpanded(key, faults),
-                    }
-                }
-                words
-            }
-            (None, None) => {
-                if !config.server.args.is_empty() {
-                    findings.fault("server.args", "extends server.command, which is not set; set it, or remove this");
-                }
-                Vec::new()
+        let told = if start.is_none() { Some(findings) } else { None };
+        let mut line = self.configured(config, told);
+        line.extend(arguments.iter().cloned());
+        let run = match start {
+            Some(start) => std::iter::once(start.into()).chain(arguments).collect(),
+            None => line.clone(),
+        };
+        (run, line)
+    }
+
+    /// `server.command` and `server.args`. Where nobody is told what is wrong with them, since they are not run, what
+    /// cannot be expanded is as it was written.
+    fn configured(&self, config: &Config, mut findings: Option<&mut Findings<'_>>) -> Vec<OsString> {
+        let mut fault = |key: &str, what: &str| {
+            if let Some(findings) = &mut findings {
+                findings.fault(key, what);
             }
         };
-        argv.extend(arguments);
-        argv
+        match &config.server.command {
+            Some(command) if command.is_empty() => {
+                fault("server.command", "is empty; name a program, or remove it");
+            }
+            None if !config.server.args.is_empty() => {
+                fault("server.args", "extends server.command, which is not set; set it, or remove this");
+            }
+            Some(_) | None => {}
+        }
+        let Some(command) = &config.server.command else { return Vec::new() };
+        let mut words = Vec::new();
+        for (key, list) in [("server.command", command), ("server.args", &config.server.args)] {
+            match (expand::expand_words(list, self.environment), &mut findings) {
+                (Ok(left), Some(findings)) if left.is_empty() && key == "server.command" && !list.is_empty() => {
+                    findings.unset(key, hooks::NO_WORD_LEFT.into());
+                }
+                (Ok(list), _) => words.extend(list.into_iter().map(OsString::from_vec)),
+                (Err(faults), Some(findings)) => findings.unexpanded(key, faults),
+                (Err(_), None) => words.extend(list.iter().flat_map(Word::texts).map(OsString::from)),
+            }
+        }
+        words
     }
 
     /// `$SHELL`, else bash, else sh. Of the arguments only a leading `-c COMMAND` counts: others are the image's CMD.
@@ -124,6 +145,7 @@ impl Builder<'_> {
             environment: self.environment,
             strings: &self.strings,
             server,
+            role: self.role,
             users: self.users,
             bounds: &self.bounds,
             arguments: &[],

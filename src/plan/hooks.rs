@@ -10,11 +10,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::environment::{self, Environment};
+use super::files::{Disk, Files as _};
 use super::users::Users;
 use super::{Findings, Job, Planned, settings};
 use crate::config::Layers;
-use crate::config::condition;
-use crate::config::expand;
+use crate::config::condition::{self, Facts};
+use crate::config::expand::{self, Lookup as _};
 use crate::config::keys::{self, Hook, HookRun};
 use crate::config::near;
 use crate::config::values::{Condition, HookOutput, Named, Span, Word};
@@ -22,7 +23,7 @@ use crate::identity::Identity;
 use crate::machine::{ChildId, HookRule, OnFailure, Retry};
 use crate::sys::bounds::Bounds;
 use crate::sys::exec::{self, Program, Stdin, Stdout};
-use crate::sys::regular;
+use crate::sys::{on_behalf, regular};
 
 /// What is said of a command in which every word belongs to an optional group that is left out.
 pub const NO_WORD_LEFT: &str =
@@ -39,6 +40,8 @@ pub struct Surroundings<'a> {
     pub strings: &'a Rc<[CString]>,
     /// The server's command line, for `when`.
     pub server: &'a [Vec<u8>],
+    /// The role that was chosen.
+    pub role: Option<&'a str>,
     pub users: &'a Users,
     pub bounds: &'a Option<Rc<Bounds>>,
     pub umask: Option<u32>,
@@ -47,6 +50,36 @@ pub struct Surroundings<'a> {
     pub arguments: &'a [OsString],
     /// What a failed command means where nothing is configured.
     pub on_failure: OnFailure,
+}
+
+impl Facts for Surroundings<'_> {
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        self.environment.get(name)
+    }
+
+    fn argv(&self) -> &[Vec<u8>] {
+        self.server
+    }
+
+    fn role(&self) -> Option<&str> {
+        self.role
+    }
+
+    /// Where a link of the user's could lead to what is none of the user's business, it is looked at as the user.
+    fn is_there(&self, path: &Path) -> bool {
+        let path = self.workdir.join(path);
+        match self.users.boundary().filter(|user| Disk.is_of(user, &path)) {
+            Some(user) => on_behalf::of(user, || Ok(path.exists().then(Vec::new))).is_ok_and(|found| found.is_some()),
+            None => path.exists(),
+        }
+    }
+}
+
+impl Surroundings<'_> {
+    /// Whether all conditions hold.
+    pub fn is_due(&self, conditions: &[Condition]) -> bool {
+        conditions.iter().all(|condition| condition.holds(self))
+    }
 }
 
 /// What is configured for hooks, by name.
@@ -229,9 +262,8 @@ fn commands<'a>(
     findings: &mut Findings<'_>,
 ) -> Vec<Command<'a>> {
     let of_hook = configured.and_then(|(hook, _)| hook.when.as_deref()).unwrap_or_default();
-    let is_due = |conditions: &[Condition]| conditions.iter().all(|one| one.holds(around.environment, around.server));
     let mut commands = Vec::new();
-    if is_due(of_hook) {
+    if around.is_due(of_hook) {
         for file in files(name, around, findings) {
             let label = file.display().to_string();
             let words = [invocable(file)].into_iter().chain(around.arguments.iter().cloned());
@@ -240,7 +272,7 @@ fn commands<'a>(
         }
     }
     for (place, run) in configured.iter().flat_map(|(_, runs)| runs).enumerate() {
-        if !is_due(run.when.as_deref().unwrap_or(of_hook)) {
+        if !around.is_due(run.when.as_deref().unwrap_or(of_hook)) {
             continue;
         }
         let key = format!("hooks.{name}.run[{place}]");

@@ -1,6 +1,7 @@
 //! How a plan is made: each thing decided from what was decided before it.
 
 use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -49,9 +50,7 @@ pub fn make(
     let nothing = Environment::default();
     let resident = matches!(purpose, Purpose::Run | Purpose::Hook(..) | Purpose::Check);
     if !resident {
-        // What is said of the server and its stop is not said of a shell, or of a command beside it.
-        config.server = keys::Server::default();
-        config.stop = keys::Stop::default();
+        forget_the_servers_life(&mut config);
     }
     let said = if resident { &variables } else { &Variables(&nothing) };
 
@@ -80,12 +79,13 @@ pub fn make(
         strings: Rc::clone(&strings),
         settings: &settings,
         users: &users,
+        role: layers.role(),
         bounds: bounds(&config.limits),
         workdir: workdir.as_deref(),
         base: &base,
     };
-    let words = builder.server_words(purpose, &mut config, arguments, &mut findings);
-    let argv: Vec<Vec<u8>> = words.iter().map(|word| word.as_encoded_bytes().to_vec()).collect();
+    let (words, argv) = builder.server_words(purpose, &config, arguments, &mut findings);
+    let argv: Vec<Vec<u8>> = argv.into_iter().map(OsString::into_vec).collect();
     let needs_server = matches!(purpose, Purpose::Run | Purpose::Nested | Purpose::Exec | Purpose::Shell);
     if words.is_empty() && needs_server && !is_prelude && findings.is_sound() {
         return Err(cli::nothing_to_run());
@@ -118,11 +118,7 @@ pub fn make(
 
     let default = if resident { keys::Log::LEVEL } else { LevelFilter::Warn };
     let level = settings::level(options, config.log.level.map(|level| level.0), &variables, default, &mut findings);
-    let part = match (is_prelude, findings.forbids_hooks()) {
-        (false, _) => Part::Whole,
-        (true, false) => Part::Prelude,
-        (true, true) => Part::RefusedPrelude,
-    };
+    let part = part(is_prelude, findings.forbids_hooks());
     let notes = findings.take_notes();
     let warnings = verdict(findings, purpose, resident, &settings)?;
     Ok(Plan {
@@ -144,6 +140,21 @@ pub fn make(
         environment: strings,
         secrets: computed.secrets,
     })
+}
+
+/// What is said of the server's life and its stop is not said of a shell, or of a command beside it.
+fn forget_the_servers_life(config: &mut Config) {
+    let keys::Server { command, args, .. } = std::mem::take(&mut config.server);
+    config.server = keys::Server { command, args, ..keys::Server::default() };
+    config.stop = keys::Stop::default();
+}
+
+fn part(is_prelude: bool, forbids_hooks: bool) -> Part {
+    match (is_prelude, forbids_hooks) {
+        (false, _) => Part::Whole,
+        (true, false) => Part::Prelude,
+        (true, true) => Part::RefusedPrelude,
+    }
 }
 
 /// Where each key was set.
@@ -214,6 +225,7 @@ fn read(
     let mut layers = Layers::of(alone.as_deref(), below, faults);
     let reserved = cli::COMMANDS.map(|(name, _, _)| name);
     config::check_roles(&layers, &reserved, faults);
+    config::check_conditions(&layers, faults);
     let boots = matches!(purpose, Purpose::Run | Purpose::Check);
     let meant = arguments.first().filter(|first| boots && !first.as_encoded_bytes().starts_with(b"-"));
     let meant = meant.and_then(|first| nearly_a_role(first.to_str()?, &layers));

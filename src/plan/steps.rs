@@ -22,7 +22,7 @@ pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mu
     let mut waits = Vec::new();
     for (place, wait) in configured.iter().enumerate() {
         let key = format!("wait[{place}]");
-        if !wait.when.iter().all(|condition| condition.holds(around.environment, around.server)) {
+        if !around.is_due(&wait.when) {
             continue;
         }
         let target = match (&wait.target, wait.command.is_empty()) {
@@ -99,7 +99,7 @@ pub fn preparations(
     }
     for (place, preparation) in configured.iter().enumerate() {
         let label = format!("prepare[{place}]");
-        if !preparation.when.iter().all(|condition| condition.holds(around.environment, around.server)) {
+        if !around.is_due(&preparation.when) {
             continue;
         }
         if let Some(step) = step(preparation, &label, around, findings) {
@@ -210,7 +210,7 @@ pub fn given_to(user: &Identity, configured: &[keys::Prepare], around: &Surround
         let is_in_group = group == user.gid || user.groups.contains(&group);
         owner.is_some_and(|(uid, _)| uid == user.uid) || mode & 0o002 != 0 || mode & 0o020 != 0 && is_in_group
     };
-    let is_due = |from: &&keys::Prepare| from.when.iter().all(|one| one.holds(around.environment, around.server));
+    let is_due = |from: &&keys::Prepare| around.is_due(&from.when);
     let steps = configured.iter().filter(is_for_user).filter(is_due);
     let texts = steps.filter_map(|from| from.dir.as_ref().or(from.to.as_ref()));
     let path = |text: &String| Some(OsString::from_vec(expand::expand(text, around.environment).ok()?));

@@ -110,6 +110,106 @@ fn conditions_see_what_was_computed() {
     });
 }
 
+/// §6.5: they look at the command line that the `start` hook was given, and not at the hook.
+#[test]
+fn a_start_hook_does_not_change_what_conditions_see() {
+    each_place(|cell| {
+        let start = |server: &str, condition: &str, args: &[&str]| {
+            let config = format!("{server}{}", echoes(&format!("when = [\"{condition}\"]\n"), &[("ran", "")]));
+            let setup = Setup::new(cell, ["--"]).args(args).config(&config);
+            setup.hook("start", "echo \"started with $*\"").start().end().exited(0).nothing_left()
+        };
+        let rails = "server.command = [\"rails\", \"${MODE:-server}\"]\nserver.args = [\"-b\", [\"${PORT}\"]]\n";
+        let (ran, not) = (["ran", "started with x"], ["started with x"]);
+        assert_eq!(said_in(&start(rails, "argv:rails", &["x"])), ran);
+        assert_eq!(said_in(&start(rails, "args:rails server -b x", &["x"])), ran);
+        assert_eq!(said_in(&start(rails, "argv:*start", &["x"])), not);
+        assert_eq!(said_in(&start("", "argv:x", &["x"])), ran);
+        // Nobody runs it, so that it need not be expandable.
+        assert_eq!(said_in(&start("server.command = [\"rails\", \"${NONE}\"]\n", "argv:rails", &["x"])), ran);
+        let end = Setup::new(cell, ["hook", "deploy"]).hook("start", "exit 0");
+        let end = end.config(&format!("{rails}{}", echoes("when = [\"argv:rails\"]\n", &[("ran", "")])));
+        assert_eq!(said_in(&end.start().end().exited(0)), ["ran"]);
+    });
+}
+
+/// §3: of a role, and of a file when the plan is made.
+#[test]
+fn conditions_on_roles_and_files() {
+    each_place(|cell| {
+        let roles = "[role.web]\n[role.worker]\n";
+        for (condition, args, expected) in [
+            ("role:web", &["--", "web", "true"][..], true),
+            ("role:web", &["--", "worker", "true"], false),
+            ("role:web", &["--", "true"], false),
+            ("!role:worker", &["--", "true"], true),
+            ("!role:worker", &["--", "worker", "true"], false),
+            ("file:made/here", &["--", "true"], true),
+            ("file:/mnt/app/made", &["--", "true"], true),
+            ("file:made/there", &["--", "true"], false),
+            ("!file:made/there", &["--", "true"], true),
+            ("root", &["--", "true"], true),
+        ] {
+            let config = format!("{}{roles}", echoes(&format!("when = [\"{condition}\"]\n"), &[("ran", "")]));
+            let end = Setup::new(cell, args).config(&config).file("made/here", "", 0o644).start().end().exited(0);
+            assert_eq!(end.lines().contains(&"ran"), expected, "{condition} {args:?}");
+        }
+        // In waits and preparations, and in the role itself.
+        let config = "[[prepare]]\ndir = \"prepared\"\nwhen = [\"role:worker\"]\n\
+            [[wait]]\ntarget = \"file:/mnt/app/none\"\nwhen = [\"!role:worker\"]\n\
+            [role.worker.hooks.deploy]\nwhen = [\"role:worker\"]\n[[role.worker.hooks.deploy.run]]\ncommand = [\"ls\"]\n";
+        let end = Setup::new(cell, ["--", "worker", "true"]).config(config).start().end().exited(0);
+        assert_eq!(said_in(&end), ["prepared"], "{}", end.story());
+    });
+}
+
+/// §3: a link of the user's must not tell the user what root can see.
+#[test]
+fn a_file_below_the_users_directory_is_looked_at_as_the_user() {
+    let config = "user = \"12345:12345\"\n[hooks.deploy]\nuser = \"root\"\nwhen = [\"file:open/link\"]\n\
+        [[hooks.deploy.run]]\ncommand = [\"echo\", \"seen\"]\n";
+    let sees = |owner: &str| {
+        let script = format!(
+            "chmod 755 . .docker && mkdir open closed && echo > closed/it && chmod 700 closed && chown root closed && \
+             ln -s /mnt/app/closed/it open/link && chown -h {owner} open open/link && exec {APP_INIT} -- true"
+        );
+        let setup = Setup::bare(Cell::PID1, ["sh", "-c", &script]).config(config);
+        setup.start().end().exited(0).lines().contains(&"seen")
+    };
+    assert!(sees("root"));
+    assert!(!sees("12345"));
+}
+
+/// §3: what no role could ever be.
+#[test]
+fn a_condition_on_a_role_that_is_none_is_a_fault() {
+    each_place(|cell| {
+        let config =
+            "[hooks.deploy]\nwhen = [\"role:wroker\"]\n[role.worker.hooks.x]\nwhen = [[\"env:A\", \"!role:none\"]]\n";
+        for args in [&["--", "true"][..], &["--", "worker", "true"], &["check"]] {
+            let end = Setup::new(cell, args).config(config).start().end().exited(78);
+            let told = ".docker/app-init.toml:2: hooks.deploy.when[0]: there is no role `wroker`; write [role.wroker], or \
+                name another\n.docker/app-init.toml:4: role.worker.hooks.x.when[0][1]: there is no role `none`; write \
+                [role.none], or name another\napp-init: 2 faults, nothing was started\n";
+            assert_eq!(end.err, told, "{args:?}");
+        }
+    });
+}
+
+/// §3: nothing is expanded in them, so that what looks as if it were is a mistake.
+#[test]
+fn a_variable_in_a_condition_is_a_fault() {
+    for condition in ["env:A!=${B}", "!env:A=${B}", "argv:${C:-x}", "file:${DATA}/x"] {
+        let config = echoes(&format!("when = [\"{condition}\"]\n"), &[("ran", "")]);
+        let end = Setup::new(Cell::PID1, SERVER).config(&config).env("B", "b").start().end().exited(78);
+        let told = format!(
+            "app-init.toml:2: hooks.deploy.when[0]: `{condition}`: ${{…}} is not expanded in conditions; write the value \
+            itself\napp-init: 1 fault"
+        );
+        end.complains(&[&told]);
+    }
+}
+
 /// Of the phase for its file and its commands, unless a command has its own.
 #[test]
 fn a_command_may_have_a_condition_of_its_own() {
@@ -284,12 +384,12 @@ fn a_stop_request_during_a_question_means_no_server() {
 
 #[test]
 fn conditions_that_are_none_are_faults() {
-    for condition in ["always", "env:", "env:1A", "env", "var:A", "A=b", "", "!"] {
+    for condition in ["always", "env:", "env:1A", "env", "var:A", "A=b", "", "!", "role:", "file:"] {
         let config = echoes(&format!("when = [\"{condition}\"]\n"), &[("ran", "")]);
         let end = Setup::new(Cell::PID1, SERVER).config(&config).start().end().exited(78);
         let told = format!(
             "app-init.toml:2: hooks.deploy.when[0]: `{condition}` is no condition; write env:NAME, env:NAME=value, \
-            env:NAME!=value, argv:GLOB, args:GLOB or root\napp-init: 1 fault"
+            env:NAME!=value, argv:GLOB, args:GLOB, role:NAME, file:PATH or root\napp-init: 1 fault"
         );
         let end = end.complains(&[&told]);
         assert_eq!(end.out, "", "{}", end.story());

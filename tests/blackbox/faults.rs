@@ -41,7 +41,7 @@ const FILES: &[(&str, &[&str])] = &[
             ":2: hooks.deploy.when[0]: expected a condition like \"env:NAME\", or a list of them of which one must hold, \
               found 1; change its value",
             ":2: hooks.deploy.when[1][1]: `B` is no condition; write env:NAME, env:NAME=value, env:NAME!=value, argv:GLOB, \
-              args:GLOB or root",
+              args:GLOB, role:NAME, file:PATH or root",
         ],
     ),
     (

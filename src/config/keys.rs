@@ -29,6 +29,8 @@ table! {
         pub user: Option<String>,
         /// Refuse to run as whoever the container is where that is neither root nor the user.
         pub user_required: bool,
+        /// Give every user the supplementary groups too that the container was started with, 0 only with require_gid = 0.
+        pub keep_groups: bool,
         /// The group that app-init itself has to run with.
         pub require_gid: Option<u32>,
         /// The file mode creation mask, in octal digits.
@@ -147,6 +149,9 @@ table! {
         /// Which of the two counts where both are set.
         #[unset("both set is a fault")]
         pub prefer: Option<Named<Prefer>>,
+        /// Whether nobody may read its value in what app-init says.
+        #[default(SECRET: bool = true)]
+        pub secret: Option<bool>,
     }
 }
 

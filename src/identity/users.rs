@@ -26,6 +26,17 @@ pub struct Identity {
     pub home: Option<Vec<u8>>,
 }
 
+impl Identity {
+    /// The same user with these groups too.
+    #[must_use]
+    pub fn with_groups(mut self, more: &[u32]) -> Identity {
+        self.groups.extend(more);
+        self.groups.sort_unstable();
+        self.groups.dedup();
+        self
+    }
+}
+
 /// One side of the colon.
 enum Part<'a> {
     Number(u32),

@@ -214,7 +214,7 @@ impl Pipeline<'_, '_> {
 
     /// What the container was given under a secret's name is one, whatever comes over it.
     fn given_secrets(&mut self) {
-        for secret in &self.inputs.env.secrets {
+        for secret in self.inputs.env.secrets.iter().filter(|secret| is_hidden(secret)) {
             self.computed.environment.get(&secret.name).into_iter().for_each(|value| self.computed.secrets.add(value));
         }
         self.findings.hide(&self.computed.secrets);
@@ -442,12 +442,17 @@ impl Pipeline<'_, '_> {
 
     /// Every value that a secret's name has had is one: its name says that nobody may read it.
     fn set_from(&mut self, name: &str, value: &[u8], outside: Option<Outside>) {
-        if self.inputs.env.secrets.iter().any(|secret| secret.name == name) {
+        if self.inputs.env.secrets.iter().any(|secret| secret.name == name && is_hidden(secret)) {
             self.computed.secrets.add(value.to_vec());
             self.findings.hide(&self.computed.secrets);
         }
         self.computed.environment.set_from(name, value, outside);
     }
+}
+
+/// Whether nobody may read the variable in what app-init says.
+fn is_hidden(secret: &keys::Secret) -> bool {
+    secret.secret.unwrap_or(keys::Secret::SECRET)
 }
 
 /// What an identity means for the environment.

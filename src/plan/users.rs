@@ -47,13 +47,19 @@ pub struct Users {
     looked_up: bool,
     /// Whoever is named must be had, also where app-init is not root.
     required: bool,
+    /// What everybody gets of the groups that the container was started with.
+    kept_groups: Vec<u32>,
 }
 
 impl Users {
     /// Nobody yet.
     #[must_use]
     pub fn new(top: &keys::Top) -> Users {
-        Users { required: top.user_required, ..Users::default() }
+        let groups = if top.keep_groups { own_groups() } else { Vec::new() };
+        // Group 0 may do too much for being kept unasked.
+        let is_kept = |gid: &u32| *gid != 0 || top.require_gid == Some(0);
+        let kept_groups = groups.into_iter().filter(is_kept).collect();
+        Users { required: top.user_required, kept_groups, ..Users::default() }
     }
 
     /// Takes `spec`, which `key` says, for the application's user. What the image says is passed over where app-init is
@@ -122,9 +128,8 @@ impl Users {
     /// Who app-init is, where `/etc/passwd` knows it.
     fn own(&self) -> Option<Rc<Identity>> {
         let (uid, gid) = own_ids();
-        let groups = nix::unistd::getgroups().unwrap_or_default().into_iter().map(Gid::as_raw).collect();
         let identity = self.databases().ok()?.user_of(uid)?;
-        Some(Rc::new(Identity { gid, groups, ..identity }))
+        Some(Rc::new(Identity { gid, groups: own_groups(), ..identity }))
     }
 
     /// The uid that `spec` names, as far as it can be told.
@@ -135,7 +140,8 @@ impl Users {
 
     /// Without root there is no other user to become.
     fn find(&self, spec: &str) -> Result<Rc<Identity>, Refused> {
-        let identity = self.databases().and_then(|databases| databases.resolve(spec)).map_err(Refused::Unknown)?;
+        let identity = self.databases().and_then(|databases| databases.resolve(spec));
+        let identity = identity.map_err(Refused::Unknown)?.with_groups(&self.kept_groups);
         let (uid, gid) = own_ids();
         if credentials::is_root() || (uid, gid) == (identity.uid, identity.gid) {
             return Ok(Rc::new(identity));
@@ -197,6 +203,10 @@ impl Users {
 #[must_use]
 pub fn own_ids() -> (u32, u32) {
     (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw())
+}
+
+fn own_groups() -> Vec<u32> {
+    nix::unistd::getgroups().unwrap_or_default().into_iter().map(Gid::as_raw).collect()
 }
 
 fn note_passed_over(key: &str, spec: &str, refused: &Refused, findings: &mut Findings<'_>) {

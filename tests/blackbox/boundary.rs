@@ -100,6 +100,23 @@ fn a_group_that_the_user_is_not_in_counts_as_much_as_root() {
     }
 }
 
+/// A group that the container was given makes the user somebody who could change more.
+#[test]
+fn a_group_that_is_kept_is_the_users() {
+    each_place(|cell| {
+        let setup = |config: &str| {
+            let script = format!(
+                "chown 0:7777 /mnt/app/tool\nchmod 775 /mnt/app/tool\nexec setpriv --groups 7777 {APP_INIT} -- true"
+            );
+            let config = format!("{config}{}", post_stop("/mnt/app/tool"));
+            image(Setup::bare(cell, ["sh", "-ec", &script]).config(&config).file("tool", TOOL, 0o755))
+        };
+        setup("").start().end().exited(0);
+        let end = setup("keep_groups = true\n").start().end().exited(77);
+        end.complains(&["/mnt/app/tool could be changed by app: /mnt/app/tool (mode 0775, owner 0:7777)"]);
+    });
+}
+
 /// What is given away before the hooks run is the user's by then.
 #[test]
 fn what_prepare_gives_away_is_no_place_for_roots_programs() {

@@ -274,6 +274,42 @@ fn the_callers_groups_and_capabilities_are_gone() {
     });
 }
 
+/// §5: what the container was given beside its user, for whom it was meant.
+#[test]
+fn the_containers_groups_are_kept_where_that_is_asked_for() {
+    each_place(|cell| {
+        let start = |config: &str, args: &[&str]| {
+            let setup = Setup::bare(cell, ["setpriv", "--groups", "0,20,4044,7777", APP_INIT]).args(args);
+            let config =
+                format!("{config}[hooks.deploy]\nuser = \"fullhouse:web\"\n[role.plain]\nkeep_groups = false\n");
+            image(setup.config(&config).hook("deploy", "echo hook $(id -G)")).start().end().exited(0)
+        };
+        let groups = |config: &str, args: &[&str]| {
+            let end = start(config, &[args, &[PROBE, "state"]].concat());
+            said(&end.out, "Groups").trim().to_owned()
+        };
+        let keeping = "keep_groups = true\nuser = \"app\"\n";
+        assert_eq!(groups(keeping, &["--"]), "20 4001 4033 4044 7777");
+        assert_eq!(groups(keeping, &["--exec", "--"]), "20 4001 4033 4044 7777");
+        assert_eq!(groups(keeping, &["exec", "--"]), "20 4001 4033 4044 7777");
+        assert_eq!(groups(keeping, &["--user", "1234:web", "--"]), "20 4033 4044 7777");
+        assert_eq!(groups(&format!("require_gid = 0\n{keeping}"), &["--"]), "0 20 4001 4033 4044 7777");
+        assert_eq!(groups(&format!("require_gid = 7777\n{keeping}"), &["--"]), "20 4001 4033 4044 7777");
+        assert_eq!(groups("user = \"app\"\n", &["--"]), "4001 4033 4044");
+        assert_eq!(groups(keeping, &["--", "plain"]), "4001 4033 4044");
+        // A group of the user's own is the user's.
+        assert_eq!(groups("keep_groups = true\nuser = \"app:0\"\n", &["--"]), "0 20 4044 7777");
+        // A hook's user, in whatever order id tells them.
+        let end = start(keeping, &["--", "true"]);
+        let line = end.lines().into_iter().find_map(|line| line.strip_prefix("hook ")).unwrap_or_default();
+        let mut of_hook: Vec<&str> = line.split(' ').collect();
+        of_hook.sort_unstable();
+        assert_eq!(of_hook, ["20", "4033", "4044", "7777"], "{}", end.story());
+        let end = start("user = \"app\"\n", &["--", "true"]);
+        assert!(end.lines().contains(&"hook 4033"), "{}", end.story());
+    });
+}
+
 /// §5: where the kernel would let the powers of root stay with another uid, nobody is started.
 #[test]
 fn an_identity_that_keeps_a_way_back_is_refused() {

@@ -568,3 +568,36 @@ fn a_file_that_a_variable_names_has_to_be_there() {
     // The fixed one need not be there, and an empty variable names nothing.
     setup(optional).env("SECRET_FILE", "").start().end().exited(0);
 }
+
+/// §4.5: what comes from a file and is no secret is read as the others are, and shown.
+#[test]
+fn what_is_said_to_be_no_secret_is_shown() {
+    each_place(|cell| {
+        let config = |more: &str| {
+            format!(
+                "[env]\nsecrets = [{{ name = \"SECRET\", secret = false }}{more}]\n\
+                set = {{ URL = \"pg://${{SECRET}}:5432/x\" }}\n\
+                [[hooks.deploy.run]]\ncommand = [\"echo\", \"${{SECRET}}\"]\n"
+            )
+        };
+        let start = |args: &[&str], more: &str| {
+            let setup = Setup::new(cell, args).config(&config(more));
+            let setup = setup.file("host", "db.example\n", 0o644).file("word", "hunter2\n", 0o644);
+            let setup = setup.env("SECRET_FILE", "/mnt/app/host").env("WORD_FILE", "/mnt/app/word");
+            setup.start().end().exited(0)
+        };
+        let end = start(&["env"], ", \"WORD\"");
+        for line in ["SECRET='db.example'", "URL='pg://db.example:5432/x'", "WORD='***'"] {
+            assert!(end.lines().contains(&line), "no {line}: {}", end.story());
+        }
+        assert!(!end.out.contains("SECRET_FILE"), "{}", end.story());
+        let end = start(&["--", "true"], "");
+        assert_eq!(end.out, " -----> Running echo db.example\ndb.example\n", "{}", end.story());
+        assert!(start(&["check"], "").out.contains("echo db.example"));
+        // One that is also listed as a secret is one, and nothing else of the rules is another.
+        let end = start(&["--", "true"], ", \"SECRET\"");
+        assert!(end.out.contains("Running echo ***"), "{}", end.story());
+        let both = setup(cell, &config("")).env("SECRET", "a").env("SECRET_FILE", "/mnt/app/host");
+        assert!(refused(both).contains("SECRET and SECRET_FILE are both set"));
+    });
+}

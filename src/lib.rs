@@ -38,6 +38,11 @@ pub mod supervisor;
 pub mod sys;
 pub mod wait;
 
+#[cfg(test)]
+#[allow(unsafe_code, reason = "what comes before the tests' own main")]
+#[path = "../tests/settled.rs"]
+mod settled;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};

@@ -19,6 +19,8 @@ use toml::{Table, Value};
 #[path = "../docs/schema.rs"]
 mod schema;
 
+mod settled;
+
 /// The Docker tests read the same blocks.
 #[path = "docker/harness/document.rs"]
 mod document;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# `make test`: installs what the tests need and runs all of them: unit, machine, documentation, black box, Docker; then
-# holds the list of promises (tests/correctness.toml) against the tests that ran. Without Docker its tests are left out, in
-# one clear line; with CI=true that is a failure.
+# `make test`: installs what the tests need and runs all of them: unit, machine, documentation, black box, Docker, and some
+# of them once more in hostile surroundings; then holds the list of promises (tests/correctness.toml) against the tests that
+# ran. Without Docker its tests are left out, in one clear line; with CI=true that is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,14 +28,24 @@ fi
 # Everything is compiled first, so that the tests do not share the processors with the compiler.
 # The examples are the programs that the black-box tests run.
 cargo build --locked --examples
-cargo test --locked --no-run "${suites[@]}"
+built=$(cargo test --locked --no-run "${suites[@]}" 2>&1 | tee /dev/stderr)
 run() { cargo test --locked "$@" 2>&1 | tee -a "$log"; }
+# Some of them once more, where everything around is hostile: that may change no result.
+hostile() {
+    local program
+    program=$(sed -nE "s|^ *Executable $1.*\((.*)\)$|\1|p" <<<"$built")
+    tests/surroundings.sh "$program" "${@:2}" 2>&1 | tee -a "$log"
+}
 status=0
 run --lib || status=1
 echo "suite: docs" >>"$log"
 run --test docs || status=1
 echo "suite: blackbox" >>"$log"
 run --test blackbox || status=1
+echo "suite: surroundings" >>"$log"
+hostile unittests --skip machine:: || status=1
+hostile tests/docs.rs || status=1
+hostile tests/blackbox/main.rs matrix:: plain:: config:: limits:: spawn:: startup:: environment:: || status=1
 if [[ " ${suites[*]} " == *" docker "* ]]; then
     echo "suite: docker" >>"$log"
     # They mostly wait, for containers.

@@ -9,6 +9,8 @@
 )]
 
 mod harness;
+#[path = "../settled.rs"]
+mod settled;
 
 mod bad_hooks;
 mod boundary;

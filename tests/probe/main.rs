@@ -21,6 +21,9 @@ mod options;
 mod signals;
 mod state;
 mod steps;
+#[expect(dead_code, reason = "the test itself fills its /etc")]
+#[path = "../surroundings.rs"]
+mod surroundings;
 mod sys;
 mod trace;
 

@@ -8,6 +8,7 @@
 
 use crate::mounts;
 use crate::options::Options;
+use crate::surroundings;
 use crate::sys::{self, Ended, say};
 use nix::libc;
 use std::ffi::OsString;
@@ -31,6 +32,7 @@ impl Pipes {
 
 pub fn launch(words: &[OsString]) -> i32 {
     let options = Options::read(words);
+    surroundings::settle();
     sys::demand(sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64), "follow the test");
     let report = sys::move_away(sys::open(&options.report, libc::O_WRONLY));
     let control = sys::move_away(sys::open(&options.control, libc::O_RDONLY));

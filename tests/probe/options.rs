@@ -29,8 +29,8 @@ pub struct Options {
     pub denied: Vec<u32>,
     /// (host path, name under /mnt).
     pub binds: Vec<(OsString, OsString)>,
-    /// A directory whose files appear in /etc.
-    pub etc: Option<OsString>,
+    /// The directory that is /etc.
+    pub etc: OsString,
     pub ignored: Vec<i32>,
     pub blocked: u64,
     pub closed: Vec<i32>,
@@ -67,7 +67,7 @@ impl Options {
                 b"--foreign-terminal" => options.foreign_terminal = true,
                 b"--deny" => options.denied.push(number(&value())),
                 b"--bind" => options.binds.push((value(), value())),
-                b"--etc" => options.etc = Some(value()),
+                b"--etc" => options.etc = value(),
                 b"--ignore" => options.ignored.push(number(&value())),
                 b"--block" => options.blocked |= sys::bit(number(&value())),
                 b"--close" => options.closed.push(number(&value())),

@@ -458,6 +458,16 @@ pub fn mount(source: &OsStr, target: &OsStr, kind: &str, flags: libc::c_ulong, d
     demand(i64::from(result), &format!("mount {target:?}"));
 }
 
+/// A character device that everybody may use.
+pub fn device(path: &str, number: libc::dev_t) {
+    let name = CString::new(path).unwrap_or_default();
+    // SAFETY: a NUL-terminated string and plain numbers.
+    let result = unsafe { libc::mknod(name.as_ptr(), libc::S_IFCHR, number) };
+    demand(i64::from(result), &format!("make {path}"));
+    // SAFETY: as above.
+    demand(i64::from(unsafe { libc::chmod(name.as_ptr(), 0o666) }), &format!("open up {path}"));
+}
+
 /// Makes every mount of this mount namespace read-only.
 pub fn make_all_read_only() {
     const AT_RECURSIVE: i32 = 0x8000;

@@ -89,7 +89,7 @@ impl Setup {
         self
     }
 
-    pub fn etc(mut self, name: &str, content: &str) -> Setup {
+    pub fn etc(self, name: &str, content: &str) -> Setup {
         self.world.write_etc(name, content);
         self
     }
@@ -150,10 +150,7 @@ impl Setup {
             command.arg("--bind").arg(path).arg(name);
         }
         command.arg("--bind").arg(self.world.app()).args(["app", "--directory", APP]);
-        if self.world.has_etc {
-            command.arg("--etc").arg(self.world.etc());
-        }
-        command.args(self.cell_options()).args(&self.options);
+        command.arg("--etc").arg(self.world.etc()).args(self.cell_options()).args(&self.options);
         let terminal = self.cell.terminal.then(|| self.make_terminal());
         let mut parts = Parts::new(self.cell, report, control);
         if let Some(terminal) = &terminal {

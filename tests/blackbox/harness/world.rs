@@ -1,5 +1,6 @@
-//! The application's directory of one test: config file, hooks, other files.
+//! The places of one test: the application's directory, with config file, hooks, other files, and /etc.
 
+use crate::settled::surroundings::fill_etc;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -8,7 +9,6 @@ use tempfile::TempDir;
 pub struct World {
     app: TempDir,
     etc: TempDir,
-    pub has_etc: bool,
 }
 
 impl World {
@@ -18,7 +18,8 @@ impl World {
         allow(app.path(), 0o777);
         // As it is in every image: what root reads from there is nobody else's to change.
         allow(etc.path(), 0o755);
-        World { app, etc, has_etc: false }
+        fill_etc(etc.path());
+        World { app, etc }
     }
 
     pub fn app(&self) -> &Path {
@@ -41,12 +42,11 @@ impl World {
         allow(&path, mode);
     }
 
-    /// Writes a file that appears in /etc.
-    pub fn write_etc(&mut self, name: &str, content: impl AsRef<[u8]>) {
+    /// Writes a file in /etc.
+    pub fn write_etc(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.etc().join(name);
         fs::write(&path, content).expect("a file of the test can be written");
         allow(&path, 0o644);
-        self.has_etc = true;
     }
 }
 

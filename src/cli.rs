@@ -462,6 +462,7 @@ fn command_named(word: &OsStr) -> Option<Command> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::keys::Wait;
 
     fn words(line: &str) -> Vec<OsString> {
         line.split(' ').filter(|word| !word.is_empty()).map(OsString::from).collect()
@@ -582,6 +583,21 @@ mod tests {
         ] {
             let answer = parse(words(line)).err().unwrap_or_else(|| panic!("{line} is a request"));
             assert!(answer.code == 0 && answer.text.contains(part), "{line}: {}", answer.text);
+        }
+    }
+
+    #[test]
+    fn the_help_of_wait_has_its_defaults() {
+        let show = duration::show;
+        let text = parse(words("wait --help")).expect_err("help").text;
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let usual = crate::wait::Pace::USUAL;
+        for part in [
+            format!("0: for ever [default: {}]", show(Wait::TIMEOUT)),
+            format!("doubled up to {}; an attempt may last as long", show(usual.pause)),
+            format!("{} at least [default: {}]", show(usual.attempt), show(Wait::INTERVAL)),
+        ] {
+            assert!(text.contains(&part), "no {part} in {text}");
         }
     }
 

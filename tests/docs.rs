@@ -6,10 +6,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use app_init::config::keys::{self, Stop};
 use app_init::config::{self, Layers};
 use app_init::wait::services;
-use app_init::{cli, exit, plan};
+use app_init::{cli, exit, machine, plan, wait};
 use document::{blocks, configurations, documents};
 use schema::Json;
 use tempfile::TempDir;
@@ -589,4 +591,110 @@ fn every_quoted_message_is_one_of_the_code() {
     {
         assert_ne!(invented(&changed, &parts), Vec::<String>::new(), "{changed}");
     }
+}
+
+// ---- numbers
+
+/// The value of a constant of the program's, as it is written in its code.
+fn constant(file: &str, name: &str) -> String {
+    let code = read(&format!("src/{file}"));
+    let (_, rest) = code.split_once(&format!("const {name}: ")).unwrap_or_else(|| panic!("no {name} in {file}"));
+    let (_, value) = rest.split_once(" = ").expect("it has a value");
+    value.split(';').next().unwrap_or_default().to_owned()
+}
+
+/// The same as a number.
+fn number(file: &str, name: &str) -> u64 {
+    let value = constant(file, name).replace('_', "");
+    let read = |factor: &str| match factor.strip_prefix("0o") {
+        Some(octal) => u64::from_str_radix(octal, 8),
+        None => factor.parse(),
+    };
+    value.split(" * ").map(|factor| read(factor).unwrap_or_else(|_| panic!("{name} is {value}"))).product()
+}
+
+/// The same as people write a time: `5 s`, `0.5 s`.
+fn time(file: &str, name: &str) -> String {
+    let value = constant(file, name);
+    let inside = |unit: &str| value.strip_prefix(&format!("Duration::from_{unit}("))?.strip_suffix(')')?.parse().ok();
+    let millis = inside("millis").or(inside("secs").map(|seconds: u64| seconds * 1000));
+    seconds(Duration::from_millis(millis.unwrap_or_else(|| panic!("{name} is {value}"))))
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
+}
+
+/// What documents say with a number that the code knows.
+fn numbers() -> Vec<(&'static str, String)> {
+    let (own, kib) = ("docs/configuration.md", |file, name| format!("{} KiB", number(file, name) / 1024));
+    let pace = wait::Pace::USUAL;
+    let show = config::duration::show;
+    let [pause, attempt, tick] = [pace.pause, pace.attempt, pace.tick].map(seconds);
+    let leftovers = seconds(Stop::LEFTOVERS);
+    let last = time("wait/probe.rs", "LAST_ATTEMPT");
+    let moment = seconds(Duration::from_millis(number("sys/output.rs", "MOMENT_MS")));
+    let options = format!("`-t` ({}), `-i` ({}; also", show(keys::Wait::TIMEOUT), show(keys::Wait::INTERVAL));
+    let mode = |file, name| format!("{:04o}", number(file, name));
+    assert_eq!(machine::RESERVE, Duration::from_secs(1), "`the last second`");
+    vec![
+        (own, format!("A secret's file** is one value of at most {}", kib("config/literal.rs", "SECRET_LIMIT"))),
+        (own, format!("one of fewer than {} bytes", number("secrets.rs", "SHORTEST"))),
+        (own, format!("with its parents (mode {}, app-init's own)", mode("prepare/place.rs", "PARENT_MODE"))),
+        (own, format!("`{}` for a new one", mode("prepare/directory.rs", "USUAL_MODE"))),
+        (own, format!("Directories more than {} deep", number("prepare/walk.rs", "DEEPEST"))),
+        (own, format!("A last attempt begins {last} before the end")),
+        (own, format!("it doubles up to {pause}, or stays")),
+        (own, format!("connecting and the answer may take {attempt}, or")),
+        (own, format!("a path of more than {} bytes", number("wait/target.rs", "LONGEST_SOCKET"))),
+        (own, format!("Every {tick} a line names")),
+        (own, format!("{} characters are told", number("wait/command.rs", "REPORTED"))),
+        (own, format!("one of more than {} is left out", kib("wait/command.rs", "LINE"))),
+        (own, format!("after `stop_timeout` ({} when unset)", time("machine/mod.rs", "AFTER_RUN_TIMEOUT"))),
+        (own, "the last second is for KILL".to_owned()),
+        (own, options),
+        (own, format!("where it is longer than {attempt})")),
+        (own, format!("Numbers are plain decimal, 0 to {}", number("identity/properties.rs", "LARGEST"))),
+        (own, format!("with up to {leftovers} to do so")),
+        ("README.md", format!("│ TERM, {leftovers},│")),
+        ("README.md", format!("waits for it, {moment} at most")),
+        ("ARCHITECTURE.md", format!("it waits, {moment} at most")),
+        ("ARCHITECTURE.md", format!("gives its reader {} for", time("lib.rs", "PATIENCE"))),
+    ]
+}
+
+/// Numbers with a unit that are no constant of the program's: they belong to an example, or to what was measured.
+const FREE: [(&str, &str); 2] = [("README.md", "ends after 5 s with 137"), ("ARCHITECTURE.md", "would be 1153 KB")];
+
+/// A document without its examples and its figures, on one line.
+fn prose(file: &str) -> String {
+    let text = read(file);
+    let (before, rest) = text.split_once("<!-- bench:begin -->").unwrap_or((&text, ""));
+    let after = rest.split_once("<!-- bench:end -->").map_or("", |(_, after)| after);
+    let prose: String = [before, after].concat().split("```").step_by(2).collect();
+    prose.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_numbers_of_the_documents_are_those_of_the_code() {
+    let (numbers, mut files) = (numbers(), documents());
+    files.retain(|file| file != "docs/benchmark.md");
+    files.extend(["ARCHITECTURE.md", "CONTRIBUTING.md", "tests/entrypoints/README.md"].map(str::to_owned));
+    let mut strangers = Vec::new();
+    for file in files {
+        let (whole, mut prose) = (read(&file), prose(&file));
+        for (_, told) in numbers.iter().filter(|(of, _)| *of == file) {
+            assert!(prose.contains(told) || whole.contains(told), "{file} has no: {told}");
+            prose = prose.replace(told, "");
+        }
+        for (_, told) in FREE.iter().filter(|(of, _)| *of == file) {
+            prose = prose.replace(told, "");
+        }
+        let words: Vec<&str> = prose.split([' ', '(', ')', ',', ';', '.', '|']).collect();
+        let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+        let units = ["s", "ms", "min", "seconds", "minutes", "bytes", "characters", "KiB", "KB", "MiB", "MB"];
+        let with_unit = words.windows(2).filter(|pair| is_number(pair[0]) && units.contains(&pair[1]));
+        strangers.extend(with_unit.map(|pair| format!("{file}: {}", pair.join(" "))));
+    }
+    assert_eq!(strangers, Vec::<String>::new(), "numbers that nobody holds against the code");
 }

@@ -51,6 +51,7 @@ pub use rules::{
     SignalTarget, StopRules,
 };
 pub use signal::Signal;
+pub use stopping::RESERVE;
 pub use time::Uptime;
 
 /// How long leftovers may take where PID 1 asks them to end and nothing is configured; in plain use as long as
@@ -58,9 +59,9 @@ pub use time::Uptime;
 pub const LEFTOVERS: Duration = Duration::from_secs(3);
 /// In plain use everything ends within this time of the first forwarded stop signal: a second less than the grace that
 /// Docker gives by default.
-const PLAIN_GRACE: Duration = Duration::from_secs(9);
+pub const PLAIN_GRACE: Duration = Duration::from_secs(9);
 /// After KILL a process is gone as soon as the kernel gets to it; one that hangs in the kernel is not waited for longer.
-const AFTER_KILL: Duration = Duration::from_secs(1);
+pub const AFTER_KILL: Duration = Duration::from_secs(1);
 /// After another run-time signal than KILL, where the server has no `stop_timeout`.
 const AFTER_RUN_TIMEOUT: Duration = Duration::from_secs(5);
 

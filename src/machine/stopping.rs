@@ -20,10 +20,10 @@ pub struct Budget {
     total: Duration,
 }
 
-impl Budget {
-    /// What is kept back for the final KILL and the exit: a second, or a quarter of a very short budget.
-    const RESERVE: Duration = Duration::from_secs(1);
+/// What is kept back of a budget for the final KILL and the exit, or a quarter of a very short one.
+pub const RESERVE: Duration = Duration::from_secs(1);
 
+impl Budget {
     #[must_use]
     pub fn new(start: Uptime, total: Duration) -> Budget {
         Budget { start, total }
@@ -32,7 +32,7 @@ impl Budget {
     /// When whatever still runs is killed.
     #[must_use]
     pub fn end(self) -> Uptime {
-        let reserve = Budget::RESERVE.min(half(half(self.total)));
+        let reserve = RESERVE.min(half(half(self.total)));
         self.start.after(self.total).before(reserve)
     }
 

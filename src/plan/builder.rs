@@ -18,7 +18,8 @@ use crate::cli::Options;
 use crate::config::values::{ServerMode, Word};
 use crate::config::{self, Config, expand, keys};
 use crate::machine::{
-    ChildId, HookRule, Leftovers, Mode, OnFailure, OnStop, Rules, RunLimit, ServerRule, Signal, SignalTarget, StopRules,
+    self, ChildId, HookRule, Leftovers, Mode, OnFailure, OnStop, Rules, RunLimit, ServerRule, Signal, SignalTarget,
+    StopRules,
 };
 use crate::sys::bounds::Bounds;
 use crate::sys::exec::{self, Program};
@@ -381,7 +382,7 @@ impl Builder<'_> {
         let settings = self.settings;
         let Some(budget) = settings.budget else { return };
         let leftovers = settings.leftovers.unwrap_or(keys::Stop::LEFTOVERS);
-        let parts = [settings.drain, settings.stop_timeout.unwrap_or_default(), leftovers, Duration::from_secs(1)];
+        let parts = [settings.drain, settings.stop_timeout.unwrap_or_default(), leftovers, machine::RESERVE];
         let needed = parts.iter().fold(Duration::ZERO, |sum, part| sum.saturating_add(*part));
         if needed > budget {
             let show = config::duration::show;

@@ -9,16 +9,10 @@ use std::time::Duration;
 
 use super::{processes, signals};
 use crate::exit;
-use crate::machine::Signal;
+use crate::machine::{AFTER_KILL, PLAIN_GRACE, Signal};
 
 /// The process that children were started by; 0: nobody has to be stopped.
 static GUARDED: AtomicI32 = AtomicI32::new(0);
-
-/// How long processes have between TERM and KILL.
-const GRACE: Duration = Duration::from_secs(9);
-
-/// After KILL a process is gone as soon as the kernel gets to it.
-const AFTER_KILL: Duration = Duration::from_secs(1);
 
 /// Guards this process from here on.
 pub fn guard() {
@@ -46,7 +40,7 @@ fn stop_everybody(panic: &PanicHookInfo<'_>) {
         };
         signal_all(Signal::TERM);
         signal_all(Signal::CONT);
-        wait_for_everybody(GRACE);
+        wait_for_everybody(PLAIN_GRACE);
         signal_all(Signal::KILL);
         wait_for_everybody(AFTER_KILL);
     }

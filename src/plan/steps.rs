@@ -42,6 +42,7 @@ pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mu
         let interval = span("interval", wait.interval.as_ref()).unwrap_or(keys::Wait::INTERVAL);
         let wait = target.map(|target| Wait {
             target,
+            identity: around.users.main(),
             timeout: (!timeout.is_zero()).then_some(timeout),
             interval,
             on_timeout: wait.on_timeout.map_or(keys::Wait::ON_TIMEOUT, |Named(policy)| policy),

@@ -32,7 +32,7 @@ pub fn waiting(options: &WaitOptions, command: Vec<OsString>) -> Result<Plan, An
         let timeout = options.timeout.unwrap_or(keys::Wait::TIMEOUT);
         let timeout = (!timeout.is_zero()).then_some(timeout);
         let interval = options.interval.unwrap_or(keys::Wait::INTERVAL);
-        waits.push(Wait { target, timeout, interval, on_timeout });
+        waits.push(Wait { target, identity: None, timeout, interval, on_timeout });
     }
     let mut programs = Vec::new();
     let server = (!command.is_empty()).then(|| {

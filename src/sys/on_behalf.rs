@@ -26,16 +26,7 @@ pub fn of(identity: &Identity, look: impl FnOnce() -> Found) -> Found {
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(|errno| errno.desc().to_owned())?;
     let mut writer = File::from(writer);
     let spawned = offspring::spawn(|| {
-        let found = match credentials::become_user(identity) {
-            Ok(()) => look(),
-            Err(errno) => Err(format!(
-                "cannot become {}:{}, to look with its rights: {}; give the container CAP_SETUID and CAP_SETGID",
-                identity.uid,
-                identity.gid,
-                errno.desc()
-            )),
-        };
-        let (mark, bytes) = match found {
+        let (mark, bytes) = match become_who_looks(identity).and_then(|()| look()) {
             Ok(Some(bytes)) => (SOMETHING, bytes),
             Ok(None) => (NOTHING, Vec::new()),
             Err(why) => (FAULT, why.into_bytes()),
@@ -57,6 +48,20 @@ pub fn of(identity: &Identity, look: impl FnOnce() -> Found) -> Found {
         Some(FAULT) => Err(String::from_utf8_lossy(&answer).into_owned()),
         Some(_) | None => Err("the process that looked was killed".to_owned()),
     }
+}
+
+/// Takes on the rights of `identity`, for what this process looks at from here on.
+///
+/// # Errors
+///
+/// What the system refuses, and what to do.
+pub fn become_who_looks(identity: &Identity) -> Result<(), String> {
+    credentials::become_user(identity).map_err(|errno| {
+        let (uid, gid, why) = (identity.uid, identity.gid, errno.desc());
+        format!(
+            "cannot become {uid}:{gid}, to look with its rights: {why}; give the container CAP_SETUID and CAP_SETGID"
+        )
+    })
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@
 //! taken on another identity, with which it loses such a wish. So the probe of a command cannot be stopped by signals
 //! other than KILL, it sees the watcher's end on the pipe between them, and it is a subreaper: it kills every descendant
 //! before it ends.
+//!
+//! **A probe looks with the rights of the application's user** (§5): the user may have chosen the target. That user may
+//! signal it, too; a probe that is gone or stands still is started again or continued with the next tick.
 
 pub mod command;
 pub mod connect;
@@ -32,11 +35,13 @@ pub mod watch;
 #[cfg(test)]
 mod tests;
 
+use std::rc::Rc;
 use std::time::Duration;
 
 pub use target::Target;
 pub use tell::Report;
 
+use crate::identity::Identity;
 use crate::sys::descriptors;
 use crate::sys::signals::{self, Inherited};
 
@@ -44,6 +49,8 @@ use crate::sys::signals::{self, Inherited};
 #[derive(Clone, Debug)]
 pub struct Wait {
     pub target: Target,
+    /// Whose rights count for looking, where that is somebody else than app-init. A command has an identity of its own.
+    pub identity: Option<Rc<Identity>>,
     /// Counted from the start of all waits. `None`: for ever.
     pub timeout: Option<Duration>,
     /// The pause after the first failed attempt; it doubles up to 5 s, or is longer from the beginning.
@@ -78,7 +85,8 @@ impl Pace {
     const ON_TERMINAL: Pace = Pace { tick: Duration::from_secs(1), ..Pace::USUAL };
 }
 
-/// Waits for all, in parallel: 0 when they are there, or were given up where that is wanted; 124 when time ran out.
+/// Waits for all, in parallel: 0 when they are there, or were given up where that is wanted; 124 when time ran out; 77
+/// where an identity to look with cannot be taken on.
 ///
 /// To be called in a process of its own that ends with this code: it closes every inherited descriptor and changes the
 /// dispositions of signals for good.

@@ -1,4 +1,4 @@
-//! A probe: the process that tries one target until it is there, and ends with 0 then.
+//! A probe: the process that tries one target until it is there, and ends with 0 then; with 77 where it may not look.
 //!
 //! What an attempt fails at, and what it hangs in, is written to the pipe to the watcher, a line each time it changes.
 
@@ -17,7 +17,7 @@ use crate::exit;
 use crate::machine::Signal;
 use crate::sys::clock::Clock;
 use crate::sys::signals::Inherited;
-use crate::sys::{descriptors, processes};
+use crate::sys::{descriptors, on_behalf, processes};
 
 /// No pause is shorter: a processor has other things to do.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
@@ -32,16 +32,23 @@ pub fn run(wait: &Wait, pace: Pace, inherited: Inherited, pipe: OwnedFd, watcher
     let start = clock.now();
     // The other probes' pipes among them: their end must be seen when the watcher closes them.
     descriptors::close_inherited(&[pipe.as_raw_fd()]);
+    let mut refused = None;
     if wait.target.is_command() {
         command::prepare();
     } else {
-        // A lookup may hang; this ends it. Where it is refused, the pipe tells in the next pause.
+        refused = wait.identity.as_deref().and_then(|identity| on_behalf::become_who_looks(identity).err());
+        // A lookup may hang; this ends it. Where it is refused, the pipe tells in the next pause. It does not outlive a
+        // change of identity.
         let _ = processes::ask_for_parent_death_signal(Signal::KILL);
     }
     if nix::unistd::getppid().as_raw() != watcher {
         return exit::SYSTEM;
     }
     let mut report = Reporter { pipe: File::from(pipe), said: Step::new(), stage: None, failed_at: None };
+    if let Some(why) = refused {
+        report.say(why);
+        return exit::PERMISSION;
+    }
     let mut pause = wait.interval.max(SHORTEST_PAUSE);
     let longest = pace.pause.max(pause);
     let bound = pace.attempt.max(wait.interval);

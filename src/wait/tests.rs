@@ -7,7 +7,7 @@ use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::thread;
@@ -32,7 +32,7 @@ const LONG: Duration = Duration::from_secs(600);
 const PACE: Pace = Pace { attempt: LONG, pause: MOMENT, tick: MOMENT };
 
 fn wait(target: Target) -> Wait {
-    Wait { target, timeout: None, interval: MOMENT, on_timeout: OnTimeout::Abort }
+    Wait { target, identity: None, timeout: None, interval: MOMENT, on_timeout: OnTimeout::Abort }
 }
 
 fn at(text: &str) -> Wait {
@@ -402,6 +402,95 @@ fn a_probe_that_was_killed_is_started_again() {
     let _connection = listener.accept().expect("a connection");
     watcher.signal(Named::SIGTERM);
     assert_eq!(watcher.ends().0, 143);
+}
+
+/// The uid, the gid and the groups of each process that the watcher has started.
+fn probes_of(watcher: &Watcher) -> Vec<(Pid, Vec<String>)> {
+    let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", watcher.pid)).expect("a list");
+    let who = |pid: &str| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+        let who = status.lines().filter(|line| ["Uid:", "Gid:", "Groups:"].iter().any(|one| line.starts_with(one)));
+        who.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    };
+    children.split_whitespace().map(|pid| (Pid::from_raw(pid.parse().expect("a pid")), who(pid))).collect()
+}
+
+fn by_nobody(wait: Wait) -> Wait {
+    let nobody = Identity { uid: 4321, gid: 4322, groups: vec![4322, 4323], name: None, home: None };
+    Wait { identity: Some(Rc::new(nobody)), ..wait }
+}
+
+#[test]
+fn a_probe_looks_with_the_rights_of_its_identity() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let allow = |name: &str, bits| {
+        std::fs::set_permissions(directory.path().join(name), PermissionsExt::from_mode(bits)).expect("a mode");
+    };
+    allow("", 0o700);
+    let at_path = |kind: &str, name: &str| at(&format!("{kind}:{}", directory.path().join(name).display()));
+    let _socket = UnixListener::bind(directory.path().join("socket")).expect("a socket");
+    File::create(directory.path().join("file")).expect("a file");
+    let waits = [at_path("unix", "socket"), at_path("file", "file"), at_path("file", "none")].map(by_nobody);
+    let mut watcher = Watcher::of(&waits);
+    let said = watcher.says("(exists: Permission denied), ");
+    assert!(said.contains("(connect: Permission denied)"), "{said}");
+    let probes = probes_of(&watcher);
+    assert_eq!(probes.len(), waits.len());
+    for (_, who) in probes {
+        assert_eq!(who, ["Uid: 4321 4321 4321 4321", "Gid: 4322 4322 4322 4322", "Groups: 4322 4323"]);
+    }
+    allow("", 0o711);
+    // Connecting takes the right to write.
+    allow("socket", 0o666);
+    for _ in 0..2 {
+        watcher.says(" is there after ");
+    }
+    watcher.signal(Named::SIGTERM);
+    assert_eq!(watcher.ends().0, 143);
+    // Whoever cannot become that user does not look as somebody else.
+    let mut watcher = Watcher::start_in(&waits[..1], Report { quiet: false, terminal: false }, PACE, || {
+        let nobody = nix::unistd::Uid::from_raw(4321);
+        nix::unistd::setresuid(nobody, nobody, nobody).expect("root becomes anybody");
+    });
+    let said = watcher.says("app-init: error: cannot wait for unix:");
+    let told = "socket: cannot become 4321:4322, to look with its rights: Operation not permitted; give the container ";
+    assert!(said.contains(told), "{said}");
+    assert_eq!(watcher.ends().0, i32::from(exit::PERMISSION));
+}
+
+/// That user may signal it.
+#[test]
+fn a_probe_that_was_stopped_goes_on_and_the_time_is_over_all_the_same() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).expect("a mode");
+    let file = directory.path().join("file");
+    let wait = by_nobody(at(&format!("file:{}", file.display())));
+    let stopped = |watcher: &mut Watcher| {
+        watcher.says("(exists: ");
+        let (probe, _) = probes_of(watcher).pop().expect("a probe");
+        kill(probe, Named::SIGSTOP).expect("the probe");
+    };
+    let mut watcher = Watcher::of(std::slice::from_ref(&wait));
+    stopped(&mut watcher);
+    File::create(&file).expect("a file");
+    watcher.says(" is there after ");
+    assert_eq!(watcher.ends().0, 0);
+    // Nobody continues it before the time is over. Too short a time for the probe to get that far proves nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let target = at(&format!("http://{}/", listener.local_addr().expect("an address")));
+    let stopped_in_time = |limit: &Duration| {
+        let wait = Wait { timeout: Some(*limit), ..by_nobody(target.clone()) };
+        let pace = Pace { tick: LONG, ..PACE };
+        let watcher = Watcher::start(&[wait], Report { quiet: false, terminal: false }, pace);
+        let _connection = listener.accept().expect("a connection");
+        let probe = probes_of(&watcher).pop();
+        let is_stopped = probe.is_some_and(|(probe, _)| kill(probe, Named::SIGSTOP).is_ok());
+        let (code, said) = watcher.ends();
+        assert!(code == i32::from(exit::TIMED_OUT) && said.contains(" is not there after "), "{said}");
+        is_stopped
+    };
+    let limits = (0..6).map(|doubling| Duration::from_millis(200 << doubling));
+    assert!(limits.into_iter().any(|limit| stopped_in_time(&limit)), "it was never stopped");
 }
 
 /// A command that goes to lengths to stay: it ignores signals, and has children in its group, in a session of their own

@@ -29,7 +29,7 @@ pub fn watch(waits: &[Wait], inherited: Inherited, report: Report, pace: Pace) -
     let mut watched: Vec<Watched> = waits.iter().map(Watched::new).collect();
     let mut tick = pace.tick;
     start_probes(&mut watched, pace, inherited, Duration::ZERO);
-    let code = loop {
+    let code = 'watch: loop {
         let waited = clock.now().since(start);
         if is_over(&mut watched, waited, &mut voice) {
             break exit::TIMED_OUT;
@@ -39,16 +39,24 @@ pub fn watch(waits: &[Wait], inherited: Inherited, report: Report, pace: Pace) -
         }
         if waited >= tick {
             voice.progress(&tell::progress(&missing(&watched, waited), waited, next_limit(&watched)));
-            // Those that somebody has killed, or that the system refused.
+            // Those that somebody has stopped, or killed, or that the system refused.
+            watched.iter().for_each(Watched::resume);
             start_probes(&mut watched, pace, inherited, waited);
             tick = waited.saturating_add(pace.tick);
         }
         let until = next_limit(&watched).map_or(tick, |limit| limit.min(tick));
         wait_for_news(&watched, until.saturating_sub(waited));
         for one in &mut watched {
-            if one.has_come() {
-                let after = duration::rounded(clock.now().since(start));
-                voice.say(Level::Info, &format!("{} is there after {after}", one.wait.target));
+            match one.verdict() {
+                Some(0) => {
+                    let after = duration::rounded(clock.now().since(start));
+                    voice.say(Level::Info, &format!("{} is there after {after}", one.wait.target));
+                }
+                Some(code) => {
+                    voice.say(Level::Error, &format!("cannot wait for {}: {}", one.wait.target, one.step));
+                    break 'watch code;
+                }
+                None => {}
             }
         }
     };
@@ -107,9 +115,9 @@ impl<'wait> Watched<'wait> {
         Ok(())
     }
 
-    /// Hears what the probe says; `true` when it says by its end that the target is there.
-    fn has_come(&mut self) -> bool {
-        let State::Probed(probe) = &mut self.state else { return false };
+    /// Hears what the probe says, and by its end that the target is there (0), or that it cannot look (77).
+    fn verdict(&mut self) -> Option<u8> {
+        let State::Probed(probe) = &mut self.state else { return None };
         let mut buffer = [0; 4096];
         loop {
             match probe.pipe.read(&mut buffer) {
@@ -120,28 +128,38 @@ impl<'wait> Watched<'wait> {
                         self.step = step;
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
                 Err(_) => break,
             }
         }
         // Only its end closes the pipe, so this does not take long.
-        let there = matches!(waitpid(probe.pid, None), Ok(WaitStatus::Exited(_, 0)));
-        self.state = if there { State::Done } else { State::Idle };
-        if !there {
+        let verdict = match waitpid(probe.pid, None) {
+            Ok(WaitStatus::Exited(_, code)) => [0, exit::PERMISSION].into_iter().find(|one| i32::from(*one) == code),
+            _ => None,
+        };
+        self.state = if verdict.is_some() { State::Done } else { State::Idle };
+        if verdict.is_none() {
             self.step = "its probe was killed".into();
         }
-        there
+        verdict
     }
 
     /// Ends the probe, and waits until nothing of it is left.
     fn stop(&mut self) {
         let State::Probed(Probe { pid, pipe, .. }) = std::mem::replace(&mut self.state, State::Done) else { return };
         drop(pipe);
-        // A command's probe has something to end before itself.
-        if !self.wait.target.is_command() {
-            signals::send(pid.as_raw(), Signal::KILL);
+        // A command's probe has something to end before itself. One that is another user's, and cannot be signalled
+        // without CAP_KILL, sees the end of the pipe, or dies with this process.
+        if self.wait.target.is_command() || signals::send(pid.as_raw(), Signal::KILL) {
+            let _ = waitpid(pid, None);
         }
-        let _ = waitpid(pid, None);
+    }
+
+    /// The application's user may stop what runs with its rights.
+    fn resume(&self) {
+        if let State::Probed(probe) = &self.state {
+            signals::send(probe.pid.as_raw(), Signal::CONT);
+        }
     }
 
     fn missing(&self, waited: Duration) -> Missing {

@@ -523,3 +523,51 @@ fn a_relative_file_for_the_reason_is_below_the_working_directory() {
         }
     });
 }
+
+/// Whoever cannot become the user does not look as root for it.
+#[test]
+fn a_wait_that_may_not_look_ends_the_boot() {
+    for cell in Cell::all().into_iter().filter(|cell| cell.identity == Identity::PowerlessRoot && !cell.terminal) {
+        let config = "user = \"app\"\n[[wait]]\ntarget = \"file:/\"\ntimeout = 0\non_timeout = \"continue\"\n";
+        let end = image(Setup::new(cell, SERVER).config(config)).start().end().exited(77).nothing_left();
+        let told = "error: cannot wait for file:/: cannot become 4000:4001, to look with its rights: Operation not \
+            permitted; give the container CAP_SETUID and CAP_SETGID\n";
+        let end = end.complains(&[told]);
+        assert_eq!(end.out, "", "{}", end.story());
+    }
+}
+
+/// A target may be the user's own choice: nobody looks with root's rights for it.
+#[test]
+fn a_wait_looks_with_the_rights_of_the_user() {
+    each_place(|cell| {
+        let start = |user: &str, target: &str, limit: &str, bits: u32| {
+            let config = format!(
+                "{user}env.files = [\"open/app.env\"]\n[[wait]]\ntarget = \"${{TARGET}}\"\ntimeout = \"{limit}\"\n"
+            );
+            let setup = Setup::new(cell, SERVER).config(&config).file("rootonly/x", "", 0o600);
+            let setup = setup.file("open/app.env", format!("TARGET={target}\n"), 0o644);
+            let rootonly = setup.world.app().join("rootonly");
+            let listener =
+                std::os::unix::net::UnixListener::bind(rootonly.join("s")).expect("the test's own directory");
+            mode(&rootonly.join("s"), 0o666);
+            let setup = of_user(setup, &["open"]);
+            mode(&rootonly, bits);
+            let end = setup.start().end().nothing_left();
+            drop(listener);
+            end
+        };
+        for (target, step) in [("unix:/mnt/app/rootonly/s", "connect"), ("file:/mnt/app/rootonly/none", "exists")] {
+            let (end, limit) =
+                within_a_limit(|limit| start("user = \"app\"\n", target, limit, 0o700), crate::waits::was_tried);
+            end.exited(124).complains(&[&format!(
+                "cannot go on: {target} is not there after {limit} ({step}: Permission denied); see"
+            )]);
+        }
+        // What the user may look at, and root where there is nobody else.
+        for target in ["unix:/mnt/app/rootonly/s", "file:/mnt/app/rootonly/x"] {
+            start("user = \"app\"\n", target, "25s", 0o755).exited(0);
+            start("", target, "25s", 0o700).exited(0);
+        }
+    });
+}

@@ -698,3 +698,51 @@ fn the_numbers_of_the_documents_are_those_of_the_code() {
     }
     assert_eq!(strangers, Vec::<String>::new(), "numbers that nobody holds against the code");
 }
+
+// ---- figures
+
+#[test]
+fn the_figures_are_those_of_one_run() {
+    let (readme, page) = (read("README.md"), read("docs/benchmark.md"));
+    let (_, rest) = readme.split_once("<!-- bench:begin -->\n").expect("the figures");
+    let (figures, _) = rest.split_once("\n<!-- bench:end -->").expect("their end");
+    let (figures, machine) = figures.rsplit_once("\n\n").expect("the machine, at the end");
+    assert!(page.contains(&format!("`make bench`. {machine} Only")), "another machine: {machine}");
+    assert!(page.contains(&format!("\n\n{figures}\n\n## ")), "docs/benchmark.md has other figures than README.md");
+
+    // What is demanded of app-init is measured in the same run.
+    let row = |title: &str| {
+        let rows = page.lines().filter_map(|line| line.strip_prefix(&format!("| {title}"))?.split(" | ").nth(1));
+        rows.map(str::to_owned).next().unwrap_or_else(|| panic!("no row {title}"))
+    };
+    let demand = |what: &str| {
+        let told = page.lines().find_map(|line| line.split_once(&format!(" {what}: "))?.1.split(", at most").next());
+        told.unwrap_or_else(|| panic!("{what} is not demanded")).to_owned()
+    };
+    for (title, what) in [
+        ("zombies left", "zombies left"),
+        ("resident memory", "resident memory"),
+        ("of it anonymous", "anonymous memory"),
+        ("binary", "binary"),
+        ("wake-ups", "idle wake-ups"),
+    ] {
+        assert_eq!(row(title), demand(what), "{what}");
+    }
+    assert!(page.contains(&format!(" lines adds {} to app-init's", demand("what a configuration of 100 lines costs"))));
+    let ratio = |cell: &str| cell.split(['(', ')']).nth(1).expect("a ratio").parse::<f64>().expect("a number");
+    for (title, what) in [
+        ("start to end", "start to end, to tini-static"),
+        ("TERM to end", "TERM to end, to tini-static"),
+        ("signal passed on", "signal latency, to tini-static"),
+        ("processor time", "processor time per orphan, to tini-static"),
+    ] {
+        let exact: f64 = demand(what).parse().expect("a number");
+        assert!((ratio(&row(title)) - exact).abs() < 0.006, "{what}: {exact}, and {} in the table", row(title));
+    }
+
+    // What the prose says of the start.
+    let told = format!("{:.1} of the time", ratio(&row("start to end")));
+    for (file, said) in [("README.md", format!("in about {told} that")), ("CHANGELOG.md", format!("in {told} of"))] {
+        assert!(read(file).contains(&said), "{file} does not say: {said}");
+    }
+}

@@ -65,8 +65,8 @@ pub fn judge(results: &Results) -> Vec<Demand> {
         at_most("anonymous memory", idle.anonymous_kb as f64, 64.0, 0, " KB");
         at_most("idle wake-ups", idle.wake_ups as f64, 0.0, 0, "");
     }
-    if let Some(bytes) = results.bytes(own) {
-        at_most("binary", bytes as f64 / 1024.0, 1024.0, 0, " KB");
+    if let Some(size) = results.binary_kb(own) {
+        at_most("binary", size as f64, 1024.0, 0, " KB");
     }
     if let Some(early) = results.early_pid_1.get(own) {
         at_most("early TERMs lost as PID 1", early.lost as f64, results.early_limit().floor(), 0, "");

@@ -25,9 +25,10 @@ impl Results {
         self.contenders.iter().position(|contender| contender.name == name)
     }
 
-    pub fn bytes(&self, index: usize) -> Option<u64> {
+    /// The size of the binary in KB, a part of one counted as a whole.
+    pub fn binary_kb(&self, index: usize) -> Option<u64> {
         let path = self.contenders.get(index)?.binary.as_ref()?;
-        std::fs::metadata(path).ok().map(|metadata| metadata.len())
+        std::fs::metadata(path).ok().map(|metadata| metadata.len().div_ceil(1024))
     }
 
     /// The most early TERMs that app-init may lose as PID 1: what the reference loses, and three standard deviations of

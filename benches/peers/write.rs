@@ -21,12 +21,11 @@ pub fn write(results: &Results, demands: &[Demand]) -> Result<(), String> {
         table::slow_end(results),
         demands.concat()
     );
-    save(&root.join("docs/benchmark.md"), &page)?;
-
     let readme = root.join("README.md");
-    let Ok(text) = fs::read_to_string(&readme) else { return Ok(()) };
-    let Some((before, rest)) = text.split_once(BEGIN) else { return Ok(()) };
-    let Some((_, after)) = rest.split_once(END) else { return Ok(()) };
+    let text = fs::read_to_string(&readme).map_err(|error| format!("cannot read {}: {error}", readme.display()))?;
+    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let (before, after) = parts.ok_or_else(|| format!("{} has no {BEGIN} and {END}", readme.display()))?;
+    save(&root.join("docs/benchmark.md"), &page)?;
     save(&readme, &format!("{before}{BEGIN}\n{medians}\n{notes}\nMachine: {machine}.\n{END}{after}"))
 }
 

@@ -47,6 +47,8 @@ pub struct Config {
     pub stop: keys::Stop,
     pub log: keys::Log,
     pub limits: keys::Limits,
+    /// The roles that were not chosen and set `user`, with what to.
+    pub other_users: Vec<(String, String)>,
 }
 
 /// `[env]`
@@ -70,10 +72,12 @@ pub fn interpret(layers: &mut Layers, faults: &mut Vec<Fault>) -> Config {
     // What it says is in the types from here on.
     let table = take(&mut layers.table);
     let mut reader = Reader { layers, faults };
-    let (config, roles) = reader.whole("", table);
+    let (mut config, roles) = reader.whole("", table);
     for (name, role) in roles {
         if let Value::Table(role) = role {
-            reader.whole(&format!("role.{name}"), role);
+            let path = format!("role.{name}");
+            let user = reader.whole(&path, role).0.top.user;
+            config.other_users.extend(user.map(|user| (path, user)));
         }
     }
     config
@@ -157,6 +161,7 @@ impl Reader<'_> {
             stop: self.section(&at("stop"), take(&mut top.stop.table)),
             log: self.section(&at("log"), take(&mut top.log.table)),
             limits: self.section(&at("limits"), take(&mut top.limits.table)),
+            other_users: Vec::new(),
             top,
         };
         (config, roles)

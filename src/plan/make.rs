@@ -24,7 +24,7 @@ use crate::identity::Identity;
 use crate::logging;
 use crate::machine::OnFailure;
 use crate::sys::bounds::{Bounds, Limit, RESOURCES};
-use crate::sys::exec;
+use crate::sys::{credentials, exec};
 
 /// Makes the plan. Where the `deploy-env` hook has to run first, it is the plan of that: made again, with what the hook
 /// wrote, it is the rest.
@@ -132,6 +132,7 @@ pub fn make(
         announces: resident,
         termination_file: resident.then_some(settings.termination_file),
         parent_death_signal: options.parent_death_signal,
+        user: users.main(),
         hands_over_to: users.boundary().map(|identity| identity.uid),
         nested: purpose == Purpose::Nested,
         warnings,
@@ -288,6 +289,7 @@ fn users(
         None if purpose == Purpose::Shell && findings.has_fault("user") => {
             return Err(hint("user", &"is no user; mend it, or name one", exit::CONFIG));
         }
+        None if matches!(purpose, Purpose::Run | Purpose::Check) => warn_of_user_elsewhere(config, &users, findings),
         None => {}
     }
     if let Some(gid) = config.top.require_gid {
@@ -301,6 +303,18 @@ fn users(
         }
     }
     Ok(users)
+}
+
+/// Warns where only other roles have a user: a key at the end of the file belongs to the table before it.
+fn warn_of_user_elsewhere(config: &Config, users: &Users, findings: &mut Findings<'_>) {
+    let others = config.other_users.iter().filter(|(_, user)| credentials::is_root() && users.uid_of(user) != Some(0));
+    let roles: Vec<String> = others.map(|(role, _)| format!("[{role}]")).collect();
+    if !roles.is_empty() && !findings.has_fault("user") {
+        findings.warning(&format!(
+            "user is set in {} only, and this runs as root; write it above the first table, or user = \"root\" there",
+            roles.join(", ")
+        ));
+    }
 }
 
 /// Whether all of a hook runs as root, though the application does not.

@@ -23,6 +23,7 @@ use crate::cli::Options;
 use crate::config::value::Value;
 use crate::config::values::HookOutput;
 use crate::config::{self, Layers};
+use crate::identity::Identity;
 use crate::logging;
 use crate::machine::{ChildId, Rules, Signal};
 use crate::prepare::Preparation;
@@ -69,6 +70,8 @@ pub struct Plan {
     /// Where the reason of the end is written, if the file is there.
     pub termination_file: Option<PathBuf>,
     pub parent_death_signal: Option<Signal>,
+    /// Who the application runs as; `None`: whoever app-init is.
+    pub user: Option<Rc<Identity>>,
     /// The user that the standard descriptors are handed to, where that is not who app-init is.
     pub hands_over_to: Option<u32>,
     /// Below another app-init.

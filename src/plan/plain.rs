@@ -72,6 +72,7 @@ pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer
         announces: false,
         termination_file: None,
         parent_death_signal: options.parent_death_signal,
+        user: None,
         hands_over_to: None,
         nested: false,
         warnings: if Path::new(".docker").exists() { hooks::skipped_in_plain_use() } else { Vec::new() },

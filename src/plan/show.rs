@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::fmt::Write as _;
 
-use super::{Job, Plan, Planned};
+use super::{Job, Plan, Planned, users};
 use crate::config::duration;
 use crate::config::expand::is_name;
 use crate::config::keys::Stop;
@@ -116,13 +116,8 @@ fn command(text: &mut String, planned: &Planned, program: &Program, rule: &HookR
     if rule.on_stop == OnStop::Finish {
         details.push("on_stop finish".into());
     }
-    details.extend(as_whom(program));
+    details.push(users::described(program.identity.as_deref()));
     line(text, &format!("{}  ({})", planned.label, details.join(", ")));
-}
-
-fn as_whom(program: &Program) -> Option<String> {
-    let identity = program.identity.as_ref()?;
-    Some(format!("as {}:{}", identity.uid, identity.gid))
 }
 
 fn preparation(text: &mut String, preparation: &Preparation) {
@@ -168,6 +163,7 @@ fn server(text: &mut String, plan: &Plan) {
     text.push_str("\nserver\n");
     let Some(rule) = &plan.rules.server else {
         line(text, "the arguments that the container is started with");
+        line(text, &users::described(plan.user.as_deref()));
         return;
     };
     if let Some(program) = plan.get(rule.child).and_then(Planned::program) {
@@ -176,9 +172,7 @@ fn server(text: &mut String, plan: &Plan) {
         if let Some(directory) = &program.directory {
             line(text, &format!("in {}", directory.display()));
         }
-        if let Some(whom) = as_whom(program) {
-            line(text, &whom);
-        }
+        line(text, &users::described(program.identity.as_deref()));
         limits(text, program);
     }
     line(text, if plan.rules.mode == Mode::Exec { "mode exec" } else { "mode supervise" });

@@ -199,6 +199,17 @@ impl Users {
     }
 }
 
+/// Who a program runs as, for `check`; `None`: whoever app-init is.
+#[must_use]
+pub fn described(user: Option<&Identity>) -> String {
+    let (uid, gid) = user.map_or_else(own_ids, |user| (user.uid, user.gid));
+    let own = || Databases::read().ok()?.user_of(uid)?.name;
+    match user.map_or_else(own, |user| user.name.clone()) {
+        Some(name) => format!("as {} ({uid}:{gid})", String::from_utf8_lossy(&name)),
+        None => format!("as {uid}:{gid}"),
+    }
+}
+
 /// Who app-init is.
 #[must_use]
 pub fn own_ids() -> (u32, u32) {

@@ -73,6 +73,7 @@ pub fn waiting(options: &WaitOptions, command: Vec<OsString>) -> Result<Plan, An
         announces: false,
         termination_file: None,
         parent_death_signal: None,
+        user: None,
         hands_over_to: None,
         nested: false,
         warnings: Vec::new(),

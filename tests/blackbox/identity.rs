@@ -807,3 +807,67 @@ fn without_a_user_streams_keep_their_owner() {
         assert_eq!(end.out, "0\n", "{}", end.story());
     });
 }
+
+/// §5: `check` says of each program who it runs as, root included.
+#[test]
+fn the_plan_says_who_each_program_runs_as() {
+    let hooks = "[[hooks.deploy.run]]\ncommand = [\"true\", \"one\"]\n[[hooks.deploy.run]]\ncommand = [\"true\", \"two\"]\n\
+        user = \"fullhouse:web\"\n[[hooks.pre-stop.run]]\ncommand = [\"true\", \"three\"]\nuser = \"0\"\nwhen = [\"root\"]\n";
+    let shown = |cell: Cell, top: &str, args: &[&str]| {
+        let setup = Setup::new(cell, [&["check"], args].concat()).config(&format!("{top}{hooks}"));
+        let end = image(setup).start().end().exited(0);
+        let lines = end.out.lines().filter(|line| !line.starts_with("note"));
+        let lines = lines.filter_map(|line| line.find("as ").and_then(|at| line.get(at..)));
+        let whom = lines.filter(|line| line.contains(':')).map(|line| line.trim_end_matches(')').to_owned() + "|");
+        whom.collect::<String>()
+    };
+    let (root, app, other) = ("as root (0:0|", "as app (4000:4001|", "as fullhouse (4012:4033|");
+    assert_eq!(shown(Cell::PID1, "", &["true"]), format!("{root}{other}{root}{root}"));
+    assert_eq!(shown(Cell::PID1, "", &[]), format!("{root}{other}{root}{root}"));
+    assert_eq!(shown(Cell::PID1, "user = \"app\"\n", &["true"]), format!("{app}{other}{app}{root}"));
+    assert_eq!(shown(Cell::PID1, "user = \"app\"\n", &[]), format!("{app}{other}{app}{root}"));
+    let unnamed = "as 12:34|";
+    assert_eq!(shown(Cell::PID1, "user = \"12:34\"\n", &["true"]), format!("{unnamed}{other}{unnamed}{root}"));
+    let cell = Cell { identity: NOT_ROOT, ..Cell::PID1 };
+    for top in ["", "user = \"app\"\n"] {
+        assert_eq!(shown(cell, top, &["true"]), "as 12345:12345|".repeat(3), "{top}");
+    }
+}
+
+/// A `user` at the end of the file is the last role's, and nobody may notice that everything else runs as root.
+#[test]
+fn a_user_that_only_another_role_has_is_pointed_out() {
+    each_place(|cell| {
+        let start = |cell: Cell, config: &str, args: &[&str]| {
+            let config = format!("{config}[role.web]\n[role.worker]\nuser = \"app\"\n[role.cron]\nuser = \"web\"\n");
+            image(Setup::new(cell, args).config(&config)).start().end().exited(0)
+        };
+        let told = "warning: user is set in [role.cron], [role.worker] only, and this runs as root; write it above the \
+            first table, or user = \"root\" there\n";
+        for args in [&["--", "true"][..], &["--", "web", "true"], &["check"], &["check", "web", "true"]] {
+            let end = start(cell, "", args);
+            assert_eq!((end.out + &end.err).matches(told).count(), 1, "{args:?}");
+        }
+        for (config, args) in [
+            ("user = \"root\"\n", &["--", "true"][..]),
+            ("user = \"app\"\n", &["--", "true"]),
+            ("", &["--", "worker", "true"]),
+            ("", &["--user", "app", "--", "true"]),
+            ("", &["exec", "--", "true"]),
+        ] {
+            let end = start(cell, config, args);
+            assert!(!end.err.contains("user is set"), "{config} {args:?}: {}", end.story());
+        }
+        let end = start(Cell { identity: NOT_ROOT, ..cell }, "", &["--", "true"]);
+        assert!(!end.err.contains("user is set"), "{}", end.story());
+        let config = "[role.job]\nuser = \"0:0\"\n";
+        let end = image(Setup::new(cell, ["--", "true"]).config(config)).start().end().exited(0);
+        assert!(!end.err.contains("user is set"), "{}", end.story());
+        let config = "strict = true\n[role.job]\nuser = \"app\"\n";
+        image(Setup::new(cell, ["--", "true"]).config(config))
+            .start()
+            .end()
+            .exited(78)
+            .complains(&["strict: user is set"]);
+    });
+}

@@ -18,7 +18,7 @@ const KILLED: u8 = 137;
 /// Every code of app-init's own, and what it means.
 pub const TABLE: [(u8, &str); 10] = [
     (USAGE, "the command line is wrong"),
-    (HOOK_FAILED, "a hook failed and the server was not started"),
+    (HOOK_FAILED, "a hook failed, and the server was not started or was stopped"),
     (
         SYSTEM,
         "the system refused a process, memory or a call that is needed, output could not be written, or app-init failed",

@@ -6,7 +6,7 @@ use log::Level;
 use nix::errno::Errno;
 
 use crate::config::duration;
-use crate::machine::{ChildId, Ending, Note, OnFailure, Outcome, Signal, StartStep};
+use crate::machine::{ChildId, Ending, HookRule, Note, OnFailure, Outcome, Signal, StartStep};
 use crate::plan::{self, Plan, Planned};
 use crate::sys::{bounds, mounts, processes};
 
@@ -43,7 +43,11 @@ pub fn note(plan: &Plan, note: Note) -> (Level, String) {
         }
         Note::PollerFailed { child, ending } => {
             let how = how_it_ended(plan, child, ending);
-            (Level::Warn, format!("{} {} failed: {how}; the server goes on", phase(child), label(child)))
+            let (level, then) = match policy(&plan.rules.post_deploy, child) {
+                Some(OnFailure::Abort) => (Level::Error, "stopping, as on_failure = \"stop\" says"),
+                Some(OnFailure::Continue) | None => (Level::Warn, "the server goes on"),
+            };
+            (level, format!("{} hook failed: {}: {how}; {then}", phase(child), label(child)))
         }
         Note::StopRequested { signal } => (Level::Info, format!("stop requested by {signal}")),
         Note::FinishingFirst { child } => {
@@ -74,8 +78,11 @@ fn leftovers(left: &[(i32, String)]) -> String {
 /// Whether this deploy command's failure ends the boot.
 fn aborts(plan: &Plan, child: ChildId) -> bool {
     let rules = plan.keeper.as_ref().unwrap_or(&plan.rules);
-    let policy = rules.deploy.iter().find(|hook| hook.child == child).map(|hook| hook.on_failure);
-    plan.announces && plan.rules.server.is_some() && policy == Some(OnFailure::Abort)
+    plan.announces && plan.rules.server.is_some() && policy(&rules.deploy, child) == Some(OnFailure::Abort)
+}
+
+fn policy(hooks: &[HookRule], child: ChildId) -> Option<OnFailure> {
+    hooks.iter().find(|hook| hook.child == child).map(|hook| hook.on_failure)
 }
 
 /// The end in one line: phase, process and reason.
@@ -92,7 +99,11 @@ pub fn end(plan: &Plan, outcome: Outcome) -> Option<(Level, String)> {
         Outcome::HookFailed { child, ending, timed_out } => {
             let (phase, label) = plan.get(child).map_or(("deploy", "the hooks"), |hook| (&hook.phase, &hook.label));
             let how = if timed_out { "it ran too long".to_owned() } else { how_it_ended(plan, child, ending) };
-            let then = if plan.rules.server.is_some() { "; the server was not started" } else { "" };
+            let then = match plan.rules.server {
+                Some(_) if phase == plan::POST_DEPLOY => "; the server was stopped",
+                Some(_) => "; the server was not started",
+                None => "",
+            };
             // It was logged when it happened.
             Some((Level::Debug, format!("{phase}: {label} failed: {how}{then}")))
         }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::read::{Keys, Mistakes, Nested, NestedList, NestedMap, Read, schema_of, table};
 use super::value::{Table, Value};
 use super::values::{
-    Condition, FileMode, HookOutput, LimitValue, LogFormat, Named, OneOrTable, OomScore, Prefer, RewriteRule,
-    ServerMode, SignalName, Span, Umask, Word,
+    Condition, FailurePolicy, FileMode, HookOutput, LimitValue, LogFormat, Named, OneOrTable, OomScore, Prefer,
+    RewriteRule, ServerMode, SignalName, Span, Umask, Word,
 };
-use crate::machine::{self, OnFailure, OnStop, Signal, SignalTarget};
+use crate::machine::{self, OnStop, Signal, SignalTarget};
 use crate::prepare::Recursive;
 use crate::wait::OnTimeout;
 
@@ -216,9 +216,10 @@ table! {
         /// From the TERM at the end of that time to KILL.
         #[default(STOP_TIMEOUT: Duration = Duration::from_secs(10))]
         pub stop_timeout: Option<Span>,
-        /// What a failure means for the boot; of deploy and deploy-env only.
-        #[default(ON_FAILURE: OnFailure = OnFailure::Abort)]
-        pub on_failure: Option<Named<OnFailure>>,
+        /// What a failure means: for the boot, or of post-deploy for the server.
+        #[default(ON_FAILURE: FailurePolicy = FailurePolicy::Abort)]
+        #[unset(" (`post-deploy`: `ignore`; `pre-stop`, `post-stop`, `on-failure`: `continue`)")]
+        pub on_failure: Option<Named<FailurePolicy>>,
         /// What a stop request means for a command that runs.
         #[default(ON_STOP: OnStop = OnStop::Stop)]
         pub on_stop: Option<Named<OnStop>>,
@@ -245,8 +246,8 @@ table! {
         pub timeout: Option<Span>,
         /// From the TERM at the end of that time to KILL.
         pub stop_timeout: Option<Span>,
-        /// What a failure means for the boot; of deploy and deploy-env only.
-        pub on_failure: Option<Named<OnFailure>>,
+        /// What a failure means: for the boot, or of post-deploy for the server.
+        pub on_failure: Option<Named<FailurePolicy>>,
         /// What a stop request means while it runs.
         pub on_stop: Option<Named<OnStop>>,
         /// Who it runs as.

@@ -21,7 +21,9 @@ use std::path::{Path, PathBuf};
 use keys::Variables;
 use read::{Keys, Mistake, Mistakes, Read};
 use value::{Table, Value};
-use values::OneOrTable;
+use values::{FailurePolicy, Named, OneOrTable};
+
+use crate::machine::OnStop;
 
 pub use fault::Fault;
 pub use layers::Layers;
@@ -257,6 +259,28 @@ impl Reader<'_> {
         }
     }
 
+    /// What is to come of a failure or a stop request has to be what can come of it.
+    fn policies(
+        &mut self,
+        path: &str,
+        hook: &str,
+        on_failure: Option<Named<FailurePolicy>>,
+        on_stop: Option<Named<OnStop>>,
+    ) {
+        let of_hook = FailurePolicy::of_hook(hook);
+        let mut fault = |key: &str, word: &str, words: &str| {
+            self.fault(&format!("{path}.{key}"), format!("`{word}` means nothing for {hook}; write {words}"));
+        };
+        if let Some(Named(said)) = on_failure.filter(|said| !of_hook.contains(&said.0)) {
+            let words: Vec<&str> = of_hook.iter().map(|policy| policy.word()).collect();
+            fault("on_failure", said.word(), &words.join(" or "));
+        }
+        // The one is stopped first, the other is a part of the stop.
+        if on_stop == Some(Named(OnStop::Finish)) && ["post-deploy", "pre-stop"].contains(&hook) {
+            fault("on_stop", "finish", "stop");
+        }
+    }
+
     fn hooks(&mut self, path: &str, tables: Table) -> BTreeMap<String, (keys::Hook, Vec<keys::HookRun>)> {
         let mut hooks = BTreeMap::new();
         for (name, table) in tables {
@@ -267,7 +291,9 @@ impl Reader<'_> {
             };
             let mut hook: keys::Hook = self.section(&path, table);
             let runs: Vec<keys::HookRun> = self.list(&format!("{path}.run"), take(&mut hook.run.tables));
+            self.policies(&path, &name, hook.on_failure, hook.on_stop);
             for (place, run) in runs.iter().enumerate() {
+                self.policies(&format!("{path}.run[{place}]"), &name, run.on_failure, run.on_stop);
                 if run.command.is_empty() {
                     let path = format!("{path}.run[{place}]");
                     self.fault(&path, "has no command; write command = [\"program\", \"argument\"]");

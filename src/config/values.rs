@@ -19,6 +19,42 @@ pub enum ServerMode {
     Exec,
 }
 
+/// What comes of a hook that failed: what of it can be depends on the hook.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FailurePolicy {
+    Abort,
+    Continue,
+    Ignore,
+    Stop,
+}
+
+impl FailurePolicy {
+    /// What makes sense for a hook of this name: before the server is there, beside it, and when its end is decided.
+    #[must_use]
+    pub fn of_hook(name: &str) -> &'static [FailurePolicy] {
+        match name {
+            "post-deploy" => &[FailurePolicy::Ignore, FailurePolicy::Stop],
+            "pre-stop" | "post-stop" | "on-failure" => &[FailurePolicy::Continue],
+            _ => &[FailurePolicy::Abort, FailurePolicy::Continue],
+        }
+    }
+
+    /// As it is written.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        FailurePolicy::CHOICES.iter().find(|(_, policy)| *policy == self).map_or("", |(word, _)| word)
+    }
+
+    /// Whether the container ends of it.
+    #[must_use]
+    pub fn rule(self) -> OnFailure {
+        match self {
+            FailurePolicy::Abort | FailurePolicy::Stop => OnFailure::Abort,
+            FailurePolicy::Continue | FailurePolicy::Ignore => OnFailure::Continue,
+        }
+    }
+}
+
 /// How app-init's own lines look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LogFormat {
@@ -160,8 +196,13 @@ impl Choice for Prefer {
     const CHOICES: &'static [(&'static str, Self)] = &[("file", Prefer::File), ("variable", Prefer::Variable)];
 }
 
-impl Choice for OnFailure {
-    const CHOICES: &'static [(&'static str, Self)] = &[("abort", OnFailure::Abort), ("continue", OnFailure::Continue)];
+impl Choice for FailurePolicy {
+    const CHOICES: &'static [(&'static str, Self)] = &[
+        ("abort", FailurePolicy::Abort),
+        ("continue", FailurePolicy::Continue),
+        ("ignore", FailurePolicy::Ignore),
+        ("stop", FailurePolicy::Stop),
+    ];
 }
 
 impl Choice for OnTimeout {

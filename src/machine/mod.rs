@@ -170,6 +170,8 @@ pub struct Machine {
     /// The server was still there when its run time was over; the signal it was sent then.
     timed_out: Option<Signal>,
     pollers: Option<Chain>,
+    /// A poller without which the server must not go on has failed in this turn.
+    failed_poller: Option<Outcome>,
     /// A `pre-stop` hook that nobody waits for any more, while it lives.
     cut_short: Option<Chain>,
     stop: Option<Request>,
@@ -192,6 +194,7 @@ impl Machine {
             run_until: None,
             timed_out: None,
             pollers: None,
+            failed_poller: None,
             cut_short: None,
             stop: None,
             interrupts: Interrupts::default(),
@@ -391,12 +394,13 @@ impl Machine {
 
             (Phase::Serving, News::StopRequest { signal, .. }) => {
                 self.note_request(signal, now, out);
-                self.stop_pollers(out);
-                let until = self.budget().map(Budget::drain_end);
-                match Chain::start(List::PreStop, &self.rules, now, out) {
-                    Some(chain) => Phase::PreStop { chain, until },
-                    None => self.drain(now, out),
-                }
+                self.begin_stop(now, out)
+            }
+            // Only now: the server's own end, or a stop request, may have come in the same turn, and counts then.
+            (Phase::Serving, News::TurnOver { .. }) if self.failed_poller.is_some() => {
+                self.outcome = self.failed_poller.take();
+                self.stop = Some(Request { signal: Signal::TERM, at: Some(now) });
+                self.begin_stop(now, out)
             }
             (Phase::Serving, News::Deadline) => self.check_run_time(Phase::Serving, now, out),
 
@@ -709,11 +713,16 @@ impl Machine {
         if !self.pollers_go_on() {
             return;
         }
-        // Its code is nobody's but the log's.
-        if !ending.success() {
-            out.push(Action::Note(Note::PollerFailed { child: chain.hook().child, ending }));
+        if chain.succeeded(ending) {
+            self.pollers = chain.advance(&self.rules, now, out);
+            return;
         }
-        self.pollers = chain.advance(&self.rules, now, out);
+        // What comes after it was written for when it had done its work.
+        let (child, timed_out) = (chain.hook().child, chain.timed_out());
+        out.push(Action::Note(Note::PollerFailed { child, ending }));
+        if chain.hook().on_failure == OnFailure::Abort {
+            self.failed_poller = Some(Outcome::HookFailed { child, ending, timed_out });
+        }
     }
 
     fn pollers_go_on(&self) -> bool {
@@ -753,7 +762,8 @@ impl Machine {
 
     fn rewritten(&self, signal: Signal) -> Option<Signal> {
         let rules = self.rules.server.as_ref().map_or(&[][..], |server| &server.rewrite);
-        match rules.iter().find(|rule| rule.from == signal) {
+        // As of other options, the last counts.
+        match rules.iter().rfind(|rule| rule.from == signal) {
             Some(rule) => rule.to,
             None => Some(signal),
         }
@@ -845,6 +855,16 @@ impl Machine {
         let own = self.rules.stop.timeout.map(|timeout| now.after(timeout));
         let kill_at = earliest(own, self.budget().map(Budget::end));
         chain.ask_to_end(asked, kill_at, out);
+    }
+
+    /// The server is to end: first it is withdrawn.
+    fn begin_stop(&mut self, now: Uptime, out: &mut Vec<Action>) -> Phase {
+        self.stop_pollers(out);
+        let until = self.budget().map(Budget::drain_end);
+        match Chain::start(List::PreStop, &self.rules, now, out) {
+            Some(chain) => Phase::PreStop { chain, until },
+            None => self.drain(now, out),
+        }
     }
 
     fn interrupted(&mut self, now: Uptime, out: &mut Vec<Action>) -> Phase {

@@ -187,7 +187,7 @@ impl Builder<'_> {
         }
         let asks_for_environment = matches!(purpose, Purpose::Hook(DEPLOY_ENV, _));
         if stage.is_prelude || purpose == Purpose::Check && !asks_for_environment {
-            deploy.extend(hook(DEPLOY_ENV, keys::Hook::ON_FAILURE, &[], programs, findings));
+            deploy.extend(hook(DEPLOY_ENV, keys::Hook::ON_FAILURE.rule(), &[], programs, findings));
         }
         if boots && !stage.is_prelude {
             hooks::tell_of_others(&config.hooks, &self.hooks(OnFailure::Abort, argv), findings);
@@ -205,8 +205,8 @@ impl Builder<'_> {
         let post_stop = list(POST_STOP, OnFailure::Continue, programs, findings);
         let own = match purpose {
             _ if stage.is_prelude => Vec::new(),
-            Purpose::Hook(name, arguments) => hook(name, keys::Hook::ON_FAILURE, arguments, programs, findings),
-            Purpose::Run | Purpose::Check => hook(DEPLOY, keys::Hook::ON_FAILURE, &[], programs, findings),
+            Purpose::Hook(name, arguments) => hook(name, keys::Hook::ON_FAILURE.rule(), arguments, programs, findings),
+            Purpose::Run | Purpose::Check => hook(DEPLOY, keys::Hook::ON_FAILURE.rule(), &[], programs, findings),
             Purpose::Nested | Purpose::Exec | Purpose::Shell | Purpose::Env => Vec::new(),
         };
         if let Purpose::Hook(name, _) = purpose
@@ -218,12 +218,7 @@ impl Builder<'_> {
         let alerts = deploy.iter().any(|hook| !hook.helper);
         let on_failure =
             if alerts { hook(ON_FAILURE, OnFailure::Continue, &[], programs, findings) } else { Vec::new() };
-        for name in settings.skip.iter().filter(|name| !PHASES.contains(&name.as_str())) {
-            findings.warning(&format!(
-                "APP_INIT_SKIP names {name}, which is no hook of run; write one of {}",
-                PHASES.join(", ")
-            ));
-        }
+        self.check_skips(findings);
         let exec_mode = settings.mode == ServerMode::Exec && matches!(purpose, Purpose::Run | Purpose::Check);
         let mode = match purpose {
             // What the hook left behind would be the children of whatever takes this process's place.
@@ -234,7 +229,13 @@ impl Builder<'_> {
             _ => Mode::Supervise,
         };
         if exec_mode {
-            self.refuse_what_needs_a_resident(config, options, &pre_stop, &post_stop, findings);
+            let stops = post_deploy.iter().any(|hook| hook.on_failure == OnFailure::Abort);
+            self.refuse_what_needs_a_resident(
+                config,
+                options,
+                [stops, !pre_stop.is_empty(), !post_stop.is_empty()],
+                findings,
+            );
         }
         self.check_budget(&pre_stop, findings);
         let is_pid_1 = nix::unistd::getpid().as_raw() == 1;
@@ -267,6 +268,16 @@ impl Builder<'_> {
         };
         let needs_keeper = mode == Mode::Exec && !(rules.deploy.is_empty() && rules.post_deploy.is_empty());
         if needs_keeper { with_keeper(rules, programs.len()) } else { (rules, None) }
+    }
+
+    /// What is to be skipped has to be there.
+    fn check_skips(&self, findings: &mut Findings<'_>) {
+        for name in self.settings.skip.iter().filter(|name| !PHASES.contains(&name.as_str())) {
+            findings.warning(&format!(
+                "APP_INIT_SKIP names {name}, which is no hook of run; write one of {}",
+                PHASES.join(", ")
+            ));
+        }
     }
 
     /// `app-init hook NAME` wants a hook that is there, unless its condition does not hold now.
@@ -339,8 +350,7 @@ impl Builder<'_> {
         &self,
         config: &Config,
         options: &Options,
-        pre_stop: &[HookRule],
-        post_stop: &[HookRule],
+        [stops, pre_stop, post_stop]: [bool; 3],
         findings: &mut Findings<'_>,
     ) {
         let (server, stop, settings) = (&config.server, &config.stop, self.settings);
@@ -365,8 +375,9 @@ impl Builder<'_> {
                 ("--success-code", !options.success_code.is_empty()),
             ),
             (("server.run_timeout", server.run_timeout.is_some()), ("--run-timeout", settings.run_timeout.is_some())),
-            (("hooks.pre-stop", !pre_stop.is_empty()), none),
-            (("hooks.post-stop", !post_stop.is_empty()), none),
+            (("hooks.post-deploy.on_failure", stops), none),
+            (("hooks.pre-stop", pre_stop), none),
+            (("hooks.post-stop", post_stop), none),
         ];
         let named = used.into_iter().filter_map(|(key, option)| [key, option].into_iter().find(|(_, used)| *used));
         for (key, _) in named {

@@ -238,6 +238,7 @@ impl<'a> Said<'a> {
                 on_codes: retry.on_codes.clone(),
             }
         });
+        let is_asked_for = name == super::POST_DEPLOY && around.on_failure == OnFailure::Abort;
         let failure = self.pick("on_failure", |run| run.on_failure.as_ref(), |hook| hook.on_failure.as_ref());
         let stop = self.pick("on_stop", |run| run.on_stop.as_ref(), |hook| hook.on_stop.as_ref());
         HookRule {
@@ -245,7 +246,12 @@ impl<'a> Said<'a> {
             child: ChildId(0),
             timeout: (!timeout.is_zero()).then_some(timeout),
             stop_timeout: stop_timeout.unwrap_or(Hook::STOP_TIMEOUT),
-            on_failure: failure.map_or(around.on_failure, |(_, Named(policy))| *policy),
+            on_failure: match failure {
+                // Whoever asked for it wants to know how it ends.
+                Some(_) if is_asked_for => OnFailure::Abort,
+                Some((_, Named(policy))) => policy.rule(),
+                None => around.on_failure,
+            },
             on_stop: stop.map_or(Hook::ON_STOP, |(_, Named(policy))| *policy),
             skips: None,
             retry,

@@ -46,7 +46,7 @@ pub use waiting::waiting;
 const DEPLOY_ENV: &str = "deploy-env";
 const DEPLOY: &str = "deploy";
 const START: &str = "start";
-const POST_DEPLOY: &str = "post-deploy";
+pub const POST_DEPLOY: &str = "post-deploy";
 const PRE_STOP: &str = "pre-stop";
 const POST_STOP: &str = "post-stop";
 pub const ON_FAILURE: &str = "on-failure";

@@ -82,7 +82,15 @@ impl Settings {
             (_, true) => Some(ServerMode::Supervise),
             (false, false) => None,
         };
-        let file_rewrite = server.rewrite.iter().flatten().map(|rule| rule.0).collect();
+        let file_rewrite: Vec<Rewrite> = server.rewrite.iter().flatten().map(|rule| rule.0).collect();
+        for (place, rule) in file_rewrite.iter().enumerate() {
+            if file_rewrite.iter().take(place).any(|earlier| earlier.from == rule.from) {
+                findings.fault(
+                    &format!("server.rewrite[{place}]"),
+                    format!("{} is rewritten already; remove one of them", rule.from),
+                );
+            }
+        }
         let stop_timeout = options.stop_timeout.or(variables.span("STOP_TIMEOUT", findings));
         let stop_timeout = stop_timeout.or(span("server.stop_timeout", &server.stop_timeout, findings));
         let run_timeout = options.run_timeout.or(variables.span("RUN_TIMEOUT", findings));

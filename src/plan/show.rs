@@ -113,6 +113,9 @@ fn command(text: &mut String, planned: &Planned, program: &Program, rule: &HookR
     if rule.on_failure == OnFailure::Continue && [super::DEPLOY, super::DEPLOY_ENV].contains(&&*planned.phase) {
         details.push("on_failure continue".into());
     }
+    if rule.on_failure == OnFailure::Abort && planned.phase == super::POST_DEPLOY {
+        details.push("on_failure stop".into());
+    }
     if rule.on_stop == OnStop::Finish {
         details.push("on_stop finish".into());
     }

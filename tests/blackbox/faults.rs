@@ -61,6 +61,26 @@ const FILES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "server.rewrite = [\"TERM:USR2\", \"USR1:0\", \"15:USR1\"]\n",
+        &[":1: server.rewrite[2]: TERM is rewritten already; remove one of them"],
+    ),
+    (
+        "hooks.post-deploy.on_failure = \"continue\"\nhooks.deploy.on_failure = \"stop\"\n\
+         hooks.pre-stop = { on_failure = \"abort\", on_stop = \"finish\" }\nrole.x.hooks.on-failure.on_failure = \"abort\"\n\
+         hooks.post-stop.run = [{ command = [\"true\"], on_failure = \"ignore\" }]\n\
+         hooks.other.on_failure = \"ignore\"\n[[hooks.post-deploy.run]]\ncommand = [\"true\"]\non_failure = \"abort\"\n",
+        &[
+            ":1: hooks.post-deploy.on_failure: `continue` means nothing for post-deploy; write ignore or stop",
+            ":2: hooks.deploy.on_failure: `stop` means nothing for deploy; write abort or continue",
+            ":3: hooks.pre-stop.on_failure: `abort` means nothing for pre-stop; write continue",
+            ":3: hooks.pre-stop.on_stop: `finish` means nothing for pre-stop; write stop",
+            ":4: role.x.hooks.on-failure.on_failure: `abort` means nothing for on-failure; write continue",
+            ":5: hooks.post-stop.run[0].on_failure: `ignore` means nothing for post-stop; write continue",
+            ":6: hooks.other.on_failure: `ignore` means nothing for other; write abort or continue",
+            ":9: hooks.post-deploy.run[0].on_failure: `abort` means nothing for post-deploy; write ignore or stop",
+        ],
+    ),
+    (
         "server.command = [\"x\", \"${A\", \"${1A}\", \"${X:-${A}}\", \"${A}/${B:?say which}\"]\n",
         &[
             ":1: server.command: B: say which",
@@ -306,6 +326,10 @@ fn a_fault_of_an_option_names_the_option() {
         ("server.rewrite = [\"HUP:USR1\"]", "server.rewrite"),
         ("server.success_codes = [143]", "server.success_codes"),
         ("server.run_timeout = 9", "server.run_timeout"),
+        (
+            "hooks.post-deploy = { on_failure = \"stop\", run = [{ command = [\"true\"] }] }",
+            "hooks.post-deploy.on_failure",
+        ),
         ("[[hooks.pre-stop.run]]\ncommand = [\"true\"]", "hooks.pre-stop"),
         ("[[hooks.post-stop.run]]\ncommand = [\"true\"]", "hooks.post-stop"),
     ] {

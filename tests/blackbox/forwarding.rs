@@ -183,6 +183,22 @@ fn rewriting_is_one_step() {
     });
 }
 
+/// As of every other option, so that those of an image's ENTRYPOINT can be overridden.
+#[test]
+fn the_last_rewriting_of_a_signal_counts() {
+    each_place(|cell| {
+        for more in [&[][..], &["--stop-timeout", "1h"]] {
+            let rules = ["-r", "USR1:USR2", "-r", "WINCH:0", "-r", "10:HUP", "-r", "WINCH:WINCH"];
+            let run = listening(Setup::new(cell, rules).args(more).args(["--", PROBE, "signals"]).typed());
+            for (number, becomes) in [(signal::USR1, 1), (signal::WINCH, 28)] {
+                run.signal(number);
+                run.line(&format!("signal {becomes} "));
+            }
+            assert_eq!(heard(run), [1, 28], "in {cell}");
+        }
+    });
+}
+
 /// C47.
 #[test]
 fn a_wrong_rewriting_rule_is_a_usage_error() {

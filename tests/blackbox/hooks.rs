@@ -377,6 +377,57 @@ fn a_broken_post_deploy_never_ends_the_container() {
     });
 }
 
+/// §8: its commands stop at the first that fails, and the server is stopped in order where that is asked for.
+#[test]
+fn a_failed_post_deploy_ends_the_container_where_it_says_so() {
+    let config = |policy: &str| {
+        format!(
+            "{policy}[[hooks.post-deploy.run]]\ncommand = [\"echo\", \"one\"]\n[[hooks.post-deploy.run]]\n\
+            command = [\"{PROBE}\", \"do\", \"until=go\", \"exit=3\"]\n[[hooks.post-deploy.run]]\ncommand = [\"echo\", \"three\"]\n\
+            [hooks.pre-stop]\non_failure = \"continue\"\n"
+        )
+    };
+    let setup = |cell, policy: &str| {
+        let setup = Setup::new(cell, WAITING_SERVER).config(&config(policy));
+        setup.hook("pre-stop", "echo withdrawn").hook("post-stop", "echo closed")
+    };
+    each_cell(|cell| {
+        let stop = "[hooks.post-deploy]\non_failure = \"stop\"\n";
+        let run = setup(cell, stop).start();
+        run.lines(&["server", "one"]);
+        run.touch("go");
+        let end = run.end().exited(70).nothing_left().complains(&[
+            "app-init: error: post-deploy hook failed: /mnt/bin/probe do until=go exit=3: exit 3; stopping, as on_failure = \
+            \"stop\" says",
+        ]);
+        let words = ["one", "three", "withdrawn", "trapped 15", "closed"];
+        assert_eq!(order(&end.out, &words), ["one", "withdrawn", "trapped 15", "closed"], "{}", end.story());
+    });
+    each_place(|cell| {
+        for policy in ["", "[hooks.post-deploy]\non_failure = \"ignore\"\n"] {
+            let run = setup(cell, policy).start();
+            run.lines(&["server", "one"]);
+            run.touch("go");
+            run.err_line("post-deploy hook failed: /mnt/bin/probe do until=go exit=3: exit 3; the server goes on");
+            run.signal(signal::TERM);
+            let end = run.end().exited(4).nothing_left();
+            assert!(order(&end.out, &["three"]).is_empty(), "{}", end.story());
+        }
+        let end = setup(cell, "[hooks.post-deploy]\non_failure = \"stop\"\ntimeout = \"10ms\"\n")
+            .hook("post-deploy", &format!("exec {PROBE} do trap=15:0:0 pause"));
+        end.start().end().exited(70).complains(&["ran longer than 10ms", "stopping, as on_failure"]);
+        // As a command of its own it is a hook like others.
+        let hook = |policy: &str| {
+            let setup = Setup::new(cell, ["hook", "post-deploy"]).config(&config(policy));
+            setup.file("go", "", 0o644).start().end().exited(3)
+        };
+        for policy in ["", "[hooks.post-deploy]\non_failure = \"ignore\"\n"] {
+            let end = hook(policy);
+            assert!(order(&end.out, &["one", "three"]) == ["one"], "{}", end.story());
+        }
+    });
+}
+
 /// §8, §9.1: pollers are stopped first.
 #[test]
 fn post_deploy_is_stopped_before_the_server() {

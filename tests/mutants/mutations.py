@@ -74,6 +74,34 @@ MUTATIONS = [
         "                self.pollers = Chain::start(List::PostDeploy, &self.rules, now, out);\n                Phase::Serving",
         "                Phase::Serving",
     ),
+    Mutation(
+        "poller after one that failed",
+        "What comes after a post-deploy command that failed is run.",
+        "mod.rs",
+        "        if chain.succeeded(ending) {\n            self.pollers = chain.advance",
+        "        if true {\n            self.pollers = chain.advance",
+    ),
+    Mutation(
+        "failed poller forgotten",
+        "A failed post-deploy command does not stop the server, whatever on_failure says.",
+        "mod.rs",
+        "(Phase::Serving, News::TurnOver { .. }) if self.failed_poller.is_some() => {",
+        "(Phase::Serving, News::TurnOver { .. }) if false => {",
+    ),
+    Mutation(
+        "failed poller without a code",
+        "The server is stopped for a failed post-deploy command, and its own code is app-init's.",
+        "mod.rs",
+        "                self.outcome = self.failed_poller.take();\n",
+        "                self.failed_poller = None;\n",
+    ),
+    Mutation(
+        "failed poller at once",
+        "A failed post-deploy command counts although the server ended in the same turn.",
+        "mod.rs",
+        "            self.failed_poller = Some(Outcome::HookFailed { child, ending, timed_out });\n",
+        "            self.outcome = Some(Outcome::HookFailed { child, ending, timed_out });\n            self.failed_poller = self.outcome;\n",
+    ),
     # ---- retries
     Mutation(
         "never tried again",
@@ -421,17 +449,17 @@ MUTATIONS = [
         "poller not stopped",
         "Pollers go on announcing a server that is being stopped.",
         "mod.rs",
-        "                self.stop_pollers(out);\n                let until = self.budget()",
-        "                let until = self.budget()",
+        "        self.stop_pollers(out);\n        let until = self.budget()",
+        "        let until = self.budget()",
     ),
     Mutation(
         "pre-stop skipped",
         "The server is stopped before it was withdrawn.",
         "mod.rs",
-        "                match Chain::start(List::PreStop, &self.rules, now, out) {\n"
-        "                    Some(chain) => Phase::PreStop { chain, until },\n"
-        "                    None => self.drain(now, out),",
-        "                match (None, until) {\n"
+        "        match Chain::start(List::PreStop, &self.rules, now, out) {\n"
+        "            Some(chain) => Phase::PreStop { chain, until },\n"
+        "            None => self.drain(now, out),",
+        "        match (None, until) {\n"
         "                    (Some(chain), until) => Phase::PreStop { chain, until },\n"
         "                    (None, _) => self.drain(now, out),",
     ),

@@ -18,6 +18,13 @@ impl State {
             Event::KeeperReady { .. } if deploying && !before.requested => {
                 demand(self.machine.phase == Phase::Settling, "the hooks are through, and nobody takes note")?;
             }
+            Event::TurnOver { .. } if self.world.given_up.is_some() && before.phase == Phase::Serving => {
+                let goes = rules
+                    .pre_stop
+                    .first()
+                    .map_or(place(actions, SERVER, Signal::TERM).is_some(), |hook| does(Action::Spawn(hook.child)));
+                demand(goes, "a poller failed without which the server must not go on, and it goes on")?;
+            }
             Event::TurnOver { .. } if rules.mode == Mode::Exec && before.phase == Phase::Settling => {
                 demand(does(Action::Exec(SERVER)), "the hooks are through, and the server does not start")?;
             }
@@ -68,6 +75,11 @@ impl State {
             let next = self.machine.rules.on_failure.iter().skip_while(|rule| rule.child != child).nth(1);
             let goes_on = next.is_none_or(|next| actions.contains(&Action::Spawn(next.child)));
             return demand(goes_on, "not everybody is told of the failed hook");
+        }
+        if child == POST_DEPLOY && !before.success {
+            let next = self.machine.rules.post_deploy.get(1);
+            let goes_on = next.is_some_and(|next| actions.contains(&Action::Spawn(next.child)));
+            return demand(!goes_on, "what comes after a poller that failed is run");
         }
         let Phase::Deploying(_) = before.phase else { return Ok(()) };
         let deploy = &self.machine.rules.deploy;

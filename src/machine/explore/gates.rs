@@ -24,10 +24,11 @@ impl State {
         if self.machine.server.is_up() {
             return Err("exit while the server is up".into());
         }
-        let World { server_ended, boot_failed, requested, alive, asked, .. } = &self.world;
+        let World { server_ended, boot_failed, given_up, requested, alive, asked, .. } = &self.world;
         let rules = &self.machine.rules;
         let timed_out = matches!(outcome, Outcome::TimedOut { .. });
         let settled = match (*server_ended, *boot_failed, *requested) {
+            _ if given_up.is_some() => *given_up,
             _ if timed_out => None,
             (Some(ending), _, _) => Some(Outcome::Server(ending)),
             (None, Some(failed), _) => Some(failed),

@@ -7,7 +7,7 @@ use super::*;
 type Plan = (&'static str, Rules);
 
 pub fn plans() -> Vec<Plan> {
-    [plain(), hooks(), retries(), questions_and_helpers(), stops(), other_modes()].concat()
+    [plain(), hooks(), retries(), questions_and_helpers(), pollers(), stops(), other_modes()].concat()
 }
 
 /// An init and nothing else.
@@ -123,6 +123,34 @@ fn questions_and_helpers() -> Vec<Plan> {
             },
         ),
         ("a helper first", Rules { deploy: vec![helper(HELPER), hook(DEPLOY)], ..alerting }),
+    ]
+}
+
+/// What runs beside the server, and may end it.
+fn pollers() -> Vec<Plan> {
+    let stopping = HookRule { on_failure: OnFailure::Abort, ..timed(POST_DEPLOY) };
+    let second = HookRule { on_failure: OnFailure::Continue, ..hook(SECOND_DEPLOY) };
+    let pre_stop = vec![hook(PRE_STOP)];
+    vec![
+        (
+            "a poller that fails ends it",
+            Rules { post_deploy: vec![stopping.clone(), second.clone()], pre_stop, ..rules(Mode::Supervise) },
+        ),
+        (
+            "a poller that is tried again ends it, within a budget",
+            Rules {
+                post_deploy: vec![HookRule { on_failure: OnFailure::Abort, ..retried(POST_DEPLOY) }],
+                stop: StopRules { budget: Some(Duration::from_secs(6)), ..rules(Mode::Supervise).stop },
+                ..rules(Mode::Supervise)
+            },
+        ),
+        (
+            "a poller that fails is followed by none",
+            Rules {
+                post_deploy: vec![HookRule { on_failure: OnFailure::Continue, ..hook(POST_DEPLOY) }, second],
+                ..rules(Mode::Supervise)
+            },
+        ),
     ]
 }
 

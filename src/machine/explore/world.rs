@@ -39,6 +39,9 @@ pub struct World {
     pub server_ended: Option<Ending>,
     /// The failure of a deploy hook that ends the boot.
     pub boot_failed: Option<Outcome>,
+    /// A poller failed without which the server must not go on: in this turn, and in one before.
+    pub poller_failed: Option<Outcome>,
+    pub given_up: Option<Outcome>,
     pub exited: Option<Outcome>,
 }
 
@@ -58,7 +61,7 @@ impl World {
 
     /// Nothing is started any more but what belongs to the end.
     pub fn is_stopping(&self) -> bool {
-        self.requested.is_some() || self.server_ended.is_some() && !self.group_only
+        self.requested.is_some() || self.given_up.is_some() || self.server_ended.is_some() && !self.group_only
     }
 }
 
@@ -98,6 +101,10 @@ impl State {
                     self.gone(child);
                 }
                 let timed_out = self.world.out_of_time.remove(&child);
+                let stops = self.rule(child).is_some_and(|rule| rule.on_failure == OnFailure::Abort);
+                if child == POST_DEPLOY && stops && before.phase == Phase::Serving && !before.success && !before.retry {
+                    self.world.poller_failed = Some(Outcome::HookFailed { child, ending, timed_out });
+                }
                 if !before.success && self.ends_the_boot(child, ending) {
                     let is_helper = self.rule(child).is_some_and(|rule| rule.helper);
                     self.world.boot_failed = Some(match ending {
@@ -106,16 +113,16 @@ impl State {
                     });
                 }
             }
+            Event::TurnOver { .. } => {
+                let failed = self.world.poller_failed.take();
+                self.world.given_up = self.world.given_up.or(failed.filter(|_| before.phase == Phase::Serving));
+            }
             Event::GroupEmpty { child } => {
                 self.world.group_only = false;
                 self.gone(child);
             }
             Event::Suspended { .. } => self.world.suspended_once = true,
-            Event::Begin
-            | Event::Resumed { .. }
-            | Event::KeeperReady { .. }
-            | Event::ServerRuns
-            | Event::TurnOver { .. } => {}
+            Event::Begin | Event::Resumed { .. } | Event::KeeperReady { .. } | Event::ServerRuns => {}
         }
         Ok(())
     }

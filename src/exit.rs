@@ -49,7 +49,15 @@ pub fn of_ending(ending: Ending) -> u8 {
         Ending::Killed { signal, .. } => signal.exit_code(),
         Ending::NotStarted { step: StartStep::Identity, .. } => PERMISSION,
         Ending::NotStarted {
-            step: StartStep::Fork | StartStep::Limit(_) | StartStep::OomScore | StartStep::NoNewPrivileges,
+            step:
+                StartStep::Fork
+                | StartStep::Pipe
+                | StartStep::SocketPair
+                | StartStep::Announcement
+                | StartStep::Mask
+                | StartStep::Limit(_)
+                | StartStep::OomScore
+                | StartStep::NoNewPrivileges,
             ..
         } => SYSTEM,
         Ending::NotStarted { step: StartStep::Exec, errno } if errno == nix::libc::ENOENT => NOT_FOUND,

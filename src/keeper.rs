@@ -5,17 +5,18 @@
 //! Where hooks leave nothing behind and there are no pollers, the keeper's end is the news and the server has no child at
 //! all. Otherwise it says so over the [`Link`], and hears from the link's end that the server runs.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
+use crate::exit;
 use crate::machine::{ChildId, Event, Signal, StartStep};
 use crate::plan::Plan;
 use crate::supervisor::Supervisor;
 use crate::sys::children::Children;
 use crate::sys::exec::Refusal;
 use crate::sys::signals::{self, Inherited};
-use crate::sys::{descriptors, processes};
+use crate::sys::{descriptors, last_resort, processes};
 
 /// One end of the line between the two processes.
 #[derive(Debug)]
@@ -37,10 +38,10 @@ enum End {
 }
 
 impl Link {
-    fn new(stream: UnixStream, end: End) -> Link {
-        signals::announce(&stream);
+    fn new(stream: UnixStream, end: End) -> Result<Link, Refusal> {
+        signals::announce(&stream).map_err(Refusal::at(StartStep::Announcement))?;
         let is_keeper = matches!(end, End::Keeper(_));
-        Link { stream, end, is_keeper }
+        Ok(Link { stream, end, is_keeper })
     }
 
     /// What the other end has said since the last look.
@@ -56,7 +57,7 @@ impl Link {
             // The other end is close-on-exec: without a word it is gone because the server runs, or because somebody
             // killed its process.
             (End::Keeper(server), Ok(0)) => {
-                let runs = nix::unistd::getppid().as_raw() == *server;
+                let runs = processes::is_parent(*server);
                 self.end = End::Silent;
                 Some(if runs { Event::ServerRuns } else { Event::Signal(Signal::TERM) })
             }
@@ -65,8 +66,7 @@ impl Link {
                 Some(Event::Signal(Signal::TERM))
             }
             (End::Server(_) | End::Silent, Ok(_)) => None,
-            // Nothing was said yet; a line that is broken says nothing either, and the other's end is news by itself.
-            (_, Err(_)) => None,
+            (_, Err(error)) => heed("recvfrom", &error),
         }
     }
 
@@ -86,7 +86,18 @@ impl Link {
     /// Tells the other end that the hooks are through.
     pub fn let_server_start(&mut self) {
         // With nobody there to hear it, the end of the link is the next news.
-        let _ = self.stream.write(b"s");
+        if let Err(error) = self.stream.write(b"s") {
+            heed::<()>("sendto", &error);
+        }
+    }
+}
+
+/// Nothing was said yet, or the line is broken, which says nothing either: the other's end is news by itself. Any other
+/// error would be the same next time, and each would wait for the other.
+fn heed<T>(call: &str, error: &std::io::Error) -> Option<T> {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => None,
+        _ => last_resort::refused(call, error.raw_os_error().unwrap_or(0)),
     }
 }
 
@@ -102,18 +113,23 @@ pub fn start(
     link: &mut Option<Link>,
     inherited: Inherited,
 ) -> Result<(), Refusal> {
-    let refuse = |error: std::io::Error| Refusal { step: StartStep::Fork, errno: error.raw_os_error().unwrap_or(0) };
+    let refuse =
+        |error: std::io::Error| Refusal { step: StartStep::SocketPair, errno: error.raw_os_error().unwrap_or(0) };
     let (ours, theirs) = UnixStream::pair().map_err(refuse)?;
-    let server = nix::unistd::getpid().as_raw();
+    let server = signals::own_pid();
     // Before there is anybody to say something, so that nothing is said unheard.
-    let ours = Link::new(ours, End::Server(id));
+    let ours = Link::new(ours, End::Server(id))?;
     children.fork_self(id, || {
         // Both are copies, in this process, of what the other process uses.
         let keep = theirs.as_raw_fd();
         descriptors::close_inherited(&[keep]);
         // The server's input is the server's.
         descriptors::let_go(0);
-        keep_for(plan, Link::new(theirs, End::Keeper(server)), inherited)
+        match Link::new(theirs, End::Keeper(server)) {
+            Ok(link) => keep_for(plan, link, inherited),
+            // It was granted to the other process a moment ago.
+            Err(_) => exit::SYSTEM,
+        }
     })?;
     *link = Some(ours);
     Ok(())

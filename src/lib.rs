@@ -63,6 +63,7 @@ use sys::{descriptors, processes};
 #[must_use]
 pub fn start(inherited: Inherited, arguments: Vec<OsString>) -> u8 {
     descriptors::open_standard();
+    inherited.insist();
     match cli::parse(arguments) {
         Ok(request) => obey(&request, inherited).unwrap_or_else(|answer| {
             let only_tells = matches!(request.command, Command::Check | Command::Env { .. });
@@ -128,7 +129,7 @@ fn take_note(plan: &Plan, said: &[String]) {
 
 /// Does what the whole plan says.
 fn carry_out(command: &Command, plan: Plan, inherited: Inherited) -> u8 {
-    let is_pid_1 = nix::unistd::getpid().as_raw() == 1;
+    let is_pid_1 = signals::own_pid() == 1;
     match command {
         Command::Exec => become_server(&plan, inherited),
         // As PID 1 somebody has to reap, and an interactive shell would not hear a stop.
@@ -197,7 +198,8 @@ fn become_server(plan: &Plan, inherited: Inherited) -> u8 {
 /// Prints all of it, as a program that nobody depends on: whoever reads slowly is waited for, and may interrupt.
 fn print(out: BorrowedFd<'_>, mut text: &[u8], inherited: Inherited) -> nix::Result<()> {
     signals::drop_own_pending();
-    signals::restore(inherited);
+    // With signals held it cannot be interrupted, and no more.
+    let _ = signals::restore(inherited);
     while !text.is_empty() {
         match nix::unistd::write(out, text) {
             Ok(count) => text = text.get(count..).unwrap_or_default(),

@@ -135,8 +135,18 @@ fn ending_in_words(ending: Ending) -> String {
         }
         Ending::Killed { signal: Signal::KILL, .. } => "killed by signal 9 (KILL)".into(),
         Ending::Killed { signal, core: false } => format!("killed by signal {} ({signal})", signal.number()),
-        Ending::NotStarted { errno, .. } => format!("not started: {}", Errno::from_raw(errno).desc()),
+        Ending::NotStarted { step, errno } => format!("not started: {}", why_refused(step, errno)),
     }
+}
+
+/// A signal that could not be sent, though there is somebody.
+#[must_use]
+pub fn not_sent(plan: &Plan, child: ChildId, signal: Signal, errno: Errno) -> String {
+    let name = plan.get(child).map_or("the hooks", |planned| planned.label.as_str());
+    format!(
+        "cannot send {signal} to {name}: kill is refused: {}; give app-init CAP_KILL, or allow kill in the seccomp profile",
+        errno.desc()
+    )
 }
 
 /// Why a program could not be started, in words that say what to mend.
@@ -144,13 +154,12 @@ fn ending_in_words(ending: Ending) -> String {
 pub fn why_not_started(planned: &Planned, ending: Ending) -> String {
     let Ending::NotStarted { step, errno } = ending else { return ending_in_words(ending) };
     let Some(program) = planned.program() else {
-        return format!("cannot start {}: {}", planned.label, Errno::from_raw(errno).desc());
+        return format!("cannot start {}: {}", planned.label, why_refused(step, errno));
     };
     let name = program.name();
     let errno = Errno::from_raw(errno);
     let reason = errno.desc();
     match step {
-        StartStep::Fork => format!("cannot start {name}: the system refused a process: {reason}; raise its limits"),
         StartStep::Directory => {
             let directory = program.directory.as_deref().unwrap_or_else(|| Path::new("."));
             format!("cannot start {name}: cannot enter {}: {reason}", directory.display())
@@ -178,8 +187,31 @@ pub fn why_not_started(planned: &Planned, ending: Ending) -> String {
                 "cannot start {name}: cannot become{who}: {reason}; give the container CAP_SETUID and CAP_SETGID, or start it as that user"
             )
         }
-        StartStep::Stdin => format!("cannot start {name}: cannot open /dev/null: {reason}"),
+        StartStep::Stdin => format!("cannot start {name}: cannot set its standard input to /dev/null: {reason}"),
         StartStep::Exec => format!("cannot run {name}: {}", why_not_executed(planned, &name, errno)),
+        step => format!("cannot start {name}: {}", why_refused(step, errno as i32)),
+    }
+}
+
+/// What was refused, where that has nothing to do with the program.
+fn why_refused(step: StartStep, errno: i32) -> String {
+    let errno = Errno::from_raw(errno);
+    let call = match step {
+        StartStep::Fork => "a process (fork)",
+        StartStep::Pipe => "a pipe (pipe2)",
+        StartStep::SocketPair => "a pair of sockets (socketpair)",
+        StartStep::Announcement => "a signal for news (fcntl)",
+        StartStep::Mask => "its signal mask (rt_sigprocmask)",
+        _ => return errno.desc().to_owned(),
+    };
+    format!("{call} is refused: {}; {}", errno.desc(), what_helps(errno))
+}
+
+/// What to do about a system call that was refused.
+fn what_helps(errno: Errno) -> &'static str {
+    match errno {
+        Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE => "raise the container's limits",
+        _ => "allow it in the seccomp profile",
     }
 }
 
@@ -211,6 +243,9 @@ fn why_not_executed(planned: &Planned, name: &str, errno: Errno) -> String {
                 .into()
         }
         Errno::ENOEXEC => "it is no program for this machine".into(),
+        Errno::EPERM | Errno::ENOSYS => {
+            format!("execve is refused: {}; {}", errno.desc(), what_helps(errno))
+        }
         other => other.desc().into(),
     }
 }

@@ -3,15 +3,14 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
-
-use nix::unistd::Pid;
+use std::time::Duration;
 
 use crate::config::values::{HookOutput, LogFormat};
 use crate::keeper::Link;
 use crate::machine::{
-    Action, ChildId, Ending, Event, Machine, Mode, Note, Outcome, Rules, Signal, SignalTarget, StartStep, Uptime,
+    Action, ChildId, Ending, Event, Machine, Mode, Note, Outcome, Recipient, Rules, Signal, SignalTarget, Uptime,
 };
-use crate::plan::{self, Job, Plan, Planned};
+use crate::plan::{self, Job, Part, Plan, Planned};
 use crate::sys::children::{Change, Children};
 use crate::sys::clock::Clock;
 use crate::sys::exec::{self, Program, Refusal};
@@ -44,7 +43,7 @@ impl Default for End {
 /// Does what `plan` says until there is nothing left to do.
 #[must_use]
 pub fn supervise(plan: &Plan, inherited: Inherited) -> End {
-    let is_pid_1 = nix::unistd::getpid().as_raw() == 1;
+    let is_pid_1 = signals::own_pid() == 1;
     // 4. PID 1, or the one that orphans are given to. In exec mode the server would inherit that, and never reap.
     if !is_pid_1 && plan.rules.mode != Mode::Exec {
         match processes::become_subreaper() {
@@ -82,6 +81,8 @@ pub struct Supervisor<'p> {
     inherited: Inherited,
     /// In exec mode: the line between the process that will be the server and its keeper.
     link: Option<Link>,
+    /// The last signal that was refused.
+    unsent: Option<(ChildId, Signal)>,
     /// The last hook that failed, for the hook that tells somebody.
     failed: Option<(ChildId, Ending)>,
     announcements: Stream,
@@ -113,6 +114,7 @@ impl<'p> Supervisor<'p> {
             now: Uptime::default(),
             inherited,
             link,
+            unsent: None,
             failed: None,
             announcements: match plan.hook_output {
                 HookOutput::Stdout => Stream::standard_output(),
@@ -134,7 +136,7 @@ impl<'p> Supervisor<'p> {
         self.tell(Event::Begin);
         if self.children.has_started_none() {
             // Nothing runs and nothing will wake the loop: whether orphans were there from the start decides what is next.
-            self.children.reap(&mut changes);
+            let _ = self.children.reap(&mut changes);
         }
         self.end_turn();
         // What was said before its news could be announced.
@@ -142,6 +144,7 @@ impl<'p> Supervisor<'p> {
             self.tell(event);
             self.end_turn();
         }
+        let mut more = false;
         loop {
             if let Some(outcome) = self.end {
                 let written = self.written.take().map_or(Some(Vec::new()), Written::into_bytes);
@@ -151,19 +154,22 @@ impl<'p> Supervisor<'p> {
                 return end;
             }
             let limit = self.machine.deadline().map(|deadline| deadline.since(self.clock.now()));
-            let wake = signals::wait(limit);
-            self.children.reap(&mut changes);
+            let wake = signals::wait(if more { Some(Duration::ZERO) } else { limit });
+            more = self.children.reap(&mut changes);
             self.now = self.clock.now();
-            self.take_turn(wake, &mut changes);
+            more |= self.take_turn(wake, &mut changes);
         }
     }
 
     /// Tells the machine what one turn has brought: endings first, so that a signal never meets a child that is gone.
-    fn take_turn(&mut self, wake: Wake, changes: &mut Vec<Change>) {
+    /// `true`: there is more than one turn takes.
+    fn take_turn(&mut self, wake: Wake, changes: &mut Vec<Change>) -> bool {
         let mut news = !changes.is_empty();
-        if let Some(written) = &mut self.written {
-            if news { written.end_line() } else { written.take_in() }
-        }
+        let more = match &mut self.written {
+            Some(written) if news => written.end_line(),
+            Some(written) => written.take_in(),
+            None => false,
+        };
         for change in changes.drain(..) {
             self.tell(match change {
                 Change::Ended(child, ending) => Event::Ended { child, ending },
@@ -191,6 +197,7 @@ impl<'p> Supervisor<'p> {
         if news || self.children.is_alone() {
             self.end_turn();
         }
+        more
     }
 
     /// Everything of this turn is told. What comes of that at once, such as an exec that is refused, is a turn of its own:
@@ -211,9 +218,19 @@ impl<'p> Supervisor<'p> {
             told = told.saturating_add(1);
             let mut actions = std::mem::take(&mut self.actions);
             self.machine.step(self.now, event, &mut actions);
-            for action in actions.drain(..) {
-                events.extend(self.perform(action));
+            let mut rest = actions.as_slice();
+            while !rest.is_empty() {
+                let together = rest.iter().take_while(|action| is_line_or_signal(**action)).count();
+                let (now, later) = rest.split_at(together.max(1));
+                // A stop is handed on before its line is made, which takes time and memory.
+                for first in [true, false] {
+                    for &action in now.iter().filter(|action| asks(**action) == first) {
+                        events.extend(self.perform(action));
+                    }
+                }
+                rest = later;
             }
+            actions.clear();
             self.actions = actions;
             next = events.pop_front();
         }
@@ -226,7 +243,7 @@ impl<'p> Supervisor<'p> {
             Action::Announce(child) => self.announce(child),
             Action::Spawn(child) => return self.spawn(child),
             Action::Exec(child) => return self.exec(child),
-            Action::Signal { child, signal, to } => self.children.signal(child, signal, to),
+            Action::Signal { child, signal, to } => self.signal(child, signal, to),
             Action::SignalLeftovers(signal) => self.children.signal_leftovers(signal),
             Action::LetServerStart => {
                 if let Some(link) = &mut self.link {
@@ -248,6 +265,20 @@ impl<'p> Supervisor<'p> {
         None
     }
 
+    /// Signals a child. That this is refused is said once and is no reason to end (§9.4): it may end by itself. Only who
+    /// cannot even be killed has no other end than app-init's own.
+    fn signal(&mut self, child: ChildId, signal: Signal, to: Recipient) {
+        let _ = signals::take_refusal();
+        self.children.signal(child, signal, to);
+        let Some(errno) = signals::take_refusal() else { return };
+        if self.unsent.replace((child, signal)) != Some((child, signal)) {
+            log::warn!("{}", messages::not_sent(self.plan, child, signal, errno));
+        }
+        if signal == Signal::KILL {
+            last_resort::refused("kill", errno as i32);
+        }
+    }
+
     fn announce(&mut self, child: ChildId) {
         let Some(planned) = self.plan.get(child).filter(|_| self.plan.announces) else { return };
         let line = format!(" -----> Running {}\n", logging::escape(&planned.label));
@@ -261,11 +292,11 @@ impl<'p> Supervisor<'p> {
         let started = match plan.get(child).map(|planned| (planned, &planned.job)) {
             Some((planned, Job::Program(program))) => self.spawn_program(child, planned, program, is_server),
             Some((_, Job::Prepare(preparations))) => {
-                let (inherited, parent) = (self.inherited, nix::unistd::getpid());
+                let (inherited, parent) = (self.inherited, signals::own_pid());
                 self.children.fork_self(child, || on_its_own(inherited, parent, || prepare::run(preparations)))
             }
             Some((_, Job::Wait { waits, .. })) => {
-                let (inherited, parent, report) = (self.inherited, nix::unistd::getpid(), report_of(plan));
+                let (inherited, parent, report) = (self.inherited, signals::own_pid(), report_of(plan));
                 self.children.fork_self(child, || on_its_own(inherited, parent, || wait::run(waits, inherited, report)))
             }
             None => keeper::start(plan, child, &mut self.children, &mut self.link, self.inherited),
@@ -289,8 +320,7 @@ impl<'p> Supervisor<'p> {
         is_server: bool,
     ) -> Result<(), Refusal> {
         if program.writes_environment && self.written.is_none() {
-            let refuse = |errno| Refusal { step: StartStep::Fork, errno: errno as i32 };
-            self.written = Some(Written::new().map_err(refuse)?);
+            self.written = Some(Written::new()?);
         }
         let passed = self.written.as_ref().filter(|_| program.writes_environment).map(Written::writer);
         let program = self.told_of_failure(planned, program);
@@ -346,17 +376,21 @@ impl<'p> Supervisor<'p> {
         terminal.take_back();
         // The rest of a pipeline stops as a terminal would stop it; app-init holds TSTP, so it stops itself.
         signals::send(0, Signal::TSTP);
-        signals::send(nix::unistd::getpid().as_raw(), Signal::STOP);
+        signals::send(signals::own_pid(), Signal::STOP);
         if let (true, Some(group)) = (terminal.is_ours(), self.children.group(child)) {
             terminal.give_to(group);
         }
-        self.children.signal(child, Signal::CONT, crate::machine::Recipient::Group);
+        self.children.signal(child, Signal::CONT, Recipient::Group);
     }
 
     fn exit(&mut self, outcome: Outcome) {
         let one_hook = self.rules.mode == Mode::HookOnly;
         self.code = exit::of_outcome(outcome, one_hook, &self.plan.success_codes);
         self.end = Some(outcome);
+        // After a prelude the rest is to come.
+        if self.plan.part == Part::Whole {
+            last_resort::settle(self.code);
+        }
         if let Some(terminal) = &self.terminal {
             terminal.take_back();
         }
@@ -386,11 +420,11 @@ fn report_of(plan: &Plan) -> wait::Report {
 /// The life of one of app-init's own processes: what was inherited for the server is none of its business, and a signal
 /// ends it. So does the end of `parent`, whose boot it is a part of: as PID 1 that takes everybody along, and otherwise a
 /// KILL would leave it behind.
-fn on_its_own(inherited: Inherited, parent: Pid, work: impl FnOnce() -> u8) -> u8 {
+fn on_its_own(inherited: Inherited, parent: i32, work: impl FnOnce() -> u8) -> u8 {
     // A kernel that refuses has nothing better to offer.
     let _ = processes::ask_for_parent_death_signal(Signal::KILL);
     // A parent that ended before that sends nothing.
-    if nix::unistd::getppid() != parent {
+    if !processes::is_parent(parent) {
         return exit::SYSTEM;
     }
     signals::be_ordinary(inherited);
@@ -399,6 +433,16 @@ fn on_its_own(inherited: Inherited, parent: Pid, work: impl FnOnce() -> u8) -> u
     work()
 }
 
+fn is_line_or_signal(action: Action) -> bool {
+    matches!(action, Action::Note(_) | Action::Signal { .. } | Action::SignalLeftovers(_))
+}
+
+/// Whether it asks somebody to do something. Whom KILL takes away is named before.
+fn asks(action: Action) -> bool {
+    let (Action::Signal { signal, .. } | Action::SignalLeftovers(signal)) = action else { return false };
+    signal != Signal::KILL
+}
+
 fn not_started(child: ChildId, refusal: Refusal) -> Event {
-    Event::Ended { child, ending: Ending::NotStarted { step: refusal.step, errno: refusal.errno } }
+    Event::Ended { child, ending: refusal.into() }
 }

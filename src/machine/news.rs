@@ -8,8 +8,16 @@ use super::signal::Signal;
 /// The step at which a child could not be started.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum StartStep {
-    /// The system refused a new process, or a pipe for it.
+    /// The system refused a new process.
     Fork,
+    /// A pipe for it.
+    Pipe,
+    /// A line to it.
+    SocketPair,
+    /// A signal where there is news on such a line.
+    Announcement,
+    /// The signal mask that app-init was given.
+    Mask,
     /// A resource limit, by its place in the table of limits.
     Limit(u8),
     /// The OOM killer's score.
@@ -20,7 +28,7 @@ pub enum StartStep {
     NoNewPrivileges,
     /// The working directory.
     Directory,
-    /// Standard input could not be taken from `/dev/null`.
+    /// Standard input could not be taken from `/dev/null`, or standard output not be standard error.
     Stdin,
     /// The program itself.
     Exec,

@@ -6,11 +6,16 @@
 //!
 //! Only the newest piece is taken back, so the block runs out some day in a long life. From then on everything is the C
 //! library's: what is lost is bounded by the size of the block. Pages of it that were never used do not exist.
+//!
+//! What the C library refuses is the program's end, here and in good order (`last_resort.rs`): Rust's own answer would be
+//! to abort.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::NonNull;
+
+use super::last_resort;
 
 /// What the plan of a large configuration takes.
 const SIZE: usize = 512 * 1024;
@@ -53,6 +58,14 @@ impl Arena {
     }
 }
 
+/// Nobody asks what became of a piece: without it there is nothing left to do but to end in good order.
+fn insist(piece: *mut u8) -> *mut u8 {
+    if piece.is_null() {
+        last_resort::out_of_memory();
+    }
+    piece
+}
+
 impl Default for Arena {
     fn default() -> Arena {
         Arena::new()
@@ -67,7 +80,7 @@ unsafe impl GlobalAlloc for Arena {
         match self.take(layout) {
             Some(piece) => piece.as_ptr(),
             // SAFETY: the caller's promises are those that it wants.
-            None => unsafe { System.alloc(layout) },
+            None => insist(unsafe { System.alloc(layout) }),
         }
     }
 
@@ -83,7 +96,7 @@ unsafe impl GlobalAlloc for Arena {
     unsafe fn realloc(&self, piece: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(begin) = self.offset(piece) else {
             // SAFETY: as in `dealloc`; the new size is as the caller promises.
-            return unsafe { System.realloc(piece, layout, size) };
+            return insist(unsafe { System.realloc(piece, layout, size) });
         };
         let is_newest = begin.saturating_add(layout.size()) == self.used.get();
         if let Some(end) = begin.checked_add(size).filter(|end| is_newest && *end <= SIZE) {
@@ -93,15 +106,13 @@ unsafe impl GlobalAlloc for Arena {
         if size <= layout.size() {
             return piece;
         }
-        let Ok(new_layout) = Layout::from_size_align(size, layout.align()) else { return null_mut() };
+        let Ok(new_layout) = Layout::from_size_align(size, layout.align()) else { last_resort::out_of_memory() };
         // SAFETY: the size is not zero, by the caller's promise. The old piece holds `layout.size()` bytes, which fit into
         // the new one, and the two do not overlap.
         unsafe {
             let new = self.alloc(new_layout);
-            if !new.is_null() {
-                piece.copy_to_nonoverlapping(new, layout.size());
-                self.dealloc(piece, layout);
-            }
+            piece.copy_to_nonoverlapping(new, layout.size());
+            self.dealloc(piece, layout);
             new
         }
     }

@@ -16,7 +16,11 @@ use super::exec::{Program, Refusal};
 use super::signals::{self, Inherited};
 use super::terminal::Terminal;
 use super::{descriptors, last_resort, processes, written};
+use crate::exit;
 use crate::machine::{ChildId, Ending, Recipient, Signal, StartStep};
+
+/// How many statuses are taken in one turn: orphans that end faster than they are reaped keep no signal waiting.
+const STATUSES: u32 = 10_000;
 
 /// What a call of [`Children::reap`] found out about one child of the plan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,10 +84,9 @@ impl Children {
         terminal: Option<&Terminal>,
         passed: Option<RawFd>,
     ) -> Result<(), Refusal> {
-        let refuse = |errno: Errno| Refusal { step: StartStep::Fork, errno: errno as i32 };
-        let (report, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refuse)?;
+        let (report, writer) = report_pipe()?;
         // SAFETY: app-init has one thread, so the child may use everything that the parent could.
-        match unsafe { nix::unistd::fork() }.map_err(refuse)? {
+        match unsafe { nix::unistd::fork() }.map_err(Refusal::at(StartStep::Fork))? {
             ForkResult::Child => self.become_child(program, terminal, passed, writer),
             ForkResult::Parent { child } => {
                 drop(writer);
@@ -119,7 +122,7 @@ impl Children {
         let refusal = program.execute(self.inherited, Some(self.own_pid));
         // A report that cannot be written leaves the exit code.
         let _ = std::fs::File::from(writer).write_all(&report_of(refusal));
-        leave(if refusal.errno == libc::ENOENT { 127 } else { 126 })
+        leave(i32::from(exit::of_ending(refusal.into())))
     }
 
     /// Splits off a second process that goes on with `continuation` and its own table of children: the keeper.
@@ -128,17 +131,16 @@ impl Children {
     ///
     /// What the system refuses before there is a child.
     pub fn fork_self(&mut self, id: ChildId, continuation: impl FnOnce() -> u8) -> Result<(), Refusal> {
-        let refuse = |errno: Errno| Refusal { step: StartStep::Fork, errno: errno as i32 };
         // An empty pipe: this child has no exec that could fail.
-        let (report, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(refuse)?;
+        let (report, writer) = report_pipe()?;
         // SAFETY: as in `spawn`.
-        match unsafe { nix::unistd::fork() }.map_err(refuse)? {
+        match unsafe { nix::unistd::fork() }.map_err(Refusal::at(StartStep::Fork))? {
             ForkResult::Child => {
                 drop((report, writer));
                 signals::forget_own_pid();
                 self.entries.iter_mut().for_each(|entry| *entry = None);
                 let _ = nix::unistd::setpgid(nix::unistd::Pid::from_raw(0), nix::unistd::Pid::from_raw(0));
-                leave(continuation())
+                leave(i32::from(continuation()))
             }
             ForkResult::Parent { child } => {
                 let _ = nix::unistd::setpgid(child, child);
@@ -227,21 +229,27 @@ impl Children {
     }
 
     /// Takes the status of everyone who ended, and appends what concerns children of the plan. An unknown pid is an
-    /// adopted orphan: reaped, nothing more.
-    pub fn reap(&mut self, changes: &mut Vec<Change>) {
-        loop {
+    /// adopted orphan: reaped, nothing more. `true`: there may be more of them, and a signal is to be heard first.
+    #[must_use]
+    pub fn reap(&mut self, changes: &mut Vec<Change>) -> bool {
+        self.alone = false;
+        for _ in 0..STATUSES {
             let mut status = 0;
-            let flags = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED | libc::__WALL;
-            // SAFETY: waitpid(2) writes one int.
-            let pid = unsafe { libc::waitpid(-1, &raw mut status, flags) };
-            if pid <= 0 {
-                if pid < 0 && Errno::last() == Errno::EINTR {
-                    continue;
-                }
-                // 0: children, but none with news. ECHILD: no child.
-                self.alone = pid < 0;
-                return;
+            let mut told = next_status(&mut status);
+            if told == Err(Errno::ECHILD) && self.expects_somebody() {
+                // Not the kernel says that.
+                told = by_waitid(&mut status);
             }
+            let pid = match told {
+                Ok(0) => return false,
+                Ok(pid) => pid,
+                Err(Errno::ECHILD) if !self.expects_somebody() => {
+                    self.alone = true;
+                    return false;
+                }
+                // What is not told now is never told; or it is lost.
+                Err(errno) => last_resort::refused("wait4", errno as i32),
+            };
             let Some(id) = self.id_of(pid) else { continue };
             if libc::WIFSTOPPED(status) {
                 changes.push(Change::Suspended(id));
@@ -251,6 +259,12 @@ impl Children {
                 changes.push(Change::Ended(id, ending));
             }
         }
+        true
+    }
+
+    /// A child of the plan has not been reaped yet.
+    fn expects_somebody(&self) -> bool {
+        self.entries.iter().flatten().any(|entry| !matches!(entry, Entry::GroupOnly { .. }))
     }
 
     /// Takes note of the end of a process of child `id`; the child's ending, if that was the end of the child.
@@ -321,9 +335,47 @@ fn is_child(pid: i32) -> bool {
 }
 
 /// Ends a forked process without what a returning main would do.
-fn leave(code: u8) -> ! {
+pub fn leave(code: i32) -> ! {
     // SAFETY: _exit(2) takes a number and does not return.
-    unsafe { libc::_exit(i32::from(code)) }
+    unsafe { libc::_exit(code) }
+}
+
+/// Where a child writes why it could not start.
+fn report_pipe() -> Result<(OwnedFd, OwnedFd), Refusal> {
+    nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(Refusal::at(StartStep::Pipe))
+}
+
+/// The next status of a child that has one, without waiting for it: its pid; 0 where no child has news, ECHILD where there
+/// is no child.
+pub fn next_status(status: &mut i32) -> Result<i32, Errno> {
+    let flags = libc::WNOHANG | libc::__WALL;
+    // SAFETY: waitpid(2) writes one int.
+    let pid = unsafe { libc::waitpid(-1, status, flags | libc::WUNTRACED | libc::WCONTINUED) };
+    match Errno::result(pid) {
+        Err(errno) if errno != Errno::ECHILD => {}
+        told => return told,
+    }
+    by_waitid(status)
+}
+
+/// The same by waitid(2): a filter may know one call and not the other.
+fn by_waitid(status: &mut i32) -> Result<i32, Errno> {
+    let flags = libc::WNOHANG | libc::__WALL;
+    // SAFETY: waitid(2) writes the zeroed siginfo, of which what it writes for a child is read; without news it is zero.
+    let (pid, code, value) = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let flags = flags | libc::WEXITED | libc::WSTOPPED | libc::WCONTINUED;
+        Errno::result(libc::waitid(libc::P_ALL, 0, &raw mut info, flags))?;
+        (info.si_pid(), info.si_code, info.si_status())
+    };
+    *status = match code {
+        libc::CLD_EXITED => (value & 0xff) << 8,
+        libc::CLD_KILLED => value,
+        libc::CLD_DUMPED => value | 0x80,
+        libc::CLD_CONTINUED => 0xffff,
+        _ => value << 8 | 0x7f,
+    };
+    Ok(pid)
 }
 
 fn ending(status: i32) -> Option<Ending> {
@@ -334,8 +386,12 @@ fn ending(status: i32) -> Option<Ending> {
     Some(Ending::Killed { signal, core: libc::WCOREDUMP(status) })
 }
 
-const STEPS: [StartStep; 8] = [
+const STEPS: [StartStep; 12] = [
     StartStep::Fork,
+    StartStep::Pipe,
+    StartStep::SocketPair,
+    StartStep::Announcement,
+    StartStep::Mask,
     StartStep::Directory,
     StartStep::Stdin,
     StartStep::Exec,

@@ -9,8 +9,8 @@ use nix::libc;
 pub fn open_standard() {
     let mut standard = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
     // SAFETY: poll(2) reads and writes the three entries it is told of; a closed descriptor is answered with POLLNVAL.
-    unsafe { libc::poll(standard.as_mut_ptr(), 3, 0) };
-    if standard.iter().all(|entry| entry.revents & libc::POLLNVAL == 0) {
+    let told = unsafe { libc::poll(standard.as_mut_ptr(), 3, 0) } >= 0;
+    if told && standard.iter().all(|entry| entry.revents & libc::POLLNVAL == 0) {
         return;
     }
     // The lowest free number is taken, so closed ones are filled from below. Without /dev the root directory serves:
@@ -79,7 +79,10 @@ pub fn pass(passed: RawFd, number: RawFd, own: OwnedFd) -> OwnedFd {
         if passed == number {
             libc::fcntl(number, libc::F_SETFD, 0);
         } else {
-            libc::dup2(passed, number);
+            // What was inherited under that number is not to be written to.
+            if libc::dup2(passed, number) < 0 {
+                libc::close(number);
+            }
         }
         own
     }

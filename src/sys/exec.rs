@@ -15,7 +15,7 @@ use super::credentials;
 use super::regular;
 use super::signals::{self, Inherited};
 use crate::identity::Identity;
-use crate::machine::StartStep;
+use crate::machine::{Ending, StartStep};
 
 /// Where a program's standard input comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,6 +73,19 @@ pub struct Refusal {
     pub errno: i32,
 }
 
+impl Refusal {
+    /// What makes one of what the kernel says at `step`.
+    pub fn at(step: StartStep) -> impl Fn(Errno) -> Refusal {
+        move |errno| Refusal { step, errno: errno as i32 }
+    }
+}
+
+impl From<Refusal> for Ending {
+    fn from(Refusal { step, errno }: Refusal) -> Ending {
+        Ending::NotStarted { step, errno }
+    }
+}
+
 unsafe extern "C" {
     /// The C library's environment.
     static environ: *const *const c_char;
@@ -126,7 +139,9 @@ impl Program {
             // What app-init caused itself must not meet the program, which it would end.
             signals::drop_own_pending();
         }
-        signals::restore(inherited);
+        if let Err(errno) = signals::restore(inherited) {
+            return Refusal::at(StartStep::Mask)(errno);
+        }
         let errno = self.try_candidates(&arguments, environment, computed.as_deref());
         signals::hold_again();
         Refusal { step: StartStep::Exec, errno }
@@ -134,8 +149,7 @@ impl Program {
 
     /// Bounds, identity, directory, umask and descriptors.
     fn prepare(&self) -> Result<(), Refusal> {
-        let refuse = |step| move |errno: Errno| Refusal { step, errno: errno as i32 };
-        let refused = |(step, errno): (StartStep, Errno)| Refusal { step, errno: errno as i32 };
+        let refused = |(step, errno): (StartStep, Errno)| Refusal::at(step)(errno);
         if let Some(bounds) = &self.bounds {
             bounds.set().map_err(refused)?;
         }
@@ -143,10 +157,10 @@ impl Program {
         // A directory may be closed to the user, or, on a network file system, to root.
         let mut entered = enter();
         if let Some(identity) = &self.identity {
-            credentials::become_user(identity).map_err(refuse(StartStep::Identity))?;
+            credentials::become_user(identity).map_err(Refusal::at(StartStep::Identity))?;
             entered = entered.or_else(|_| enter());
         }
-        entered.map_err(refuse(StartStep::Directory))?;
+        entered.map_err(Refusal::at(StartStep::Directory))?;
         if let Some(bounds) = &self.bounds {
             bounds.renounce_privileges().map_err(refused)?;
         }
@@ -158,13 +172,13 @@ impl Program {
             unsafe {
                 let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
                 if null < 0 || libc::dup2(null, 0) < 0 {
-                    return Err(refuse(StartStep::Stdin)(Errno::last()));
+                    return Err(Refusal::at(StartStep::Stdin)(Errno::last()));
                 }
             }
         }
         if self.stdout == Stdout::Stderr {
             // SAFETY: dup2(2) of descriptor 2 over descriptor 1; both were opened at the start.
-            unsafe { libc::dup2(2, 1) };
+            Errno::result(unsafe { libc::dup2(2, 1) }).map_err(Refusal::at(StartStep::Stdin))?;
         }
         Ok(())
     }

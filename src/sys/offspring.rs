@@ -3,9 +3,11 @@
 //! Unlike the children of the plan, nobody keeps a table of these: whoever spawns one waits for it.
 
 use nix::errno::Errno;
-use nix::libc;
+use nix::poll::{PollFd, PollTimeout};
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
 
+use super::children::leave;
 use super::{last_resort, signals};
 use crate::exit;
 
@@ -25,7 +27,7 @@ pub fn spawn(work: impl FnOnce() -> u8) -> Result<Pid, Errno> {
             let _panicking = EndOfPanic;
             last_resort::forget();
             signals::forget_own_pid();
-            leave(work())
+            leave(i32::from(work()))
         }
     }
 }
@@ -35,12 +37,25 @@ struct EndOfPanic;
 
 impl Drop for EndOfPanic {
     fn drop(&mut self) {
-        leave(exit::SYSTEM);
+        leave(i32::from(exit::SYSTEM));
     }
 }
 
-/// Ends the process without what a returning main would do.
-fn leave(code: u8) -> ! {
-    // SAFETY: _exit(2) takes a number and does not return.
-    unsafe { libc::_exit(i32::from(code)) }
+/// Waits for the end of one that ends now; the code that it leaves with, unless a signal ended it.
+#[must_use]
+pub fn end_of(child: Pid) -> Option<i32> {
+    match waitpid(child, None) {
+        Ok(WaitStatus::Exited(_, code)) => Some(code),
+        // EINVAL: nix has no name for the real-time signal that ended it.
+        Ok(_) | Err(Errno::ECHILD | Errno::EINVAL) => None,
+        Err(errno) => last_resort::refused("wait4", errno as i32),
+    }
+}
+
+/// Waits for news on `entries`, in a process that may. One that is refused its wait would spin.
+pub fn wait_for_news(entries: &mut [PollFd<'_>], limit: PollTimeout) {
+    match nix::poll::poll(entries, limit) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(errno) => last_resort::refused("poll", errno as i32),
+    }
 }

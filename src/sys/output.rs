@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use super::descriptors;
@@ -127,6 +128,23 @@ fn gets_room(shared: BorrowedFd<'_>, limit: PollTimeout) -> bool {
         Ok(_) => entries.iter().all(|entry| entry.revents().is_some_and(|events| !events.is_empty())),
         Err(_) => false,
     }
+}
+
+/// Writes the bytes in one piece, if there is room: the last line of a program that cannot go on.
+///
+/// Where nobody can be asked for room the descriptor is made one that does not wait. Others share that, and they end, too.
+pub fn write_at_once(number: RawFd, bytes: &[u8]) {
+    with_standard(number, |shared| {
+        let mut entries = [PollFd::new(shared, PollFlags::POLLOUT)];
+        let room = nix::poll::poll(&mut entries, PollTimeout::ZERO).or_else(|_| {
+            let flags = OFlag::from_bits_retain(fcntl(shared, FcntlArg::F_GETFL)?);
+            fcntl(shared, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map(|_| 1)
+        });
+        if room.is_ok_and(|room| room > 0) {
+            // With nobody there to hear it, the code says as much.
+            let _ = nix::unistd::write(shared, bytes);
+        }
+    });
 }
 
 /// Kubernetes shows what is in this file as the reason of the end. It is there or it is not: it is never made.

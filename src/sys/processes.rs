@@ -2,13 +2,15 @@
 //!
 //! Everything here has an answer without `/proc` too: the process itself, or nobody.
 
-use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::fs;
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
+use nix::fcntl::OFlag;
 use nix::libc;
+use nix::sys::stat::Mode;
 
 use super::{regular, signals};
 use crate::machine::Signal;
@@ -49,18 +51,21 @@ fn send_so_that_it_stops(pid: i32, signal: Signal) {
     signals::send(pid, if is_lost { Signal::TERM } else { signal });
 }
 
-/// Signals every descendant of `ancestor`, each once.
+/// Signals every descendant of `ancestor`. This takes no memory from the heap: there may be none.
 ///
 /// A process may fork while the list is read. What asks to end is sent to those that are found; KILL, after which nobody
-/// may be left, is repeated until a look finds nobody new.
+/// may be left, is repeated until a look finds nobody who is not ending already.
 pub fn signal_descendants(ancestor: i32, signal: Signal) {
-    let mut signalled = HashSet::new();
-    loop {
-        let new: Vec<i32> = descendants(ancestor).into_iter().filter(|pid| signalled.insert(*pid)).collect();
-        for &pid in &new {
-            signals::send(pid, signal);
-        }
-        if new.is_empty() || signal != Signal::KILL {
+    /// More are needed only by a filter that says yes to KILL and does nothing.
+    const LOOKS: u32 = 1000;
+    for _ in 0..LOOKS {
+        let mut more = false;
+        each_descendant(ancestor, |pid, process| {
+            if signal != Signal::KILL || !process.is_ending {
+                more |= signals::send(pid, signal);
+            }
+        });
+        if !more || signal != Signal::KILL {
             return;
         }
     }
@@ -69,28 +74,134 @@ pub fn signal_descendants(ancestor: i32, signal: Signal) {
 /// Who is left for this process to end: as PID 1 everybody, otherwise its descendants. Their numbers and names.
 #[must_use]
 pub fn left_over() -> Vec<(i32, String)> {
-    let own = nix::unistd::getpid().as_raw();
-    let mut pids = if own == 1 { all() } else { descendants(own) };
-    pids.retain(|&pid| pid != own && field_of(pid, 0).is_some_and(|state| state != "Z"));
+    let own = signals::own_pid();
+    let mut pids = Vec::new();
+    let mut take = |pid, process: &Process| pids.extend(Some(pid).filter(|_| pid != own && !process.is_zombie));
+    if own == 1 {
+        each_process(|pid| process(pid).iter().for_each(|process| take(pid, process)));
+    } else {
+        each_descendant(own, take);
+    }
     pids.sort_unstable();
-    let name = |pid: i32| fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-    pids.into_iter().map(|pid| (pid, String::from_utf8_lossy(name(pid).trim_ascii_end()).into_owned())).collect()
+    let name = |pid: i32| {
+        let mut buffer = [0; 64];
+        String::from_utf8_lossy(read_of(pid, "comm", &mut buffer).unwrap_or_default().trim_ascii_end()).into_owned()
+    };
+    pids.into_iter().map(|pid| (pid, name(pid))).collect()
 }
 
-fn descendants(ancestor: i32) -> Vec<i32> {
-    let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
-    for pid in all() {
-        if let Some(parent) = parent_of(pid) {
-            children.entry(parent).or_default().push(pid);
+fn each_descendant(ancestor: i32, mut visit: impl FnMut(i32, &Process)) {
+    let mut family = Family { ancestor, known: [(0, false); FAMILY] };
+    each_process(|pid| {
+        if let Some(process) = process(pid)
+            && family.holds(pid, &process)
+        {
+            visit(pid, &process);
+        }
+    });
+}
+
+/// Whom a look has found to descend from `ancestor`, or not to, at the place that their numbers give them: parents have
+/// smaller numbers, mostly, and are looked at first.
+struct Family {
+    ancestor: i32,
+    known: [(i32, bool); FAMILY],
+}
+
+const FAMILY: usize = 256;
+
+impl Family {
+    fn holds(&mut self, pid: i32, process: &Process) -> bool {
+        /// So many parents may end while the way up is looked for: their children have others then.
+        const WAYS: u32 = 4;
+        let place = |pid: i32| usize::try_from(pid).unwrap_or(0) % FAMILY;
+        let mut holds = false;
+        let mut parent = Some(process.parent);
+        for _ in 0..WAYS {
+            while let Some(next) = parent.filter(|next| *next > 0 && *next != self.ancestor) {
+                parent = match self.known.get(place(next)) {
+                    Some(&(known, holds)) if known == next => Some(if holds { self.ancestor } else { 0 }),
+                    _ => parent_of(next),
+                };
+            }
+            if let Some(top) = parent {
+                holds = top == self.ancestor;
+                break;
+            }
+            parent = parent_of(pid);
+        }
+        if let Some(known) = self.known.get_mut(place(pid)) {
+            *known = (pid, holds);
+        }
+        holds
+    }
+}
+
+/// What `/proc/PID/stat` says.
+struct Process {
+    parent: i32,
+    is_zombie: bool,
+    /// It executes no more of its program: its last thread has ended, or KILL has met it.
+    is_ending: bool,
+    /// When it started, in the kernel's ticks.
+    start: u64,
+}
+
+fn process(pid: i32) -> Option<Process> {
+    const EXITING: u64 = 4;
+    let mut buffer = [0; 1024];
+    let stat = read_of(pid, "stat", &mut buffer)?;
+    // The name is in brackets and may hold anything, brackets included.
+    let after_name = stat.rsplit(|&byte| byte == b')').next()?;
+    let mut fields = after_name.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+    let state = fields.next()?;
+    // Of proc(5), where the state is 3: 4, 9, 20, 22 and 31, each counted from the one before.
+    let mut number = |skipped: usize| std::str::from_utf8(fields.nth(skipped)?).ok()?.parse::<i64>().ok();
+    let parent = i32::try_from(number(0)?).ok()?;
+    let flags = number(4)?.cast_unsigned();
+    let threads = number(10)?;
+    let start = number(1)?.cast_unsigned();
+    let pending = number(8)?.cast_unsigned();
+    let is_zombie = matches!(state, b"Z" | b"X");
+    let is_last = threads <= 1 && (is_zombie || flags & EXITING != 0);
+    let is_ending = is_last || pending & Signal::KILL.bit() != 0;
+    Some(Process { parent, is_zombie, is_ending, start })
+}
+
+/// The start of a file of `/proc/PID`, as much as there is room for.
+fn read_of<'b>(pid: i32, file: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let mut path = [0_u8; 64];
+    // The array was zeroed, so the string ends where the writing ends.
+    write!(path.as_mut_slice(), "/proc/{pid}/{file}").ok()?;
+    let path = CStr::from_bytes_until_nul(&path).ok()?;
+    let file = nix::fcntl::open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+    let count = nix::unistd::read(&file, buffer).ok()?;
+    buffer.get(..count)
+}
+
+/// Names each process that `/proc` shows; nobody where it shows none.
+fn each_process(mut visit: impl FnMut(i32)) {
+    // struct linux_dirent64: u64 inode, u64 offset, u16 length of the entry, u8 type, name.
+    const LENGTH: std::ops::Range<usize> = 16..18;
+    const NAME: usize = 19;
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let Ok(proc) = nix::fcntl::open(c"/proc", flags, Mode::empty()) else { return };
+    let mut buffer = [0_u8; 4096];
+    loop {
+        // SAFETY: getdents64(2) writes at most as many bytes as the buffer has, which any bytes are valid for.
+        let count =
+            unsafe { libc::syscall(libc::SYS_getdents64, proc.as_raw_fd(), buffer.as_mut_ptr(), size_of_val(&buffer)) };
+        let Ok(count @ 1..) = usize::try_from(count) else { return };
+        let mut entries = buffer.get(..count).unwrap_or_default();
+        while let Some(&[low, high]) = entries.get(LENGTH) {
+            let length = usize::from(u16::from_ne_bytes([low, high])).max(NAME);
+            let name = entries.get(NAME..length).unwrap_or_default().split(|&byte| byte == 0).next();
+            entries = entries.get(length..).unwrap_or_default();
+            if let Some(pid) = name.and_then(|name| std::str::from_utf8(name).ok()?.parse().ok()) {
+                visit(pid);
+            }
         }
     }
-    let mut found = vec![ancestor];
-    let mut looked_at = 0;
-    while let Some(pid) = found.get(looked_at) {
-        found.extend(children.remove(pid).unwrap_or_default());
-        looked_at += 1;
-    }
-    found.split_off(1)
 }
 
 /// Asked at every stop request, so it asks for no memory.
@@ -100,7 +211,8 @@ fn is_shell(pid: i32) -> bool {
     let name = base_name(program);
     if name == b"busybox" {
         // One program with many names: the one it was called by counts.
-        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let mut buffer = [0; 256];
+        let command = read_of(pid, "cmdline", &mut buffer).unwrap_or_default();
         return is_shell_name(base_name(command.split(|&byte| byte == 0).next().unwrap_or_default()));
     }
     is_shell_name(name)
@@ -127,9 +239,11 @@ fn program_of(pid: i32, buffer: &mut [u8; 256]) -> Option<&[u8]> {
 
 /// Whether the process has a handler for the signal; `None` without `/proc`.
 fn catches(pid: i32, signal: Signal) -> Option<bool> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
-    Some(u64::from_str_radix(caught.trim(), 16).ok()? & signal.bit() != 0)
+    let mut buffer = [0; 4096];
+    let status = read_of(pid, "status", &mut buffer)?;
+    let caught = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"SigCgt:"))?;
+    let caught = std::str::from_utf8(caught.trim_ascii()).ok()?;
+    Some(u64::from_str_radix(caught, 16).ok()? & signal.bit() != 0)
 }
 
 fn children_of(pid: i32) -> Vec<i32> {
@@ -137,30 +251,13 @@ fn children_of(pid: i32) -> Vec<i32> {
     if let Ok(children) = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
         return children.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect();
     }
-    all().into_iter().filter(|&other| parent_of(other) == Some(pid)).collect()
-}
-
-fn all() -> Vec<i32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    let mut found = Vec::new();
+    each_process(|other| found.extend(Some(other).filter(|&other| parent_of(other) == Some(pid))));
+    found
 }
 
 fn parent_of(pid: i32) -> Option<i32> {
-    field_of(pid, 1)?.parse().ok()
-}
-
-/// When the process started, in the kernel's ticks.
-fn start_of(pid: i32) -> Option<u64> {
-    field_of(pid, 19)?.parse().ok()
-}
-
-/// A field of the process's status line, counted from its state on.
-fn field_of(pid: i32, place: usize) -> Option<String> {
-    // The name is in brackets and may hold anything, brackets included.
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let after_name = stat.rsplit(|&byte| byte == b')').next()?;
-    let mut fields = after_name.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
-    Some(std::str::from_utf8(fields.nth(place)?).ok()?.to_owned())
+    Some(process(pid)?.parent)
 }
 
 /// How this process stands to the container in which it is (§1, nested use).
@@ -181,7 +278,7 @@ pub enum Standing {
 /// shares the PID namespace of another, and that one boots: it is the first of those in its mount namespace.
 #[must_use]
 pub fn standing() -> Standing {
-    let own = nix::unistd::getpid().as_raw();
+    let own = signals::own_pid();
     if own == 1 {
         return Standing::First;
     }
@@ -194,8 +291,11 @@ pub fn standing() -> Standing {
         return Standing::First;
     }
     let mounts = mounts_of(own);
-    let is_of_this_container = |pid: &i32| parent_of(*pid) == Some(0) && mounts.is_some() && mounts_of(*pid) == mounts;
-    let main = all().into_iter().filter(is_of_this_container).filter_map(|pid| Some((start_of(pid)?, pid))).min();
+    let mut main = None;
+    each_process(|pid| {
+        let found = process(pid).filter(|process| process.parent == 0 && mounts.is_some() && mounts_of(pid) == mounts);
+        main = main.into_iter().chain(found.map(|process| (process.start, pid))).min();
+    });
     match main {
         Some((_, main)) if main != top => {
             // Below `docker run --init` another init is the main process, and app-init its child.
@@ -256,13 +356,20 @@ pub fn forbid_core_dumps() {
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
+/// Whether `pid` is this process's parent. A filter that hides the parent hides no dead one: it is taken to be there.
+#[must_use]
+pub fn is_parent(pid: i32) -> bool {
+    let parent = nix::unistd::getppid().as_raw();
+    parent == pid || parent < 0
+}
+
 /// Asks for `signal` when the parent ends; `false` where the parent is gone already.
 #[must_use]
 pub fn ask_for_parent_death_signal(signal: Signal) -> bool {
-    let parent = nix::unistd::getppid();
+    let parent = nix::unistd::getppid().as_raw();
     // Only named signals have a type in nix; real-time ones make no sense here.
     let Ok(signal) = nix::sys::signal::Signal::try_from(signal.number()) else { return false };
     let asked = nix::sys::prctl::set_pdeathsig(signal).is_ok();
     // A parent that ended before the call sends nothing.
-    asked && nix::unistd::getppid() == parent
+    asked && is_parent(parent)
 }

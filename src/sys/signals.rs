@@ -4,13 +4,16 @@
 //! for itself, but 34 is the first real-time signal of every glibc program). All signals stay blocked for app-init's
 //! whole life: nothing is ever interrupted, and `rt_sigtimedwait` is the loop's only wait.
 
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::libc;
+use nix::poll::PollTimeout;
 
-use super::entry;
+use super::{entry, last_resort};
 use crate::machine::Signal;
 
 /// The size that the kernel wants to hear for its signal sets.
@@ -20,6 +23,17 @@ const SET_SIZE: usize = size_of::<u64>();
 #[derive(Clone, Copy, Debug)]
 pub struct Inherited {
     mask: u64,
+    /// Without these calls a signal would be lost, or an exit status.
+    refused: Option<(&'static str, i32)>,
+}
+
+impl Inherited {
+    /// Ends the program where the kernel or a filter has refused to hold signals.
+    pub fn insist(self) {
+        if let Some((call, errno)) = self.refused {
+            last_resort::refused(call, errno);
+        }
+    }
 }
 
 /// Blocks every signal and sets SIGCHLD to its default, as the first thing the program does: as PID 1 a signal with a
@@ -28,35 +42,41 @@ pub struct Inherited {
 /// Other ignored signals need no note: app-init changes no disposition, and `execve` hands them on.
 #[must_use]
 pub fn hold_all() -> Inherited {
+    let mut refused = None;
     let mask = entry::inherited_mask().unwrap_or_else(|| {
-        let all = u64::MAX;
         let mut mask = 0_u64;
-        // SAFETY: rt_sigprocmask(2) reads one set and writes another, both of the size it is told. It fails only for
-        // bad addresses or sizes.
-        unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const all, &raw mut mask, SET_SIZE) };
+        refused = set_mask(u64::MAX, &raw mut mask).err().map(|errno| ("rt_sigprocmask", errno as i32));
         mask
     });
     // SAFETY: a zeroed sigaction is SIG_DFL with no flags and an empty mask; no handler is installed.
     unsafe {
         let default: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(libc::SIGCHLD, &raw const default, ptr::null_mut());
+        if libc::sigaction(libc::SIGCHLD, &raw const default, ptr::null_mut()) != 0 {
+            refused = refused.or(Some(("rt_sigaction", Errno::last_raw())));
+        }
     }
-    Inherited { mask }
+    Inherited { mask, refused }
+}
+
+fn set_mask(mask: u64, old: *mut u64) -> Result<(), Errno> {
+    // SAFETY: rt_sigprocmask(2) reads one set and, unless that is null, writes another, both of the size it is told.
+    let result = unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, old, SET_SIZE) };
+    Errno::result(result).map(drop)
 }
 
 /// Gives this process the mask that app-init was started with: the last step before an exec.
-pub fn restore(inherited: Inherited) {
-    // SAFETY: as in `hold_all`; the old set is not asked for.
-    unsafe {
-        let mask = &raw const inherited.mask;
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, mask, ptr::null_mut::<u64>(), SET_SIZE)
-    };
+///
+/// # Errors
+///
+/// What a filter says; the program would hear no signal.
+pub fn restore(inherited: Inherited) -> Result<(), Errno> {
+    set_mask(inherited.mask, ptr::null_mut())
 }
 
 /// Blocks everything again, after an exec that failed.
 pub fn hold_again() {
-    let all = Inherited { mask: u64::MAX };
-    restore(all);
+    // What is refused now was refused at the start.
+    let _ = set_mask(u64::MAX, ptr::null_mut());
 }
 
 /// Turns a process that was forked off with all signals held into one that a signal can end: TERM, INT, HUP and QUIT have
@@ -77,7 +97,8 @@ pub fn be_ordinary(inherited: Inherited) {
     for number in [libc::SIGPIPE, libc::SIGTTOU] {
         mask |= Signal::new(number).map_or(0, Signal::bit);
     }
-    restore(Inherited { mask });
+    // As in `hold_again`.
+    let _ = set_mask(mask, ptr::null_mut());
 }
 
 /// Why [`wait`] returned.
@@ -95,16 +116,40 @@ pub enum Wake {
 /// hand-over carry the own pid, and what the kernel raises for descriptors (SIGIO) has a positive code.
 #[must_use]
 pub fn wait(limit: Option<Duration>) -> Wake {
-    take(u64::MAX, limit)
+    take(u64::MAX, limit).unwrap_or_else(|errno| last_resort::refused("rt_sigtimedwait", errno as i32))
 }
 
+/// Waits like [`wait`], for the last resort: with what is not refused. `false` where nothing is left to wait with.
+pub fn pause(limit: Duration) -> bool {
+    let by_poll = |_| nix::poll::poll(&mut [], PollTimeout::try_from(limit).unwrap_or(PollTimeout::ZERO)).map(drop);
+    take(u64::MAX, Some(limit)).map(drop).or_else(by_poll).is_ok()
+}
+
+/// A signal that was taken: its number, the kernel's code for where it comes from, and its sender.
+type Taken = (i32, i32, i32);
+
 /// Takes one signal of `set`.
-fn take(set: u64, limit: Option<Duration>) -> Wake {
+fn take(set: u64, limit: Option<Duration>) -> Result<Wake, Errno> {
     let limit = limit.map(|limit| libc::timespec {
         tv_sec: limit.as_secs().try_into().unwrap_or(i64::MAX),
         tv_nsec: limit.subsec_nanos().into(),
     });
     let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // A sandbox may not know the one call and know the other.
+    let taken = take_by_wait(set, limit).or_else(|errno| take_by_descriptor(set, limit).map_err(|_| errno))?;
+    let Some((number, code, pid)) = taken else { return Ok(Wake::Look) };
+    let Some(signal) = Signal::new(number) else { return Ok(Wake::Look) };
+    let own = code <= 0 && pid == own_pid();
+    let from_descriptor = number == libc::SIGIO && code > 0;
+    Ok(if signal == Signal::CHLD || own || from_descriptor { Wake::Look } else { Wake::Signal(signal) })
+}
+
+/// `None` when the time is over, or nothing came at all.
+fn take_by_wait(set: u64, limit: *const libc::timespec) -> Result<Option<Taken>, Errno> {
+    /// A process that is stopped and continued, or traced, is interrupted now and then; one that a filter answers so is
+    /// interrupted each time.
+    const INTERRUPTIONS: u32 = 10_000;
+    static INTERRUPTED: AtomicU32 = AtomicU32::new(0);
     // SAFETY: rt_sigtimedwait(2) reads a set of the given size and, where there is one, a time, and writes `info`, which
     // a zeroed value is valid for.
     let (number, info) = unsafe {
@@ -112,12 +157,39 @@ fn take(set: u64, limit: Option<Duration>) -> Wake {
         let number = libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set, &raw mut info, limit, SET_SIZE);
         (number, info)
     };
-    // EAGAIN: the time is over. EINTR: stopped and continued, or traced. Either way the caller looks around.
-    let Some(signal) = i32::try_from(number).ok().and_then(Signal::new) else { return Wake::Look };
-    // SAFETY: si_pid is read for signals that a process sent or that the kernel filled in alike; it is plain memory.
-    let own = info.si_code <= 0 && unsafe { info.si_pid() } == own_pid();
-    let from_descriptor = signal.number() == libc::SIGIO && info.si_code > 0;
-    if signal == Signal::CHLD || own || from_descriptor { Wake::Look } else { Wake::Signal(signal) }
+    if let Ok(number @ 1..) = i32::try_from(number) {
+        INTERRUPTED.store(0, Ordering::Relaxed);
+        // SAFETY: si_pid is read for signals that a process sent or that the kernel filled in alike; it is plain memory.
+        return Ok(Some((number, info.si_code, unsafe { info.si_pid() })));
+    }
+    match Errno::last() {
+        // The time is over.
+        Errno::EAGAIN if !limit.is_null() => Ok(None),
+        Errno::EINTR if INTERRUPTED.fetch_add(1, Ordering::Relaxed) < INTERRUPTIONS => Ok(None),
+        errno => Err(errno),
+    }
+}
+
+/// The same by signalfd(2).
+fn take_by_descriptor(set: u64, limit: *const libc::timespec) -> Result<Option<Taken>, Errno> {
+    let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+    // SAFETY: signalfd4(2) reads a set of the given size; what it opens is nobody else's. ppoll(2) reads the time, where
+    // there is one, and writes one entry. read(2) writes at most the size of `info`, which any bytes are valid for.
+    unsafe {
+        let descriptor = Errno::result(libc::syscall(libc::SYS_signalfd4, -1, &raw const set, SET_SIZE, flags))?;
+        let descriptor = OwnedFd::from_raw_fd(i32::try_from(descriptor).map_err(|_| Errno::EBADF)?);
+        let mut entry = libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        match Errno::result(libc::ppoll(&raw mut entry, 1, limit, ptr::null())) {
+            Ok(0) | Err(Errno::EINTR) => return Ok(None),
+            polled => drop(polled?),
+        }
+        let mut info: libc::signalfd_siginfo = std::mem::zeroed();
+        let size = size_of_val(&info);
+        match Errno::result(libc::read(descriptor.as_raw_fd(), (&raw mut info).cast(), size)) {
+            Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
+            read => read.map(|_| Some((info.ssi_signo.cast_signed(), info.ssi_code, info.ssi_pid.cast_signed()))),
+        }
+    }
 }
 
 /// The signals that wait to be taken, without taking them.
@@ -129,11 +201,23 @@ pub fn pending() -> Vec<Signal> {
     (1..=64).filter_map(Signal::new).filter(|signal| set & signal.bit() != 0).collect()
 }
 
+/// Why a signal was refused last by anything else than there being nobody; 0: none was.
+static REFUSED: AtomicI32 = AtomicI32::new(0);
+
 /// Sends a signal to a process (`pid`) or a group (`-pgid`); `false` where nobody could be signalled. A refusal is not
-/// an error: the process may have ended, or have become somebody else's.
+/// an error: the process may have ended, or have become somebody else's. [`take_refusal`] tells which.
 pub fn send(target: i32, signal: Signal) -> bool {
     // SAFETY: kill(2) takes two numbers.
-    unsafe { libc::kill(target, signal.number()) == 0 }
+    let sent = unsafe { libc::kill(target, signal.number()) == 0 };
+    if !sent && Errno::last() != Errno::ESRCH {
+        REFUSED.store(Errno::last_raw(), Ordering::Relaxed);
+    }
+    sent
+}
+
+/// Why a signal could not be sent to somebody who is there, since the last call of this.
+pub fn take_refusal() -> Option<Errno> {
+    Some(REFUSED.swap(0, Ordering::Relaxed)).filter(|errno| *errno != 0).map(Errno::from_raw)
 }
 
 /// Whether a group has a member that could be signalled.
@@ -141,22 +225,26 @@ pub fn send(target: i32, signal: Signal) -> bool {
 pub fn group_exists(group: i32) -> bool {
     // SAFETY: kill(2) with signal 0 only checks. EPERM: somebody is there, with rights of their own.
     let result = unsafe { libc::kill(group.saturating_neg(), 0) };
-    result == 0 || nix::errno::Errno::last() == nix::errno::Errno::EPERM
+    result == 0 || Errno::last() == Errno::EPERM
 }
 
 /// Asks the kernel to announce news on `descriptor` with a signal, which wakes [`wait`].
-pub fn announce(descriptor: &impl std::os::fd::AsRawFd) {
+///
+/// # Errors
+///
+/// What fcntl(2) says. Nothing would wake the loop then, and a read could block it.
+pub fn announce(descriptor: &impl AsRawFd) -> Result<(), Errno> {
     let descriptor = descriptor.as_raw_fd();
     // SAFETY: fcntl(2) on a descriptor that the borrowed object keeps open; the arguments are numbers.
     unsafe {
-        libc::fcntl(descriptor, libc::F_SETOWN, own_pid());
-        let flags = libc::fcntl(descriptor, libc::F_GETFL);
-        libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_ASYNC | libc::O_NONBLOCK);
+        Errno::result(libc::fcntl(descriptor, libc::F_SETOWN, own_pid()))?;
+        let flags = Errno::result(libc::fcntl(descriptor, libc::F_GETFL))?;
+        Errno::result(libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_ASYNC | libc::O_NONBLOCK)).map(drop)
     }
 }
 
 /// Ends [`announce`].
-pub fn stop_announcing(descriptor: &impl std::os::fd::AsRawFd) {
+pub fn stop_announcing(descriptor: &impl AsRawFd) {
     let descriptor = descriptor.as_raw_fd();
     // SAFETY: as in `announce`.
     unsafe {
@@ -169,19 +257,24 @@ pub fn stop_announcing(descriptor: &impl std::os::fd::AsRawFd) {
 /// a descriptor, SIGPIPE of a log line. One that somebody else sent stays.
 pub fn drop_own_pending() {
     for signal in [libc::SIGIO, libc::SIGPIPE].into_iter().filter_map(Signal::new) {
-        if pending().contains(&signal) && take(signal.bit(), Some(Duration::ZERO)) == Wake::Signal(signal) {
+        if pending().contains(&signal) && take(signal.bit(), Some(Duration::ZERO)) == Ok(Wake::Signal(signal)) {
             send(own_pid(), signal);
         }
     }
 }
 
-/// This process's pid, asked for once: every signal is compared with it.
+/// Asked for once: every signal is compared with it.
 static OWN_PID: AtomicI32 = AtomicI32::new(0);
 
-fn own_pid() -> i32 {
+/// This process's pid.
+pub fn own_pid() -> i32 {
     match OWN_PID.load(Ordering::Relaxed) {
         0 => {
             let pid = nix::unistd::getpid().as_raw();
+            // The kernel never refuses, so the C library looks for no error. Taken for a pid, it would be "everybody".
+            if pid < 1 {
+                last_resort::refused("getpid", pid.saturating_neg());
+            }
             OWN_PID.store(pid, Ordering::Relaxed);
             pid
         }

@@ -27,7 +27,12 @@ impl Terminal {
             return (foreground == group).then_some(Terminal { opened: None, group });
         }
         // Standard input is redirected; the terminal may be there all the same.
-        let opened = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOCTTY).open("/dev/tty").ok()?;
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK)
+            .open("/dev/tty")
+            .ok()?;
         let opened = OwnedFd::from(opened);
         (foreground_of(opened.as_raw_fd()) == Some(group)).then_some(Terminal { opened: Some(opened), group })
     }

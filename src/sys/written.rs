@@ -4,16 +4,21 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use super::signals;
+use super::exec::Refusal;
+use super::{last_resort, signals};
+use crate::machine::StartStep;
 
 /// The number that the hook finds it under.
 pub const DESCRIPTOR: RawFd = 3;
 
 /// More than any environment can hold.
 const LIMIT: usize = 4 * 1024 * 1024;
+
+/// How much is taken at once, in chunks: as much as the largest pipe holds, so that nothing of a command that has ended is
+/// missing, and one that never stops writing keeps no signal waiting.
+const CHUNKS: u32 = 256;
 
 /// The pipe, and what has come out of it.
 #[derive(Debug)]
@@ -27,11 +32,11 @@ pub struct Written {
 impl Written {
     /// # Errors
     ///
-    /// What pipe2(2) says.
-    pub fn new() -> Result<Written, Errno> {
-        let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+    /// What pipe2(2) or fcntl(2) says.
+    pub fn new() -> Result<Written, Refusal> {
+        let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(Refusal::at(StartStep::Pipe))?;
         // The writing end blocks, as a hook expects of it; the reading end announces what comes.
-        signals::announce(&reader);
+        signals::announce(&reader).map_err(Refusal::at(StartStep::Announcement))?;
         Ok(Written { reader: File::from(reader), writer, bytes: Vec::new(), too_much: false })
     }
 
@@ -47,10 +52,11 @@ impl Written {
         [self.reader.as_raw_fd(), self.writer.as_raw_fd()]
     }
 
-    /// Takes what there is.
-    pub fn take_in(&mut self) {
+    /// Takes what there is; `true`: there may be more, and a signal is to be heard first.
+    #[must_use]
+    pub fn take_in(&mut self) -> bool {
         let mut chunk = [0; 4096];
-        loop {
+        for _ in 0..CHUNKS {
             match self.reader.read(&mut chunk) {
                 Ok(count) if count > 0 => {
                     let new = chunk.get(..count).unwrap_or_default();
@@ -61,23 +67,29 @@ impl Written {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // Empty: this process holds a writing end itself, so there is no end of the file.
-                Ok(_) | Err(_) => return,
+                Ok(_) => return false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) => last_resort::refused("read", error.raw_os_error().unwrap_or(0)),
             }
         }
+        true
     }
 
-    /// A command has ended: its last line ends, too.
-    pub fn end_line(&mut self) {
-        self.take_in();
+    /// A command has ended: its last line ends, too. `true`: as in [`Written::take_in`].
+    #[must_use]
+    pub fn end_line(&mut self) -> bool {
+        let more = self.take_in();
         if !self.bytes.is_empty() && !self.bytes.ends_with(b"\n") {
             self.bytes.push(b'\n');
         }
+        more
     }
 
     /// All of it; `None` where it was more than can be taken.
     #[must_use]
     pub fn into_bytes(mut self) -> Option<Vec<u8>> {
-        self.take_in();
+        // Whoever still writes is no command of the plan.
+        let _ = self.take_in();
         (!self.too_much).then_some(self.bytes)
     }
 }

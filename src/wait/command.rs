@@ -19,7 +19,7 @@ use super::connect::Step;
 use crate::machine::{Signal, StartStep};
 use crate::sys::exec::{Program, Refusal};
 use crate::sys::signals::{self, Inherited};
-use crate::sys::{offspring, processes};
+use crate::sys::{last_resort, offspring, processes};
 use crate::{logging, secrets};
 
 /// A line of output that is longer is dropped: half of a secret at its cut end would not be known as one. So many characters
@@ -100,7 +100,8 @@ fn follow(command: Pid, output: &mut Output<'_>, ends: &SignalFd, watcher: Borro
             Ok(WaitStatus::StillAlive) => {}
             Ok(status) => return Some(status),
             // EINVAL: nix has no name for the real-time signal that ended it; it is reaped.
-            Err(_) => return Some(WaitStatus::Signaled(command, Named::SIGKILL, false)),
+            Err(Errno::EINVAL) => return Some(WaitStatus::Signaled(command, Named::SIGKILL, false)),
+            Err(errno) => last_resort::refused("wait4", errno as i32),
         }
         let mut entries = vec![
             // Reading is not what this end is for: only the other's end is announced.
@@ -110,7 +111,7 @@ fn follow(command: Pid, output: &mut Output<'_>, ends: &SignalFd, watcher: Borro
         if let Some(pipe) = &output.pipe {
             entries.push(PollFd::new(pipe.as_fd(), PollFlags::POLLIN));
         }
-        let _ = nix::poll::poll(&mut entries, PollTimeout::NONE);
+        offspring::wait_for_news(&mut entries, PollTimeout::NONE);
         let news: Vec<bool> = entries.iter().map(|entry| entry.any().unwrap_or(false)).collect();
         if news.first() == Some(&true) {
             return None;
@@ -140,7 +141,8 @@ fn end_what_is_left(own: i32) {
                 let _ = signals::wait(Some(BETWEEN));
                 looks += 1;
             }
-            Ok(_) | Err(_) => {}
+            Ok(_) | Err(Errno::EINVAL) => {}
+            Err(errno) => last_resort::refused("wait4", errno as i32),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::exit;
 use crate::machine::Signal;
 use crate::sys::clock::Clock;
 use crate::sys::signals::Inherited;
-use crate::sys::{descriptors, on_behalf, processes};
+use crate::sys::{descriptors, offspring, on_behalf, processes};
 
 /// No pause is shorter: a processor has other things to do.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
@@ -41,7 +41,7 @@ pub fn run(wait: &Wait, pace: Pace, inherited: Inherited, pipe: OwnedFd, watcher
         // change of identity.
         let _ = processes::ask_for_parent_death_signal(Signal::KILL);
     }
-    if nix::unistd::getppid().as_raw() != watcher {
+    if !processes::is_parent(watcher) {
         return exit::SYSTEM;
     }
     let mut report = Reporter { pipe: File::from(pipe), said: Step::new(), stage: None, failed_at: None };
@@ -132,7 +132,7 @@ impl Reporter {
     fn is_wanted_after(&self, pause: Duration) -> bool {
         // Nothing is asked for: what is announced in any case is that nobody can read any more.
         let mut entries = [PollFd::new(self.pipe.as_fd(), PollFlags::empty())];
-        let _ = nix::poll::poll(&mut entries, poll_timeout(pause));
+        offspring::wait_for_news(&mut entries, poll_timeout(pause));
         entries.iter().all(|entry| entry.any() != Some(true))
     }
 }

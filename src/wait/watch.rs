@@ -6,9 +6,9 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use log::Level;
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag};
 use nix::poll::{PollFd, PollFlags};
-use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::tell::{self, Missing, Voice};
@@ -17,8 +17,8 @@ use crate::config::duration;
 use crate::exit;
 use crate::machine::Signal;
 use crate::sys::clock::Clock;
-use crate::sys::offspring;
 use crate::sys::signals::{self, Inherited};
+use crate::sys::{last_resort, offspring};
 
 /// Waits for all; the code to end with.
 #[must_use]
@@ -133,10 +133,8 @@ impl<'wait> Watched<'wait> {
             }
         }
         // Only its end closes the pipe, so this does not take long.
-        let verdict = match waitpid(probe.pid, None) {
-            Ok(WaitStatus::Exited(_, code)) => [0, exit::PERMISSION].into_iter().find(|one| i32::from(*one) == code),
-            _ => None,
-        };
+        let verdict = offspring::end_of(probe.pid)
+            .and_then(|code| [0, exit::PERMISSION].into_iter().find(|one| i32::from(*one) == code));
         self.state = if verdict.is_some() { State::Done } else { State::Idle };
         if verdict.is_none() {
             self.step = "its probe was killed".into();
@@ -151,7 +149,7 @@ impl<'wait> Watched<'wait> {
         // A command's probe has something to end before itself. One that is another user's, and cannot be signalled
         // without CAP_KILL, sees the end of the pipe, or dies with this process.
         if self.wait.target.is_command() || signals::send(pid.as_raw(), Signal::KILL) {
-            let _ = waitpid(pid, None);
+            let _ = offspring::end_of(pid);
         }
     }
 
@@ -171,6 +169,10 @@ impl<'wait> Watched<'wait> {
 fn start_probes(watched: &mut [Watched<'_>], pace: Pace, inherited: Inherited, waited: Duration) {
     for one in watched.iter_mut().filter(|one| matches!(one.state, State::Idle)) {
         if let Err(errno) = one.start(pace, inherited, waited) {
+            // What may pass.
+            if !matches!(errno, Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE) {
+                last_resort::refused("a process of its own (pipe2, fcntl, fork)", errno as i32);
+            }
             one.step = format!("the system refused a process: {}", errno.desc());
         }
     }
@@ -206,7 +208,7 @@ fn wait_for_news(watched: &[Watched<'_>], at_most: Duration) {
     });
     let mut entries: Vec<_> = pipes.collect();
     // Interrupted or not: everything is looked at.
-    let _ = nix::poll::poll(&mut entries, probe::poll_timeout(at_most));
+    offspring::wait_for_news(&mut entries, probe::poll_timeout(at_most));
 }
 
 /// Takes the complete lines out of `unread`; the last of them.

@@ -227,6 +227,18 @@ fn a_stop_request_during_the_hook_ends_the_boot() {
     });
 }
 
+/// Whoever writes without end keeps nobody from hearing it.
+#[test]
+fn a_stop_request_is_heard_while_the_hook_writes() {
+    each_place(|cell| {
+        let writers = "for i in 1 2 3 4; do cat /dev/zero >&3 & done; echo writing; wait";
+        let run = Setup::new(cell, SERVER).hook("deploy-env", writers).start();
+        run.line("writing");
+        run.signal(signal::TERM);
+        run.end().exited(143);
+    });
+}
+
 /// §0.3, §11: a shell opens with every fault, and not when somebody wants it to end.
 #[test]
 fn a_stop_request_during_the_hook_opens_no_shell() {

@@ -38,6 +38,7 @@ mod nested;
 mod plain;
 mod prepare;
 mod reaping;
+mod refused_calls;
 mod resources;
 mod retry;
 mod roles;

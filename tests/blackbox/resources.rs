@@ -59,11 +59,8 @@ fn missing_system_calls_have_a_substitute() {
     each_place(|cell| {
         for denied in [&newer[..], &more[..]] {
             let steps = ["--", PROBE, "do", "trap=10:0", "trap=15:0:4", "orphans=20", "reaped", "print=up", "pause"];
-            let mut setup = Setup::new(cell, steps).hook("deploy", "echo deployed").hook("pre-stop", "exit 0");
-            for number in denied {
-                setup = setup.placed(["--deny".to_string(), number.to_string()]);
-            }
-            let run = setup.start();
+            let setup = Setup::new(cell, steps).hook("deploy", "echo deployed").hook("pre-stop", "exit 0");
+            let run = setup.denying(denied, ENOSYS).start();
             run.line("deployed");
             run.line("strangers 0");
             run.line("up");

@@ -190,7 +190,7 @@ fn become_program(options: &Options, pipes: &Pipes) -> ! {
         sys::close(*fd);
     }
     if !options.denied.is_empty() {
-        sys::deny_calls(&options.denied, libc::ENOSYS);
+        sys::deny_calls(&options.denied);
     }
     let Some(file) = options.command.first() else { sys::exit_now(64) };
     let mut argv = options.command.clone();

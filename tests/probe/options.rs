@@ -25,8 +25,8 @@ pub struct Options {
     pub background: bool,
     /// With a terminal: as a mere descriptor, not the session's own.
     pub foreign_terminal: bool,
-    /// Numbers of system calls that fail with ENOSYS, as on an old kernel or under a strict profile.
-    pub denied: Vec<u32>,
+    /// Numbers of system calls that fail, and with which error, as on an old kernel or under a strict profile.
+    pub denied: Vec<(u32, u32)>,
     /// (host path, name under /mnt).
     pub binds: Vec<(OsString, OsString)>,
     /// The directory that is /etc.
@@ -65,7 +65,7 @@ impl Options {
                 b"--terminal" => options.terminal = Some(value()),
                 b"--background" => options.background = true,
                 b"--foreign-terminal" => options.foreign_terminal = true,
-                b"--deny" => options.denied.push(number(&value())),
+                b"--deny" => options.denied.push((number(&value()), number(&value()))),
                 b"--bind" => options.binds.push((value(), value())),
                 b"--etc" => options.etc = value(),
                 b"--ignore" => options.ignored.push(number(&value())),

@@ -111,6 +111,9 @@ pub fn getpid() -> i32 {
 
 /// Replaces the process; returns the error number.
 pub fn exec(file: &OsStr, argv: &[OsString]) -> i32 {
+    unsafe extern "C" {
+        static environ: *const *const libc::c_char;
+    }
     let (Ok(file), Ok(argv)) = (
         CString::new(file.as_bytes()),
         argv.iter().map(|word| CString::new(word.as_bytes())).collect::<Result<Vec<_>, _>>(),
@@ -121,7 +124,14 @@ pub fn exec(file: &OsStr, argv: &[OsString]) -> i32 {
     pointers.push(ptr::null());
     // SAFETY: NUL-terminated strings in a NULL-terminated array that outlives the call.
     unsafe { libc::execvp(file.as_ptr(), pointers.as_ptr()) };
-    errno()
+    let error = errno();
+    // The way of a test that denies execve(2).
+    // SAFETY: as above; the environment is the C library's, which nobody changes.
+    unsafe {
+        let (path, argv) = (file.as_ptr(), pointers.as_ptr());
+        libc::syscall(libc::SYS_execveat, libc::AT_FDCWD, path, argv, environ, 0);
+    }
+    error
 }
 
 pub fn kill(pid: i32, signal: i32) -> i32 {
@@ -394,14 +404,14 @@ pub fn set_user(id: u32) {
     demand(i64::from(unsafe { libc::setresuid(id, id, id) }), "set the user");
 }
 
-/// From now on, and after an exec, the system calls of these numbers fail with that error.
-pub fn deny_calls(numbers: &[u32], error: i32) {
+/// From now on, and after an exec, the system calls of these numbers fail with these errors.
+pub fn deny_calls(calls: &[(u32, u32)]) {
     let step = |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter { code: code as u16, jt, jf, k };
     // Load the number of the call; for each denied one, if it is not that, skip the return of the error.
     let mut program = vec![step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0)];
-    for number in numbers {
+    for (number, error) in calls {
         program.push(step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, *number, 0, 1));
-        program.push(step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | error as u32, 0, 0));
+        program.push(step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | *error, 0, 0));
     }
     program.push(step(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0));
     let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };

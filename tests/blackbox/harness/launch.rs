@@ -100,6 +100,14 @@ impl Setup {
         self
     }
 
+    /// These system calls, by number, fail with that error, in app-init and in all that descends from it.
+    pub fn denying(mut self, calls: &[i64], errno: i32) -> Setup {
+        for call in calls {
+            self = self.placed(["--deny".to_string(), call.to_string(), errno.to_string()]);
+        }
+        self
+    }
+
     pub fn ignoring(self, signal: i32) -> Setup {
         self.placed(["--ignore".to_string(), signal.to_string()])
     }

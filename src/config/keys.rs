@@ -43,6 +43,8 @@ table! {
         /// Where the hooks are.
         #[default(HOOKS_DIR: &str = ".docker/action_hooks")]
         pub hooks_dir: Option<PathBuf>,
+        /// What is left out: hooks by their names, prepare, wait, or all of them.
+        pub skip: Vec<String>,
         /// Make warnings faults.
         pub strict: bool,
         /// The application's environment.

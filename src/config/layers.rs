@@ -73,7 +73,11 @@ impl Layers {
     /// Lays the table of role `name` over the rest of the file; `false` where there is no such role.
     pub fn choose_role(&mut self, name: &str) -> bool {
         let Some(Value::Table(roles)) = self.table.get_mut("role") else { return false };
-        let Some(Value::Table(role)) = roles.remove(name) else { return false };
+        let Some(Value::Table(mut role)) = roles.remove(name) else { return false };
+        if let (Some(Value::List(own)), Some(Value::List(all))) = (role.get_mut("skip"), self.table.get("skip")) {
+            // Who leaves something out everywhere means it there too.
+            own.extend(all.iter().cloned());
+        }
         self.note_user(&role);
         lay_over(&mut self.table, role, true);
         self.role = Some(name.to_owned());

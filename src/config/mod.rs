@@ -118,6 +118,25 @@ pub fn check_conditions(layers: &Layers, faults: &mut Vec<Fault>) {
     });
 }
 
+/// Finds what is to be left out and is nobody's, in roles too.
+pub fn check_skips(layers: &Layers, known: &[&str], faults: &mut Vec<Fault>) {
+    let mut check = |path: &str, table: &Table| {
+        let Some(Value::List(skip)) = table.get("skip") else { return };
+        for (place, name) in skip.iter().enumerate() {
+            let Some(name) = name.as_text().filter(|name| !known.contains(name)) else { continue };
+            let what = format!("there is no {name} to leave out; write {}", known.join(", "));
+            faults.push(layers.fault(&format!("{path}skip[{place}]"), what));
+        }
+    };
+    check("", &layers.table);
+    let Some(Value::Table(roles)) = layers.table.get("role") else { return };
+    for (name, role) in roles {
+        if let Value::Table(role) = role {
+            check(&format!("role.{name}."), role);
+        }
+    }
+}
+
 /// Looks at each text of each list `when`, in roles too.
 fn each_condition(path: &str, table: &Table, look: &mut dyn FnMut(&str, &str)) {
     for (key, value) in table {

@@ -1,5 +1,6 @@
 //! Puts programs and rules together from what was decided.
 
+use std::collections::BTreeSet;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,8 @@ use super::hooks::{self, Surroundings};
 use super::settings::Settings;
 use super::users::Users;
 use super::{
-    DEPLOY, DEPLOY_ENV, Findings, Job, ON_FAILURE, PHASES, POST_DEPLOY, POST_STOP, PRE_STOP, Planned, Purpose, START,
-    Stage, steps,
+    DEPLOY, DEPLOY_ENV, Findings, Job, ON_FAILURE, POST_DEPLOY, POST_STOP, PRE_STOP, PREPARE, Planned, Purpose, START,
+    Stage, WAIT, steps,
 };
 use crate::cli::Options;
 use crate::config::values::{ServerMode, Word};
@@ -81,8 +82,8 @@ impl Builder<'_> {
         arguments: Vec<OsString>,
         findings: &mut Findings<'_>,
     ) -> (Vec<OsString>, Vec<OsString>) {
-        let skipped = self.settings.skip.iter().any(|name| name == START);
-        let start = if skipped { None } else { hooks::file(START, &self.hooks(OnFailure::Abort, &[]), findings) };
+        let start =
+            if self.skips(START) { None } else { hooks::file(START, &self.hooks(OnFailure::Abort, &[]), findings) };
         let start = start.filter(|_| !findings.is_of_role("server.command"));
         let told = if start.is_none() { Some(findings) } else { None };
         let mut line = self.configured(config, told);
@@ -174,7 +175,7 @@ impl Builder<'_> {
                     programs: &mut Vec<Planned>,
                     findings: &mut Findings<'_>| {
             let asked_for = matches!(purpose, Purpose::Hook(asked, _) if asked == name);
-            if !asked_for && (options.no_hooks || settings.skip.iter().any(|skipped| skipped == name)) {
+            if !asked_for && self.skips(name) {
                 return Vec::new();
             }
             let around = Surroundings { arguments, ..self.hooks(default, argv) };
@@ -182,7 +183,7 @@ impl Builder<'_> {
         };
         let boots = matches!(purpose, Purpose::Run | Purpose::Check) || matches!(purpose, Purpose::Hook(DEPLOY, _));
         let mut deploy = Vec::new();
-        if boots && stage.prepares {
+        if boots && stage.prepares && !self.skips(PREPARE) {
             deploy.extend(self.preparation(config, argv, programs, findings));
         }
         let asks_for_environment = matches!(purpose, Purpose::Hook(DEPLOY_ENV, _));
@@ -194,7 +195,7 @@ impl Builder<'_> {
             super::warn_of_unknown_variables(findings);
         }
         let whole = matches!(purpose, Purpose::Run | Purpose::Check) && !stage.is_prelude;
-        if boots && !stage.is_prelude {
+        if boots && !stage.is_prelude && !self.skips(WAIT) {
             deploy.extend(self.waiting(config, argv, programs, findings));
         }
         let list = |name: &str, default, programs: &mut Vec<Planned>, findings: &mut Findings<'_>| {
@@ -218,7 +219,7 @@ impl Builder<'_> {
         let alerts = deploy.iter().any(|hook| !hook.helper);
         let on_failure =
             if alerts { hook(ON_FAILURE, OnFailure::Continue, &[], programs, findings) } else { Vec::new() };
-        self.check_skips(findings);
+        self.tell_of_skips(findings);
         let exec_mode = settings.mode == ServerMode::Exec && matches!(purpose, Purpose::Run | Purpose::Check);
         let mode = match purpose {
             // What the hook left behind would be the children of whatever takes this process's place.
@@ -270,13 +271,14 @@ impl Builder<'_> {
         if needs_keeper { with_keeper(rules, programs.len()) } else { (rules, None) }
     }
 
-    /// What is to be skipped has to be there.
-    fn check_skips(&self, findings: &mut Findings<'_>) {
-        for name in self.settings.skip.iter().filter(|name| !PHASES.contains(&name.as_str())) {
-            findings.warning(&format!(
-                "APP_INIT_SKIP names {name}, which is no hook of run; write one of {}",
-                PHASES.join(", ")
-            ));
+    fn skips(&self, name: &str) -> bool {
+        self.settings.skip.iter().any(|skipped| skipped == name)
+    }
+
+    fn tell_of_skips(&self, findings: &mut Findings<'_>) {
+        let names: BTreeSet<&str> = self.settings.skip.iter().map(String::as_str).collect();
+        if !names.is_empty() {
+            findings.note(&format!("left out: {}", Vec::from_iter(names).join(", ")));
         }
     }
 
@@ -312,7 +314,7 @@ impl Builder<'_> {
         let around = self.hooks(OnFailure::Abort, argv);
         let passwd_entry = config.top.passwd_entry;
         let all = steps::preparations(&config.preparations, passwd_entry, &around, findings);
-        (!all.is_empty()).then(|| helper(Job::Prepare(all), "prepare", programs))
+        (!all.is_empty()).then(|| helper(Job::Prepare(all), PREPARE, programs))
     }
 
     /// The process that waits for everything at once, if there is anything to wait for.
@@ -326,7 +328,7 @@ impl Builder<'_> {
         let around = self.hooks(OnFailure::Abort, argv);
         let all = steps::waits(&config.waits, &around, findings);
         let (keys, waits): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-        (!waits.is_empty()).then(|| helper(Job::Wait { waits, keys }, "wait", programs))
+        (!waits.is_empty()).then(|| helper(Job::Wait { waits, keys }, WAIT, programs))
     }
 
     fn server_rule(&self, child: ChildId, purpose: Purpose<'_>) -> ServerRule {

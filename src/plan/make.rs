@@ -12,7 +12,7 @@ use super::environment::{self, Computed, Environment, Inputs};
 use super::files::Disk;
 use super::settings::{self, Settings, Variables};
 use super::users::Users;
-use super::{DEPLOY_ENV, Findings, Part, Plan, Purpose, Stage, hooks, lookup, steps};
+use super::{DEPLOY_ENV, Findings, Part, Plan, Purpose, SKIPPABLE, Stage, hooks, lookup, steps};
 use crate::cli::{self, Answer, Options};
 use crate::config::keys::{self, Limits};
 use crate::config::near;
@@ -60,7 +60,9 @@ pub fn make(
     let base = workdir.clone().unwrap_or_else(current);
     // app-init itself is elsewhere by the time that it writes there.
     config.log.termination_file = config.log.termination_file.map(|file| base.join(file));
-    let expects_more = deploy_env.is_none() && asks_for_environment(purpose, options, &config, &variables, &base);
+    let skip = settings::skips(options, &config, &variables, purpose == Purpose::Run, &mut findings);
+    let expects_more =
+        deploy_env.is_none() && asks_for_environment(purpose, options, &config, &variables, &skip, &base);
     if expects_more {
         findings.expect_more();
     }
@@ -69,7 +71,7 @@ pub fn make(
     let computed = application_environment(purpose, given.clone(), &config, &users, &base, deploy_env, &mut findings);
     let strings: Rc<[CString]> = computed.environment.clone().into_strings().into();
 
-    let mut settings = Settings::decide(options, &config, said, &computed.environment, &mut findings);
+    let mut settings = Settings::decide(options, &config, said, &computed.environment, skip, &mut findings);
     if !resident {
         // Standard output is somebody's data there.
         settings.hook_output = HookOutput::Stderr;
@@ -227,6 +229,7 @@ fn read(
     let reserved = cli::COMMANDS.map(|(name, _, _)| name);
     config::check_roles(&layers, &reserved, faults);
     config::check_conditions(&layers, faults);
+    config::check_skips(&layers, &SKIPPABLE, faults);
     let boots = matches!(purpose, Purpose::Run | Purpose::Check);
     let meant = arguments.first().filter(|first| boots && !first.as_encoded_bytes().starts_with(b"-"));
     let meant = meant.and_then(|first| nearly_a_role(first.to_str()?, &layers));
@@ -331,10 +334,11 @@ fn asks_for_environment(
     options: &Options,
     config: &Config,
     variables: &Variables<'_>,
+    skip: &[String],
     base: &Path,
 ) -> bool {
     let is_it = matches!(purpose, Purpose::Nested | Purpose::Hook(DEPLOY_ENV, _));
-    let skipped = options.no_hooks || variables.list("SKIP").iter().any(|name| name == DEPLOY_ENV);
+    let skipped = skip.iter().any(|name| name == DEPLOY_ENV);
     let directory = settings::hooks_dir(options, config, variables);
     !is_it && !skipped && hooks::is_there(DEPLOY_ENV, &base.join(directory), config.hooks.get(DEPLOY_ENV))
 }

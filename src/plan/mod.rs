@@ -53,6 +53,14 @@ pub const ON_FAILURE: &str = "on-failure";
 /// The hooks that `run` knows.
 const PHASES: [&str; 7] = [DEPLOY_ENV, DEPLOY, START, POST_DEPLOY, PRE_STOP, POST_STOP, ON_FAILURE];
 
+const PREPARE: &str = "prepare";
+const WAIT: &str = "wait";
+/// What stands for everything that can be left out of a boot.
+const ALL: &str = "all";
+/// What can be left out of a boot: [`PHASES`] and what app-init does itself.
+const SKIPPABLE: [&str; 10] =
+    [DEPLOY_ENV, DEPLOY, START, POST_DEPLOY, PRE_STOP, POST_STOP, ON_FAILURE, PREPARE, WAIT, ALL];
+
 /// Everything that is to be done.
 #[derive(Debug)]
 pub struct Plan {

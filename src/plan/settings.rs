@@ -20,7 +20,7 @@ pub const PREFIX: &str = "APP_INIT_";
 pub const VARIABLES: [(&str, &str); 12] = [
     ("APP_INIT_CONFIG", "read this file alone, as --config"),
     ("APP_INIT_LOG", "off, error, warn, info, debug or trace; the one variable that does not end plain use"),
-    ("APP_INIT_SKIP", "hooks that are not run, separated by commas"),
+    ("APP_INIT_SKIP", "what the boot leaves out, separated by commas: hooks by their names, prepare, wait or all"),
     ("APP_INIT_HOOKS_DIR", "as --hooks-dir"),
     ("APP_INIT_WORKDIR", "as --workdir"),
     ("APP_INIT_USER", "as --user"),
@@ -63,6 +63,7 @@ impl Settings {
         config: &Config,
         variables: &Variables<'_>,
         environment: &impl Lookup,
+        skip: Vec<String>,
         findings: &mut Findings<'_>,
     ) -> Settings {
         let none_if_zero = |time: Option<Duration>| time.filter(|time| !time.is_zero());
@@ -138,7 +139,7 @@ impl Settings {
             drain: drain.unwrap_or(keys::Stop::DRAIN),
             leftovers,
             budget: none_if_zero(budget),
-            skip: variables.list("SKIP"),
+            skip,
             format: config.log.format.map_or(keys::Log::FORMAT, |Named(format)| format),
             hook_output: config.log.hook_output.map_or(keys::Log::HOOK_OUTPUT, |Named(output)| output),
             termination_file: config.log.termination_file.clone().unwrap_or_else(|| keys::Log::TERMINATION_FILE.into()),
@@ -151,6 +152,32 @@ impl Settings {
 pub fn hooks_dir(options: &Options, config: &Config, variables: &Variables<'_>) -> PathBuf {
     let said = options.hooks_dir.clone().or(variables.path("HOOKS_DIR")).or(config.top.hooks_dir.clone());
     said.unwrap_or_else(|| keys::Top::HOOKS_DIR.into())
+}
+
+/// What is left out: by the file, the role and `--no-hooks`, and of a boot by the variable.
+pub fn skips(
+    options: &Options,
+    config: &Config,
+    variables: &Variables<'_>,
+    boots: bool,
+    findings: &mut Findings<'_>,
+) -> Vec<String> {
+    let mut skips = config.top.skip.clone();
+    for name in variables.list("SKIP").into_iter().filter(|_| boots) {
+        if !super::SKIPPABLE.contains(&name.as_str()) {
+            let what = format!("there is no {name} to leave out; write {}", super::SKIPPABLE.join(", "));
+            findings.fault("APP_INIT_SKIP", what);
+        }
+        skips.push(name);
+    }
+    // The `start` hook is the server.
+    let hooks = super::PHASES.into_iter().filter(|phase| *phase != super::START);
+    if skips.iter().any(|name| name == super::ALL) {
+        skips.extend(hooks.chain([super::PREPARE, super::WAIT]).map(str::to_owned));
+    } else if options.no_hooks {
+        skips.extend(hooks.map(str::to_owned));
+    }
+    skips
 }
 
 /// A duration of the configuration, with the variables in it.

@@ -244,7 +244,8 @@ fn a_hook_is_named_and_not_found_by_path() {
     let setup = || Setup::new(Cell::PID1, ["hook", "deploy"]).hook("deploy", "echo ran");
     let end = setup().env("APP_INIT_SKIP", "deploy").start().end().exited(0);
     assert!(end.out.contains("ran"), "{}", end.story());
-    setup().env("APP_INIT_SKIP", "depoly").start().end().exited(0).complains(&["depoly"]);
+    // The variable is the boot's, and `docker exec` inherits it.
+    setup().env("APP_INIT_SKIP", "depoly").start().end().exited(0).silent_stderr();
     Setup::new(Cell::PID1, ["hook", "/bin/echo"]).start().end().exited(78);
 }
 

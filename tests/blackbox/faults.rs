@@ -260,9 +260,7 @@ fn each_warning_is_told_and_strict_makes_it_a_fault() {
     );
     let bare = format!("hook {directory} has no #! line and is run by /bin/sh; begin it with #!/bin/sh");
     let mode = format!("hook {directory} is not executable and is skipped; run chmod +x {directory}");
-    let skip = "APP_INIT_SKIP names depoly, which is no hook of run; write one of deploy-env, deploy, start, post-deploy, \
-        pre-stop, post-stop, on-failure";
-    let cases: [(&str, &str, Change); 8] = [
+    let cases: [(&str, &str, Change); 7] = [
         (budget, "stop.budget = \"1s\"\n", |setup| setup),
         (and_hook, "stop.budget = \"1s\"\n", |setup| setup.hook("pre-stop", "exit 0")),
         (&link, "", |setup| {
@@ -277,7 +275,6 @@ fn each_warning_is_told_and_strict_makes_it_a_fault() {
         (&is_directory, "", |setup| setup.file(".docker/action_hooks/deploy/x", "", 0o644)),
         (&bare, "", |setup| setup.file(".docker/action_hooks/deploy", "exit 0\n", 0o755)),
         (&mode, "", |setup| setup.file(".docker/action_hooks/deploy", "#!/bin/sh\n", 0o644)),
-        (skip, "", |setup| setup.env("APP_INIT_SKIP", "depoly")),
     ];
     for (warning, config, change) in cases {
         let setup = |strict: &str| {

@@ -485,7 +485,9 @@ fn hooks_can_be_skipped_or_be_elsewhere() {
         };
         code(&["--no-hooks"], "X", "").exited(4);
         code(&[], "APP_INIT_SKIP", "deploy").exited(4);
-        code(&[], "APP_INIT_SKIP", "other").exited(70);
+        let told = "APP_INIT_SKIP: there is no other to leave out; write deploy-env, deploy, start, post-deploy, pre-stop, \
+            post-stop, on-failure, prepare, wait, all\napp-init: 1 fault, nothing was started\n";
+        assert_eq!(code(&[], "APP_INIT_SKIP", "deploy,other").exited(78).err, told);
         let end = code(&["--hooks-dir", "other"], "X", "").exited(4);
         assert_eq!(order(&end.out, &["other", "server"]), ["other", "server"], "{}", end.story());
     });

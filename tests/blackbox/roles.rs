@@ -106,6 +106,96 @@ fn a_word_that_is_nearly_a_role_is_told() {
     });
 }
 
+/// A file, a role, a variable and an option that leave something out.
+const SKIPPING: &str = "skip = [\"post-stop\"]\n[[prepare]]\ndir = \"prepared\"\n[[wait]]\ntarget = \"file:/mnt/app/none\"\n\
+    timeout = \"10ms\"\n[role.web]\nskip = [\"wait\"]\n[role.worker]\nskip = [\"wait\", \"deploy\", \"prepare\"]\n\
+    [role.bare]\nskip = [\"all\"]\n";
+
+fn skipping(cell: Cell, args: &[&str]) -> Setup {
+    let names = ["deploy-env", "deploy", "pre-stop", "post-stop"];
+    let setup = Setup::new(cell, args).config(SKIPPING);
+    names
+        .iter()
+        .fold(setup, |setup, name| setup.hook(name, &format!("echo \"hook {name}\"; ls -d prepared 2>&1; true")))
+}
+
+/// §3, §6.7: what is left out adds up, and nothing else is left out.
+#[test]
+fn a_role_leaves_out_what_others_do() {
+    each_place(|cell| {
+        let hooks = |setup: Setup, code: i32| {
+            let end = setup.start().end().exited(code);
+            let of = |line: &&str| line.starts_with("hook ") || *line == "prepared";
+            end.lines().into_iter().filter(of).collect::<Vec<_>>().join(", ")
+        };
+        let run = |role: &str| skipping(cell, &["--", role, PROBE, "do", "exit=4"]);
+        assert_eq!(hooks(run("web"), 4), "hook deploy-env, prepared, hook deploy, prepared");
+        assert_eq!(hooks(run("worker"), 4), "hook deploy-env");
+        assert_eq!(hooks(run("bare"), 4), "");
+        assert_eq!(hooks(run("worker").env("APP_INIT_SKIP", " deploy-env,"), 4), "");
+        assert_eq!(hooks(run("web").env("APP_INIT_SKIP", "all"), 4), "");
+        let no_hooks = skipping(cell, &["--no-hooks", "--", "web", PROBE, "do", "exit=4"]);
+        assert_eq!(hooks(no_hooks, 4), "");
+        // What is not left out counts.
+        assert_eq!(hooks(skipping(cell, &["--", "true"]), 124), "hook deploy-env, prepared");
+        // A hook that is asked for is not; the rest of its role is.
+        let asked = skipping(cell, &["hook", "deploy"]).env("APP_INIT_ROLE", "worker");
+        assert_eq!(hooks(asked, 0), "hook deploy-env, hook deploy");
+        // A `start` hook is the server, unless it is named itself.
+        for (skip, code) in [("all", 6), ("start", 4), ("all,start", 4)] {
+            let setup = run("web").hook("start", "exit 6").env("APP_INIT_SKIP", skip);
+            setup.start().end().exited(code);
+        }
+    });
+}
+
+/// §1: the variable is the boot's alone, as commands beside it inherit it.
+#[test]
+fn what_a_variable_leaves_out_is_left_out_of_the_boot_alone() {
+    each_place(|cell| {
+        for skip in ["deploy-env", "all", "nobody"] {
+            let setup = |args: &[&str]| {
+                let setup = Setup::new(cell, args).env("APP_INIT_SKIP", skip).hook("deploy-env", "echo A=1 >&3");
+                setup.hook("deploy", "true").start().end().exited(0)
+            };
+            for args in [&["exec", "--", "sh", "-c", "echo A=$A"][..], &["shell", "-c", "echo A=$A"]] {
+                let end = setup(args).silent_stderr();
+                assert_eq!(end.lines().last(), Some(&"A=1"), "{}", end.story());
+            }
+            assert!(setup(&["env"]).silent_stderr().out.contains("A='1'\n"));
+            let end = setup(&["check", "true"]).silent_stderr();
+            assert!(
+                end.out.contains("\n  .docker/action_hooks/deploy  (") && !end.out.contains("left out"),
+                "{}",
+                end.story()
+            );
+        }
+        let end = skipping(cell, &["check", "worker", "true"]).start().end().exited(0);
+        assert!(end.out.contains("note: left out: deploy, post-stop, prepare, wait\n"), "{}", end.story());
+        assert!(!end.out.contains("\n  .docker/action_hooks/deploy  ("), "{}", end.story());
+        let end = skipping(cell, &["-v", "--", "worker", "true"]).start().end().exited(0);
+        end.complains(&["left out: deploy, post-stop, prepare, wait\n"]);
+    });
+}
+
+/// §3: nobody of that name could ever be left out.
+#[test]
+fn what_is_left_out_and_is_nobodys_is_a_fault() {
+    each_place(|cell| {
+        let config = "skip = [\"post-deploy\", \"depoly\"]\n[role.worker]\nskip = [\"waits\"]\n";
+        let known =
+            "write deploy-env, deploy, start, post-deploy, pre-stop, post-stop, on-failure, prepare, wait, all\n";
+        for args in [&["--", "true"][..], &["--", "worker", "true"], &["check"], &["exec", "--", "true"]] {
+            let err = refused(Setup::new(cell, args).config(config));
+            let told = format!(
+                ".docker/app-init.toml:1: skip[1]: there is no depoly to leave out; {known}.docker/app-init.toml:3: \
+                role.worker.skip[0]: there is no waits to leave out; {known}app-init: 2 faults, nothing was started\n"
+            );
+            assert_eq!(err, told, "{args:?}");
+        }
+    });
+}
+
 /// §3, §5: each key has its place in a role.
 #[test]
 fn a_role_has_a_user_limits_and_secrets_of_its_own() {

@@ -104,3 +104,18 @@ fn log(options: &WaitOptions) -> logging::Settings {
     let level = settings::level(&options.levels(), None, &Variables(&given), default, &mut findings);
     logging::Settings { level, format: keys::Log::FORMAT }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_option_says_is_as_in_a_file() {
+        let options = WaitOptions { targets: vec!["tcp://db:5432".into()], ..WaitOptions::default() };
+        let plan = waiting(&options, Vec::new()).expect("a plan");
+        let Job::Wait { waits, .. } = &plan.programs[0].job else { panic!("it does not wait") };
+        assert_eq!(waits[0].timeout, Some(keys::Wait::TIMEOUT));
+        assert_eq!((waits[0].interval, waits[0].on_timeout), (keys::Wait::INTERVAL, keys::Wait::ON_TIMEOUT));
+        assert_eq!(plan.rules.stop.signals, keys::Stop::SIGNALS);
+    }
+}

@@ -1,14 +1,16 @@
 //! What app-init says, in one place: a message names the thing and the value, and what to do next.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use log::Level;
 use nix::errno::Errno;
 
 use crate::config::duration;
+use crate::identity::Identity;
 use crate::machine::{ChildId, Ending, HookRule, Note, OnFailure, Outcome, Signal, StartStep};
 use crate::plan::{self, Plan, Planned};
-use crate::sys::{bounds, mounts, processes};
+use crate::sys::{bounds, credentials, mounts, processes};
 
 /// A note as a line of the log.
 #[must_use]
@@ -182,10 +184,9 @@ pub fn why_not_started(planned: &Planned, ending: Ending) -> String {
         }
         StartStep::NoNewPrivileges => format!("cannot start {name}: limits.no_new_privileges is refused: {reason}"),
         StartStep::Identity => {
-            let who = program.identity.as_ref().map_or_else(String::new, |who| format!(" {}:{}", who.uid, who.gid));
-            format!(
-                "cannot start {name}: cannot become{who}: {reason}; give the container CAP_SETUID and CAP_SETGID, or start it as that user"
-            )
+            let who = |who: &Rc<Identity>| format!("{}:{}: {}", who.uid, who.gid, credentials::why_not(who, errno));
+            let who = program.identity.as_ref().map_or_else(|| reason.to_owned(), who);
+            format!("cannot start {name}: cannot become {who}")
         }
         StartStep::Stdin => format!("cannot start {name}: cannot set its standard input to /dev/null: {reason}"),
         StartStep::Exec => format!("cannot run {name}: {}", why_not_executed(planned, &name, errno)),

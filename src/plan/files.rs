@@ -64,7 +64,7 @@ impl Files for Disk {
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
             Err(error) if regular::is_absence(&error) => return Ok(None),
-            Err(error) => return Err(format!("{error}; make it readable for this user")),
+            Err(error) => return Err(regular::why_not(&error)),
         };
         let mut names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
         names.retain(|name| !name.as_bytes().starts_with(b"."));

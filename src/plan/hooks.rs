@@ -420,7 +420,7 @@ fn files(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> 
     let drop_in = around.directory.join(format!("{name}.d"));
     let names = names_in(&around.workdir.join(&drop_in)).unwrap_or_else(|error| {
         if !regular::is_absence(&error) {
-            let what = format!("cannot list {}: {error}; make it readable for this user", drop_in.display());
+            let what = format!("cannot list {}: {}", drop_in.display(), regular::why_not(&error));
             findings.fault("hooks_dir", what);
         }
         Vec::new()
@@ -463,12 +463,16 @@ fn is_executable(metadata: &fs::Metadata) -> bool {
     metadata.mode() & 0o111 != 0
 }
 
+fn is_loop(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(nix::libc::ELOOP)
+}
+
 fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Option<PathBuf> {
     let full = workdir.join(&path);
     let shown = path.display();
     let metadata = match fs::metadata(&full) {
         Ok(metadata) => metadata,
-        Err(error) if full.is_symlink() => {
+        Err(error) if full.is_symlink() && (regular::is_absence(&error) || is_loop(&error)) => {
             findings
                 .warning(&format!("hook {shown} is a link that leads nowhere and is skipped: {error}; mend the link"));
             return None;
@@ -476,7 +480,7 @@ fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Opt
         Err(error) if regular::is_absence(&error) => return None,
         // Fails closed: a migration that cannot be looked at must not be skipped.
         Err(error) => {
-            findings.fault("hooks_dir", format!("cannot look at {shown}: {error}; make it readable for this user"));
+            findings.fault("hooks_dir", format!("cannot look at {shown}: {}", regular::why_not(&error)));
             return None;
         }
     };

@@ -24,7 +24,7 @@ use crate::identity::Identity;
 use crate::logging;
 use crate::machine::OnFailure;
 use crate::sys::bounds::{Bounds, Limit, RESOURCES};
-use crate::sys::{credentials, exec};
+use crate::sys::{credentials, exec, regular};
 
 /// Makes the plan. Where the `deploy-env` hook has to run first, it is the plan of that: made again, with what the hook
 /// wrote, it is the rest.
@@ -361,7 +361,9 @@ fn workdir(
             return None;
         }
         Err(error) => {
-            findings.fault(key, format!("cannot enter {}: {error}; make it, or name another", wanted.display()));
+            let is_absent = regular::is_absence(&error);
+            let why = if is_absent { format!("{error}; make it, or name another") } else { regular::why_not(&error) };
+            findings.fault(key, format!("cannot enter {}: {why}", wanted.display()));
             return None;
         }
     }

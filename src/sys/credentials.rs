@@ -1,10 +1,12 @@
 //! Becoming another user, for good.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid};
 
+use super::regular;
 use crate::identity::Identity;
 
 /// Takes on `identity`: groups, then gid, then uid, since only root may change the former two. Then the kernel is asked
@@ -37,6 +39,58 @@ pub fn become_user(identity: &Identity) -> Result<(), Errno> {
     }
     let is_it = has_uid(uid)? && has_gid(gid)? && (has_groups(identity)? || keeps_groups);
     if is_it && (uid == root || setresuid(root, root, root).is_err()) { Ok(()) } else { Err(Errno::EPERM) }
+}
+
+/// Why nobody could become `identity`, and what to do, as the rest of "cannot become UID:GID: ".
+#[must_use]
+pub fn why_not(identity: &Identity, errno: Errno) -> String {
+    let advice = match errno {
+        Errno::EINVAL | Errno::EPERM => match unmapped(identity) {
+            Some(id) => format!(": {id} is not mapped in this user namespace; map it there, or name a user who is"),
+            None if errno == Errno::EPERM => refusal().to_owned(),
+            None => String::new(),
+        },
+        Errno::EAGAIN => "; raise the limit nproc".to_owned(),
+        _ => String::new(),
+    };
+    format!("{}{advice}", errno.desc())
+}
+
+/// The first id of `identity` that this user namespace does not have (user_namespaces(7)).
+fn unmapped(identity: &Identity) -> Option<String> {
+    let lacks = |map: &str, id: u32| {
+        let map = proc_file(map).filter(|map| !map.is_empty())?;
+        let is_within = |line: &str| {
+            let mut numbers = line.split_whitespace().map_while(|word| word.parse::<u64>().ok());
+            let (first, _, count) = (numbers.next()?, numbers.next()?, numbers.next()?);
+            Some((first..first.saturating_add(count)).contains(&id.into()))
+        };
+        (!map.lines().filter_map(is_within).any(|is_within| is_within)).then_some(id)
+    };
+    let gids = || identity.groups.iter().chain([&identity.gid]).find_map(|gid| lacks("gid_map", *gid));
+    let uid = lacks("uid_map", identity.uid).map(|uid| format!("uid {uid}"));
+    uid.or_else(|| gids().map(|gid| format!("gid {gid}")))
+}
+
+/// What stands in the way where the kernel only says that it is not permitted.
+fn refusal() -> &'static str {
+    /// CAP_SETGID and CAP_SETUID (capabilities(7)).
+    const BOTH: u64 = 1 << 6 | 1 << 7;
+    let status = proc_file("status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    if proc_file("setgroups").is_some_and(|answer| answer.starts_with("deny")) {
+        ": this user namespace denies groups (/proc/self/setgroups); have root map its ids, as newgidmap does"
+    } else if effective & BOTH == BOTH {
+        ", though it has CAP_SETUID and CAP_SETGID: a security profile or securebits are in the way; loosen them, or start the container as that user"
+    } else {
+        "; give the container CAP_SETUID and CAP_SETGID, or start it as that user"
+    }
+}
+
+fn proc_file(name: &str) -> Option<String> {
+    let bytes = regular::read(&Path::new("/proc/self").join(name)).ok()??;
+    String::from_utf8(bytes).ok()
 }
 
 fn has_uid(uid: Uid) -> Result<bool, Errno> {

@@ -57,10 +57,8 @@ pub fn of(identity: &Identity, look: impl FnOnce() -> Found) -> Found {
 /// What the system refuses, and what to do.
 pub fn become_who_looks(identity: &Identity) -> Result<(), String> {
     credentials::become_user(identity).map_err(|errno| {
-        let (uid, gid, why) = (identity.uid, identity.gid, errno.desc());
-        format!(
-            "cannot become {uid}:{gid}, to look with its rights: {why}; give the container CAP_SETUID and CAP_SETGID"
-        )
+        let (uid, gid, why) = (identity.uid, identity.gid, credentials::why_not(identity, errno));
+        format!("cannot become {uid}:{gid}, to look with its rights: {why}")
     })
 }
 

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::libc;
 
 /// More than any configuration, environment or user database holds, in bytes. It bounds memory and time.
@@ -18,7 +19,7 @@ pub const LARGEST: u64 = 16 * 1024 * 1024;
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let Some(file) = open(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    file.take(LARGEST.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    file.take(LARGEST.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| why_not(&error))?;
     if bytes.len() as u64 > LARGEST {
         return Err("it has more than 16 MiB; make it smaller".to_owned());
     }
@@ -37,13 +38,31 @@ fn open(path: &Path) -> Result<Option<File>, String> {
     let file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path) {
         Ok(file) => file,
         Err(error) if is_absence(&error) => return Ok(None),
-        Err(error) => return Err(format!("{error}; make it readable for this user")),
+        Err(error) => return Err(why_not(&error)),
     };
     match file.metadata() {
         Ok(metadata) if metadata.is_file() => Ok(Some(file)),
-        Ok(_) => Err("it is no regular file; put one there".to_owned()),
-        Err(error) => Err(error.to_string()),
+        Ok(_) => Err(NO_FILE.to_owned()),
+        Err(error) => Err(why_not(&error)),
     }
+}
+
+const NO_FILE: &str = "it is no regular file; put one there";
+
+/// Why something cannot be looked at, read or listed, and what to do.
+#[must_use]
+pub fn why_not(error: &std::io::Error) -> String {
+    let advice = match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EACCES | Errno::EPERM) => "make it readable for this user",
+        Some(Errno::EMFILE | Errno::ENFILE) => "raise the limit of open files",
+        Some(Errno::ENOMEM) => "give the container more memory",
+        Some(Errno::ELOOP) => "mend the link",
+        Some(Errno::ENAMETOOLONG) => "shorten it",
+        // What open(2) says of a socket.
+        Some(Errno::ENXIO) => return NO_FILE.to_owned(),
+        _ => "look at the volume that it is on",
+    };
+    format!("{error}; {advice}")
 }
 
 /// Whether an error says that there is nothing.
@@ -84,9 +103,31 @@ mod tests {
             assert_eq!(read(path), Err("it is no regular file; put one there".to_owned()), "{}", path.display());
             assert_eq!(start_of(path, 4), None);
         }
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+        assert_eq!(read(&socket), Err("it is no regular file; put one there".to_owned()));
         let loops = folder.path().join("loop");
         std::os::unix::fs::symlink("loop", &loops).expect("a link");
-        assert!(read(&loops).is_err());
+        assert!(read(&loops).is_err_and(|why| why.ends_with("; mend the link")));
+        let long = read(&folder.path().join("x".repeat(300)));
+        assert!(long.is_err_and(|why| why.ends_with("; shorten it")));
+    }
+
+    #[test]
+    fn only_a_permission_is_mended_by_giving_one() {
+        for (errno, advice) in [
+            (libc::EACCES, "make it readable for this user"),
+            (libc::EPERM, "make it readable for this user"),
+            (libc::EMFILE, "raise the limit of open files"),
+            (libc::ENFILE, "raise the limit of open files"),
+            (libc::ENOMEM, "give the container more memory"),
+            (libc::EIO, "look at the volume that it is on"),
+            (libc::ESTALE, "look at the volume that it is on"),
+            (libc::ETIMEDOUT, "look at the volume that it is on"),
+        ] {
+            let why = why_not(&std::io::Error::from_raw_os_error(errno));
+            assert!(why.ends_with(&format!("(os error {errno}); {advice}")), "{why}");
+        }
     }
 
     #[test]

@@ -531,7 +531,7 @@ fn a_wait_that_may_not_look_ends_the_boot() {
         let config = "user = \"app\"\n[[wait]]\ntarget = \"file:/\"\ntimeout = 0\non_timeout = \"continue\"\n";
         let end = image(Setup::new(cell, SERVER).config(config)).start().end().exited(77).nothing_left();
         let told = "error: cannot wait for file:/: cannot become 4000:4001, to look with its rights: Operation not \
-            permitted; give the container CAP_SETUID and CAP_SETGID\n";
+            permitted; give the container CAP_SETUID and CAP_SETGID, or start it as that user\n";
         let end = end.complains(&[told]);
         assert_eq!(end.out, "", "{}", end.story());
     }

@@ -2,6 +2,7 @@
 
 use crate::harness::*;
 use nix::sys::stat::Mode;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
 
 /// What is said of an application's file, which starts nothing.
@@ -238,6 +239,13 @@ fn each_fault_of_a_hook_is_told() {
     std::fs::set_permissions(setup.world.app().join(".docker/action_hooks/deploy.d"), mode).expect("the test's own");
     let err = self::told(setup);
     assert!(err.contains(&format!("hooks_dir: cannot list .docker/action_hooks/deploy.d: {closed}\n")), "{err}");
+    // A link to where nobody may look is not one that leads nowhere, and is not skipped.
+    let setup = server(nobody).hook("other", "exit 0").file("closed/deploy", "exit 0", 0o755);
+    let (link, mode) = (setup.world.app().join(".docker/action_hooks/deploy"), PermissionsExt::from_mode(0o700));
+    std::os::unix::fs::symlink("/mnt/app/closed/deploy", link).expect("the test's own link");
+    std::fs::set_permissions(setup.world.app().join("closed"), mode).expect("the test's own directory");
+    let err = self::told(setup);
+    assert!(err.contains(&format!("hooks_dir: cannot look at .docker/action_hooks/deploy: {closed}\n")), "{err}");
 }
 
 type Change = fn(Setup) -> Setup;

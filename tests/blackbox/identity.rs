@@ -652,6 +652,51 @@ fn an_identity_that_cannot_be_taken_is_77() {
     }
 }
 
+/// A user namespace with these maps, written from outside, as an engine does it.
+fn within(uids: &str, gids: &str, groups: &str) -> String {
+    format!(
+        "mkfifo -m 666 /run/up /run/go; unshare --user sh -c 'echo > /run/up; read go < /run/go; exec RUN' & \
+        read up < /run/up; echo {groups} > /proc/$!/setgroups; echo {uids} > /proc/$!/uid_map; \
+        echo {gids} > /proc/$!/gid_map; echo > /run/go; wait $!"
+    )
+}
+
+/// §5: what is in the way is named, and nobody is sent for a capability that is there.
+#[test]
+fn an_identity_that_a_namespace_or_a_profile_denies_says_what_is_in_the_way() {
+    let start = |before: &str| {
+        let run = format!("{APP_INIT} --user app:web -- {PROBE} do print=ran");
+        let end = image(Setup::bare(Cell::PID1, ["bash", "-c", &before.replace("RUN", &run)])).start().end();
+        let end = end.exited(77);
+        assert_eq!(end.out, "", "{}", end.story());
+        let (_, told) = end.err.split_once("cannot become 4000:4033: ").unwrap_or_else(|| panic!("{}", end.story()));
+        told.trim_end().to_owned()
+    };
+    let mapped = "; map it there, or name a user who is";
+    assert_eq!(
+        start("exec unshare --user --map-root-user RUN"),
+        format!("Operation not permitted: uid 4000 is not mapped in this user namespace{mapped}")
+    );
+    assert_eq!(
+        start(&within("0 0 5000", "0 0 4000", "allow")),
+        format!("Invalid argument: gid 4033 is not mapped in this user namespace{mapped}")
+    );
+    assert_eq!(
+        start(&within("0 0 4000", "0 0 5000", "allow")),
+        format!("Invalid argument: uid 4000 is not mapped in this user namespace{mapped}")
+    );
+    assert_eq!(
+        start(&within("0 0 5000", "0 0 5000", "deny")),
+        "Operation not permitted: this user namespace denies groups (/proc/self/setgroups); have root map its ids, as \
+        newgidmap does"
+    );
+    assert_eq!(
+        start("exec setpriv --securebits +no_setuid_fixup RUN"),
+        "Operation not permitted, though it has CAP_SETUID and CAP_SETGID: a security profile or securebits are in the \
+        way; loosen them, or start the container as that user"
+    );
+}
+
 /// §5: a condition of a wait is never asked as root instead.
 #[test]
 fn a_wait_is_not_asked_as_root_instead() {

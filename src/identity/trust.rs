@@ -13,60 +13,92 @@ use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 use super::Identity;
 
 /// As many links as the kernel follows (path_resolution(7)).
 const MOST_LINKS: u32 = 40;
+/// More than anybody needs.
+const MOST_COPIES: u32 = 3;
 const STICKY: u32 = 0o1000;
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 
-/// Why `path` (absolute or relative to the current directory) could be changed by `user`, or by everyone: the file or
-/// directory at fault and its mode, as "PATH (mode 0775, owner 1000:1000)", the one nearest to `/`. `None`: it cannot.
+/// A user who is not root, and must not be able to become it.
+#[derive(Debug)]
+pub struct Boundary {
+    pub identity: Rc<Identity>,
+    /// Every group that could be this user's, with which it runs or not (newgrp(1)).
+    pub groups: Vec<u32>,
+    /// Only hooks run as this user: kept from it is what is root's, and not what is another user's.
+    pub is_of_hook: bool,
+}
+
+impl Boundary {
+    /// Whether a program has a right that this user must not get at; `None`: it runs as app-init, which is root.
+    #[must_use]
+    pub fn is_below(&self, program: Option<&Identity>) -> bool {
+        let Some(program) = program else { return true };
+        let mut groups = program.groups.iter().chain([&program.gid]);
+        if self.is_of_hook {
+            return program.uid == 0 || groups.any(|gid| *gid == 0) && !self.groups.contains(&0);
+        }
+        let own = &self.identity;
+        program.uid != own.uid || !groups.all(|gid| *gid == own.gid || own.groups.contains(gid))
+    }
+
+    /// Whether the user may write to what has this owner, group and mode, or may give itself the right to.
+    #[must_use]
+    pub fn can_write(&self, uid: u32, gid: u32, mode: u32) -> bool {
+        uid == self.identity.uid || mode & OTHERS_WRITE != 0 || mode & GROUP_WRITES != 0 && self.groups.contains(&gid)
+    }
+}
+
+/// What is done to a path before anything else runs.
+#[derive(Debug)]
+pub struct Given {
+    path: PathBuf,
+    /// It is a copy, and whose this is it is; `None`: it is the user's.
+    from: Option<PathBuf>,
+}
+
+impl Given {
+    #[must_use]
+    pub fn new(path: PathBuf, from: Option<PathBuf>) -> Given {
+        // As the walk comes to it: without links. What is not there yet has none.
+        let real = |above: &Path| Some(below(&fs::canonicalize(above).ok()?, path.strip_prefix(above).ok()?));
+        Given { path: path.ancestors().find_map(real).unwrap_or(path), from }
+    }
+}
+
+/// Joins two paths; an empty one adds no slash.
+fn below(path: &Path, rest: &Path) -> PathBuf {
+    if rest.as_os_str().is_empty() { path.to_owned() } else { path.join(rest) }
+}
+
+/// Why something is as good as the user's.
+#[derive(Debug)]
+pub struct AtFault {
+    /// The file or directory and its mode, as "PATH (mode 0775, owner 1000:1000)", the one nearest to `/`.
+    pub why: String,
+    /// It is not so now, but will be made so.
+    pub is_given: bool,
+}
+
+/// Whether `path` (absolute or relative to the current directory) could be changed by `user`, or by everyone, or put there
+/// if it is not there yet; `given` is what will have been done by then.
 ///
-/// What is not there is nobody's; ask when the file has been found. A directory at the end of the path counts with its
-/// own mode, sticky or not, since files could be added; what is in it has to be asked for by itself. What cannot be
-/// looked at is a reason too: "PATH cannot be looked at: …". There is no boundary between root and root.
+/// A directory at the end of the path counts with its own mode, sticky or not, since files could be added; what is in it
+/// has to be asked for by itself. What cannot be looked at is a reason too: "PATH cannot be looked at: …".
 #[must_use]
-pub fn changeable_by(path: &Path, user: &Identity) -> Option<String> {
-    if user.uid == 0 {
-        return None;
-    }
-    let unseen = |error: &io::Error| Some(format!("{} cannot be looked at: {error}", path.display()));
-    match fs::metadata(path) {
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        Err(error) => return unseen(&error),
-    }
-    walk(path, user, Missing::IsNobodys)
-}
-
-/// The same for what may not be there yet: the user could put something there who may write to the last directory on the
-/// way that is.
-#[must_use]
-pub fn could_be_put_by(path: &Path, user: &Identity) -> Option<String> {
-    if user.uid == 0 { None } else { walk(path, user, Missing::CouldBePut) }
-}
-
-/// What a name means that is not there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Missing {
-    IsNobodys,
-    CouldBePut,
-}
-
-fn walk(path: &Path, user: &Identity, missing: Missing) -> Option<String> {
-    match (Walk { user, missing, at: PathBuf::new(), todo: VecDeque::new(), links: 0 }).along(path) {
-        Ok(()) => None,
-        Err(Obstacle::Changeable(what)) => Some(what),
-        Err(Obstacle::Unseen(error)) => Some(format!("{} cannot be looked at: {error}", path.display())),
-    }
+pub fn could_be_put_by(path: &Path, user: &Boundary, given: &[Given]) -> Option<AtFault> {
+    (Walk { user, given, at: PathBuf::new(), todo: VecDeque::new(), links: 0, copies: 0 }).ask(path)
 }
 
 /// What ends a walk before its end.
 enum Obstacle {
-    Changeable(String),
+    AtFault(AtFault),
     Unseen(io::Error),
 }
 
@@ -77,13 +109,15 @@ impl From<io::Error> for Obstacle {
 }
 
 struct Walk<'a> {
-    user: &'a Identity,
-    missing: Missing,
+    user: &'a Boundary,
+    given: &'a [Given],
     /// Where the walk is: without links and `..`.
     at: PathBuf,
     /// The names that are still ahead.
     todo: VecDeque<Step>,
     links: u32,
+    /// How many copies led here.
+    copies: u32,
 }
 
 enum Step {
@@ -93,6 +127,16 @@ enum Step {
 }
 
 impl Walk<'_> {
+    fn ask(self, path: &Path) -> Option<AtFault> {
+        match self.along(path) {
+            Ok(()) => None,
+            Err(Obstacle::AtFault(at_fault)) => Some(at_fault),
+            Err(Obstacle::Unseen(error)) => {
+                Some(AtFault { why: format!("{} cannot be looked at: {error}", path.display()), is_given: false })
+            }
+        }
+    }
+
     fn along(mut self, path: &Path) -> Result<(), Obstacle> {
         self.turn_to(path);
         if path.is_relative() {
@@ -133,19 +177,26 @@ impl Walk<'_> {
     fn enter(&mut self, name: &OsString) -> Result<bool, Obstacle> {
         let directory = fs::symlink_metadata(&self.at)?;
         let path = self.at.join(name);
+        self.take_given(&path)?;
         let entry = match fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound && self.missing == Missing::CouldBePut => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 // The sticky bit keeps nobody from making files.
-                return if self.can_write(&directory) { Err(at_fault(&self.at, &directory)) } else { Ok(false) };
+                if self.can_write(&directory) {
+                    return Err(at_fault(&self.at, &directory));
+                }
+                let names =
+                    self.todo.iter().filter_map(|step| if let Step::Down(name) = step { Some(name) } else { None });
+                self.take_given(&path.join(names.collect::<PathBuf>()))?;
+                return Ok(false);
             }
             found => found?,
         };
         if self.can_write(&directory) {
-            let keeps_others_out = directory.mode() & STICKY != 0 && directory.uid() != self.user.uid;
+            let keeps_others_out = directory.mode() & STICKY != 0 && directory.uid() != self.user.identity.uid;
             if !keeps_others_out {
                 return Err(at_fault(&self.at, &directory));
             }
-            if entry.uid() == self.user.uid {
+            if entry.uid() == self.user.identity.uid {
                 return Err(at_fault(&path, &entry));
             }
         }
@@ -162,16 +213,39 @@ impl Walk<'_> {
         Ok(true)
     }
 
-    /// Whether the user may write, or may give themselves the right to.
+    /// What is to be given to the user, or made from something else, counts as what it will be.
+    fn take_given(&self, path: &Path) -> Result<(), Obstacle> {
+        for Given { path: given, from } in self.given {
+            let Ok(rest) = path.strip_prefix(given) else { continue };
+            let Some(from) = from else {
+                let why = format!("{} is given to that user by [[prepare]]", given.display());
+                return Err(Obstacle::AtFault(AtFault { why, is_given: true }));
+            };
+            let from = below(from, rest);
+            // Copies may go round in circles, and each name on the way is asked for.
+            let copies = self.copies.saturating_add(1);
+            let at_fault = if copies > MOST_COPIES {
+                Some(AtFault { why: "too many copies of copies".to_owned(), is_given: false })
+            } else {
+                Walk { at: PathBuf::new(), todo: VecDeque::new(), links: 0, copies, ..*self }.ask(&from)
+            };
+            if let Some(AtFault { why, is_given }) = at_fault {
+                let why = format!("[[prepare]] copies it from {}: {why}", from.display());
+                return Err(Obstacle::AtFault(AtFault { why, is_given }));
+            }
+        }
+        Ok(())
+    }
+
     fn can_write(&self, file: &Metadata) -> bool {
-        let in_group = file.gid() == self.user.gid || self.user.groups.contains(&file.gid());
-        file.uid() == self.user.uid || file.mode() & OTHERS_WRITE != 0 || (file.mode() & GROUP_WRITES != 0 && in_group)
+        self.user.can_write(file.uid(), file.gid(), file.mode())
     }
 }
 
 fn at_fault(path: &Path, file: &Metadata) -> Obstacle {
     let (mode, owner, group) = (file.mode() & 0o7777, file.uid(), file.gid());
-    Obstacle::Changeable(format!("{} (mode {mode:04o}, owner {owner}:{group})", path.display()))
+    let why = format!("{} (mode {mode:04o}, owner {owner}:{group})", path.display());
+    Obstacle::AtFault(AtFault { why, is_given: false })
 }
 
 #[cfg(test)]
@@ -188,8 +262,17 @@ mod tests {
     const OTHER_GROUP: u32 = 4323;
     const STRANGER: u32 = 4999;
 
-    fn user() -> Identity {
-        Identity { uid: USER, gid: GROUP, groups: vec![GROUP, OTHER_GROUP], name: None, home: None }
+    fn boundary(uid: u32) -> Boundary {
+        let identity = Identity { uid, gid: GROUP, groups: vec![GROUP], name: None, home: None };
+        Boundary { identity: Rc::new(identity), groups: vec![GROUP, OTHER_GROUP], is_of_hook: false }
+    }
+
+    fn why(path: &Path, user: &Boundary) -> Option<String> {
+        could_be_put_by(path, user, &[]).map(|at_fault| at_fault.why)
+    }
+
+    fn user() -> Boundary {
+        boundary(USER)
     }
 
     /// A directory in `/tmp`, which is sticky, with `etc/` and the file `etc/hook` in it, all root's own.
@@ -233,13 +316,13 @@ mod tests {
 
         #[track_caller]
         fn safe(&self, name: &str) {
-            assert_eq!(changeable_by(&self.path(name), &user()), None, "{name}");
+            assert_eq!(why(&self.path(name), &user()), None, "{name}");
         }
 
         #[track_caller]
         fn fault(&self, name: &str, at: &str, what: &str) {
             let at = format!("{} ({what})", self.path(at).display());
-            assert_eq!(changeable_by(&self.path(name), &user()), Some(at), "{name}");
+            assert_eq!(why(&self.path(name), &user()), Some(at), "{name}");
         }
     }
 
@@ -326,8 +409,8 @@ mod tests {
         }
         tree.directory("etc/inner", 0o755, 0, 0);
         tree.fault("etc/inner/..", "etc", "mode 1777, owner 0:0");
-        assert_eq!(changeable_by(Path::new("/"), &user()), None);
-        assert_eq!(changeable_by(Path::new("/../.."), &user()), None);
+        assert_eq!(why(Path::new("/"), &user()), None);
+        assert_eq!(why(Path::new("/../.."), &user()), None);
     }
 
     #[test]
@@ -361,20 +444,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_nobodys() {
-        let tree = Tree::new();
-        tree.set("etc", 0o777, 0, 0);
-        tree.link("nowhere", "etc/dangling", 0);
-        for name in ["etc/none", "none/at/all", "etc/dangling"] {
-            tree.safe(name);
-        }
-        assert_eq!(changeable_by(Path::new(""), &user()), None);
-    }
-
-    #[test]
     fn what_is_not_there_could_be_put_by_whoever_may_write_there() {
         let tree = Tree::new();
-        let could = |name: &str| could_be_put_by(&tree.path(name), &user());
+        let could = |name: &str| why(&tree.path(name), &user());
         tree.link("nowhere", "etc/dangling", 0);
         for name in ["etc/none", "none/at/all", "etc/dangling", "etc/hook"] {
             assert_eq!(could(name), None, "{name}");
@@ -393,8 +465,47 @@ mod tests {
         // What is there already is judged as it is.
         tree.file("shared/roots", 0o755, 0, 0);
         assert_eq!(could("shared/roots"), None);
-        let root = Identity { uid: 0, ..user() };
-        assert_eq!(could_be_put_by(&tree.path("users/none"), &root), None);
+    }
+
+    #[test]
+    fn what_will_be_given_counts_as_given_wherever_it_is() {
+        let tree = Tree::new();
+        tree.directory("data", 0o755, 0, 0);
+        tree.directory("users", 0o755, USER, GROUP);
+        tree.link("../data/none/tool", "etc/dangling", 0);
+        tree.link("data", "other", 0);
+        let given = |name: &str, from: Option<&str>| Given::new(tree.path(name), from.map(|from| tree.path(from)));
+        let why = |name: &str, given: Given| could_be_put_by(&tree.path(name), &user(), &[given]);
+        for (name, place) in [
+            ("data", "data"),
+            ("data/none/tool", "data"),
+            ("data/none/tool", "data/none/tool"),
+            ("data/none/tool", "other/none"),
+            ("other/tool", "data"),
+            ("etc/dangling", "data/none"),
+        ] {
+            let at_fault = why(name, given(place, None)).expect(name);
+            assert!(
+                at_fault.is_given && at_fault.why.ends_with(" is given to that user by [[prepare]]"),
+                "{at_fault:?}"
+            );
+        }
+        for (name, place) in [("data", "data/none"), ("etc/hook", "data"), ("data2/tool", "data")] {
+            assert!(why(name, given(place, None)).is_none(), "{name}");
+        }
+        // A copy is whose its source is.
+        let users = format!("{} (mode 0755, owner {USER}:{GROUP})", tree.path("users").display());
+        let at_fault = why("etc/hook", given("etc", Some("users"))).expect("copied");
+        assert_eq!(at_fault.why, format!("[[prepare]] copies it from {}: {users}", tree.path("users").display()));
+        assert!(why("data/tool", given("data", Some("users/tool"))).is_some());
+        assert!(why("data/tool", given("data", Some("etc"))).is_none());
+        tree.file("etc/users", 0o666, 0, 0);
+        assert!(why("data/users", given("data", Some("etc"))).is_some());
+        assert!(why("data/hook", given("data", Some("etc"))).is_none());
+        let round = [given("data", Some("etc")), given("etc", Some("data"))];
+        assert!(could_be_put_by(&tree.path("data/tool"), &user(), &round).is_some());
+        let chain = [given("data", Some("etc")), given("etc", Some("users"))];
+        assert!(could_be_put_by(&tree.path("data/tool"), &user(), &chain).is_some());
     }
 
     #[test]
@@ -405,7 +516,7 @@ mod tests {
         tree.link("hook", &format!("etc/link{}", MOST_LINKS + 1), 0);
         let long = "x".repeat(300);
         for name in ["etc/loop", "etc/link0", "etc/hook/below", &long] {
-            let fault = changeable_by(&tree.path(name), &user()).expect(name);
+            let fault = why(&tree.path(name), &user()).expect(name);
             assert!(fault.starts_with(&format!("{} cannot be looked at: ", tree.path(name).display())), "{fault}");
         }
         // As many links as the kernel follows are none too many.
@@ -416,25 +527,43 @@ mod tests {
     fn relative_paths_begin_in_the_current_directory() {
         let here = std::env::current_dir().expect("a directory");
         let absolute = here.join("Cargo.toml");
-        assert_eq!(changeable_by(Path::new("Cargo.toml"), &user()), changeable_by(&absolute, &user()));
+        assert_eq!(why(Path::new("Cargo.toml"), &user()), why(&absolute, &user()));
         let metadata = fs::metadata("Cargo.toml").expect("the manifest");
-        // Its owner, if that is not root, may change it; and so the walk has been to the right place.
-        let owner = Identity { uid: metadata.uid(), ..user() };
-        assert_eq!(changeable_by(Path::new("Cargo.toml"), &owner).is_some(), metadata.uid() != 0);
+        // Its owner may change it; and so the walk has been to the right place.
+        assert!(why(Path::new("Cargo.toml"), &boundary(metadata.uid())).is_some());
 
         let tree = Tree::new();
         tree.set("etc/hook", 0o777, 0, 0);
         let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
         let relative = up.join(tree.path("etc/hook").strip_prefix("/").expect("an absolute path"));
         let fault = format!("{} (mode 0777, owner 0:0)", tree.path("etc/hook").display());
-        assert_eq!(changeable_by(&relative, &user()), Some(fault));
+        assert_eq!(why(&relative, &user()), Some(fault));
     }
 
     #[test]
-    fn root_has_no_boundary_to_itself() {
-        let tree = Tree::new();
-        tree.set("etc/hook", 0o777, USER, GROUP);
-        assert_eq!(changeable_by(&tree.path("etc/hook"), &Identity { uid: 0, ..user() }), None);
-        assert!(changeable_by(&tree.path("etc/hook"), &user()).is_some());
+    fn what_runs_with_a_right_more_is_above() {
+        let runs_as = |uid: u32, gid: u32, groups: &[u32]| Identity {
+            uid,
+            gid,
+            groups: groups.to_vec(),
+            ..Identity::clone(&user().identity)
+        };
+        let of_hook = Boundary { is_of_hook: true, ..user() };
+        for (uid, gid, groups, above, above_hook) in [
+            (USER, GROUP, &[GROUP][..], false, false),
+            (USER, GROUP, &[GROUP, OTHER_GROUP], true, false),
+            (USER, 0, &[0], true, true),
+            (USER, GROUP, &[0, GROUP], true, true),
+            (STRANGER, GROUP, &[GROUP], true, false),
+            (0, GROUP, &[GROUP], true, true),
+        ] {
+            let program = runs_as(uid, gid, groups);
+            assert_eq!(user().is_below(Some(&program)), above, "{program:?}");
+            assert_eq!(of_hook.is_below(Some(&program)), above_hook, "{program:?}");
+        }
+        assert!(user().is_below(None) && of_hook.is_below(None));
+        // What the user has itself is no right more.
+        let in_root = Boundary { groups: vec![GROUP, 0], ..of_hook };
+        assert!(!in_root.is_below(Some(&runs_as(USER, 0, &[0]))) && in_root.is_below(Some(&runs_as(0, 0, &[0]))));
     }
 }

@@ -11,7 +11,7 @@
 //! with the set-group-id bit could otherwise drop the group, and with it what files deny to it. gosu leaves it out.
 
 use super::Databases;
-use super::entries::{UserEntry, number};
+use super::entries::{GroupEntry, UserEntry, number};
 
 /// Who a program runs as.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -100,6 +100,20 @@ impl Databases {
     #[must_use]
     pub fn user_of(&self, uid: u32) -> Option<Identity> {
         self.users().find(|entry| entry.uid == uid).map(|entry| self.identity_of(&entry))
+    }
+
+    /// Every group that could be this identity's: those of each entry of its uid, and those that name one of these.
+    #[must_use]
+    pub fn groups_in_reach(&self, identity: &Identity) -> Vec<u32> {
+        let entries: Vec<UserEntry<'_>> = self.users().filter(|entry| entry.uid == identity.uid).collect();
+        let names_one = |group: &GroupEntry<'_>| entries.iter().any(|entry| group.has_member(entry.name));
+        let named = self.groups().filter(names_one).map(|group| group.gid);
+        let own = entries.iter().map(|entry| entry.gid);
+        let mut groups: Vec<u32> = named.chain(own).chain(identity.groups.iter().copied()).collect();
+        groups.push(identity.gid);
+        groups.sort_unstable();
+        groups.dedup();
+        groups
     }
 
     fn identity_of(&self, entry: &UserEntry<'_>) -> Identity {
@@ -223,6 +237,23 @@ mod tests {
         }
         assert_eq!(databases().user_of(1000), Some(app));
         assert_eq!(databases().user_of(4000), None);
+    }
+
+    #[test]
+    fn all_groups_that_could_be_a_users_are_in_reach() {
+        // `twin` has the same uid.
+        let databases =
+            Databases { passwd: PASSWD.into(), group: format!("{GROUP}\nlate:x:44:twin\n:x:45:app").into() };
+        for (spec, groups) in [
+            ("app", &[0, 5, 10, 33, 44, 1001][..]),
+            ("app:web", &[0, 5, 10, 33, 44, 1001]),
+            ("1000:77", &[0, 5, 10, 33, 44, 77, 1001]),
+            ("3proxy", &[13]),
+            ("1234:1234", &[1234]),
+        ] {
+            let identity = databases.resolve(spec).expect(spec);
+            assert_eq!(databases.groups_in_reach(&identity), groups, "{spec}");
+        }
     }
 
     #[test]

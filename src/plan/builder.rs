@@ -1,23 +1,23 @@
 //! Puts programs and rules together from what was decided.
 
 use std::collections::BTreeSet;
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::environment::Environment;
+use super::environment::{Environment, Strings};
 use super::hooks::{self, Surroundings};
 use super::settings::Settings;
 use super::users::Users;
 use super::{
     DEPLOY, DEPLOY_ENV, Findings, Job, ON_FAILURE, POST_DEPLOY, POST_STOP, PRE_STOP, PREPARE, Planned, Purpose, START,
-    Stage, WAIT, steps,
+    Stage, WAIT, lookup, steps,
 };
 use crate::cli::Options;
 use crate::config::values::{ServerMode, Word};
-use crate::config::{self, Config, expand, keys};
+use crate::config::{self, Config, Layers, expand, keys};
 use crate::machine::{
     self, ChildId, HookRule, Leftovers, Mode, OnFailure, OnStop, Rules, RunLimit, ServerRule, Signal, SignalTarget,
     StopRules,
@@ -28,7 +28,7 @@ use crate::sys::exec::{self, Program};
 /// What every part of a plan is made from.
 pub struct Builder<'a> {
     pub environment: &'a Environment,
-    pub strings: Rc<[CString]>,
+    pub strings: &'a Strings,
     pub settings: &'a Settings,
     pub users: &'a Users,
     /// The role that was chosen.
@@ -61,12 +61,14 @@ impl Builder<'_> {
         let name = argv.first()?;
         let label = name.to_string_lossy().into_owned();
         let id = ChildId(u16::try_from(programs.len()).unwrap_or(u16::MAX));
+        let identity = self.users.main();
+        let strings = self.strings.of(identity.as_deref(), self.users);
         let program = Program {
             directory: self.workdir.map(Path::to_owned),
             umask: self.settings.umask,
-            identity: self.users.main(),
+            identity,
             bounds: self.bounds.clone(),
-            ..Program::new(exec::arguments(argv), exec::Environment::Computed(Rc::clone(&self.strings)))
+            ..Program::new(exec::arguments(argv), exec::Environment::Computed(strings))
         };
         programs.push(Planned::server(program, label));
         Some(id)
@@ -119,7 +121,17 @@ impl Builder<'_> {
                 (Ok(left), Some(findings)) if left.is_empty() && key == "server.command" && !list.is_empty() => {
                     findings.unset(key, hooks::NO_WORD_LEFT.into());
                 }
-                (Ok(list), _) => words.extend(list.into_iter().map(OsString::from_vec)),
+                (Ok(expanded), findings) => {
+                    let by_user =
+                        || list.iter().flat_map(Word::texts).find_map(|text| hooks::by_user(text, self.environment));
+                    if let Some(findings) =
+                        findings.as_mut().filter(|_| self.users.is_above(self.users.main().as_deref()))
+                        && let Some(why) = by_user()
+                    {
+                        findings.refusal(key, why);
+                    }
+                    words.extend(expanded.into_iter().map(OsString::from_vec));
+                }
                 (Err(faults), Some(findings)) => findings.unexpanded(key, faults),
                 (Err(_), None) => words.extend(list.iter().flat_map(Word::texts).map(OsString::from)),
             }
@@ -129,7 +141,10 @@ impl Builder<'_> {
 
     /// `$SHELL`, else bash, else sh. Of the arguments only a leading `-c COMMAND` counts: others are the image's CMD.
     fn shell(&self, arguments: Vec<OsString>) -> Vec<OsString> {
-        let own = self.environment.filled("SHELL").map(|path| PathBuf::from(OsString::from_vec(path)));
+        let is_above = self.users.is_above(self.users.main().as_deref());
+        let own =
+            self.environment.filled("SHELL").filter(|_| !is_above || self.environment.by_user(["SHELL"]).is_none());
+        let own = own.map(|path| PathBuf::from(OsString::from_vec(path)));
         let candidates = own.into_iter().chain(["/bin/bash", "/usr/bin/bash"].map(PathBuf::from));
         let shell = candidates.into_iter().find(|path| path.is_file()).unwrap_or_else(|| "/bin/sh".into());
         let mut argv = vec![shell.into_os_string()];
@@ -145,7 +160,7 @@ impl Builder<'_> {
             workdir: self.base,
             directory: &self.settings.hooks_dir,
             environment: self.environment,
-            strings: &self.strings,
+            strings: self.strings,
             server,
             role: self.role,
             users: self.users,
@@ -282,6 +297,31 @@ impl Builder<'_> {
         }
     }
 
+    /// Refuses what would let a user steer what has more rights.
+    pub fn check_trust(
+        &self,
+        stage: Stage<'_>,
+        layers: &Layers,
+        config: &Config,
+        programs: Vec<&Planned>,
+        findings: &mut Findings<'_>,
+    ) {
+        let around = self.hooks(OnFailure::Abort, stage.argv);
+        let users = self.users;
+        let trusted = lookup::Trusted {
+            layers,
+            programs,
+            environment: Some(self.environment).filter(|_| !stage.is_prelude),
+            hands_on: match stage.purpose {
+                Purpose::Env => users.is_above(users.main().as_deref()),
+                _ => !stage.prepares && hooks::runs_as_root(DEPLOY_ENV, &config.hooks, users),
+            },
+            given_to: &|user| steps::given_to(user, &config.preparations, &around),
+            termination_file: config.log.termination_file.as_deref(),
+        };
+        lookup::check_trust(&trusted, users, findings);
+    }
+
     /// `app-init hook NAME` wants a hook that is there, unless its condition does not hold now.
     fn check_asked_for(&self, name: &str, config: &Config, nothing: bool, findings: &mut Findings<'_>) {
         if name.contains('/') {
@@ -412,7 +452,7 @@ impl Builder<'_> {
 pub fn helper(job: Job, name: &str, programs: &mut Vec<Planned>) -> HookRule {
     let id = ChildId(u16::try_from(programs.len()).unwrap_or(u16::MAX));
     let [key, label, phase] = [name, name, name].map(str::to_owned);
-    programs.push(Planned { job, key, label, phase, looked_for_in: None, by_user: None });
+    programs.push(Planned { job, key, label, phase, looked_for_in: None });
     helper_rule(id)
 }
 

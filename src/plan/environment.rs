@@ -2,17 +2,20 @@
 //! `shell` and `env`.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::Findings;
 use super::files::Files;
+use super::users::Users;
 use crate::config::expand::{self, Lookup};
 use crate::config::keys::{self, Variables};
 use crate::config::literal::{self, Pairs, Problem};
 use crate::config::values::{Named, Prefer};
 use crate::config::{Env, condition};
 use crate::identity::Identity;
+use crate::identity::trust::Boundary;
 use crate::secrets::Secrets;
 use crate::sys::exec;
 
@@ -30,18 +33,12 @@ pub struct Environment {
 struct Known {
     /// Its place among the strings.
     place: usize,
-    /// Where its value came from, if it was neither given nor written in the configuration.
-    outside: Option<Outside>,
+    /// Where its value came from, if a user could have written it of whom root must not be the tool.
+    by_user: Option<Source>,
 }
 
-/// Where a value came from that whoever wrote the configuration may never have seen.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Outside {
-    /// The file, or the hook.
-    pub source: String,
-    /// The application's user could have written it, and root must not act on it.
-    pub by_user: bool,
-}
+/// A file, or a hook, for people.
+type Source = Rc<str>;
 
 impl Environment {
     #[must_use]
@@ -64,47 +61,37 @@ impl Environment {
         self.set_from(name, value, None);
     }
 
-    /// The same for a value from outside.
-    pub fn set_from(&mut self, name: &str, value: &[u8], outside: Option<Outside>) {
+    /// The same for a value that a user could have written, if it says where that came from.
+    pub fn set_from(&mut self, name: &str, value: &[u8], by_user: Option<Source>) {
         let Some(string) = exec::assignment(name, value) else { return };
-        self.put(name.into(), string, outside);
+        self.put(name.into(), string, by_user);
     }
 
-    fn put(&mut self, name: Vec<u8>, string: CString, outside: Option<Outside>) {
+    fn put(&mut self, name: Vec<u8>, string: CString, by_user: Option<Source>) {
         let end = self.strings.len();
-        let known = self.names.entry(name).or_insert(Known { place: end, outside: None });
-        known.outside = outside;
+        let known = self.names.entry(name).or_insert(Known { place: end, by_user: None });
+        known.by_user = by_user;
         match self.strings.get_mut(known.place) {
             Some(old) => *old = Some(string),
             None => self.strings.push(Some(string)),
         }
     }
 
-    /// Where a value from outside came from; `None` for all others.
+    /// The first of these variables whose value a user could have written, and where that came from.
     #[must_use]
-    pub fn outside(&self, name: &str) -> Option<&Outside> {
-        self.names.get(name.as_bytes())?.outside.as_ref()
+    pub fn by_user<'t>(&self, names: impl IntoIterator<Item = &'t str>) -> Option<(&'t str, &Source)> {
+        let by_user = |name: &'t str| Some((name, self.names.get(name.as_bytes())?.by_user.as_ref()?));
+        names.into_iter().find_map(by_user)
     }
 
-    /// The first of the variables in `text` whose value the application's user could have written.
-    #[must_use]
-    pub fn by_user<'t>(&self, text: &'t str) -> Option<(&'t str, &Outside)> {
-        let by_user = |name| Some((name, self.outside(name).filter(|outside| outside.by_user)?));
-        expand::names(text).into_iter().find_map(by_user)
+    /// What is made of these variables is the user's if one of them is.
+    fn made_of<'t>(&self, names: impl IntoIterator<Item = &'t str>) -> Option<Source> {
+        self.by_user(names).map(|(_, source)| Rc::clone(source))
     }
 
-    /// Where what is made of these variables comes from: from outside where one of them does, by the user if one of them is.
-    fn outside_of<'t>(&self, names: impl IntoIterator<Item = &'t str>) -> Option<Outside> {
-        let outside = names.into_iter().filter_map(|name| self.outside(name));
-        outside.max_by_key(|outside| outside.by_user).cloned()
-    }
-
-    /// The variables that can make a program run somebody else's code and came from outside, with where from.
-    pub fn steering(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.names.iter().filter_map(|(name, known)| {
-            let (name, outside) = (std::str::from_utf8(name).ok()?, known.outside.as_ref()?);
-            steers(name, outside.by_user).then_some((name, outside.source.as_str()))
-        })
+    /// All variables whose value a user could have written, in order.
+    pub fn all_by_user(&self) -> impl Iterator<Item = &[u8]> {
+        self.names.iter().filter(|(_, known)| known.by_user.is_some()).map(|(name, _)| name.as_slice())
     }
 
     /// Sets a variable that is not set.
@@ -131,6 +118,36 @@ impl Environment {
     pub fn into_strings(self) -> Vec<CString> {
         self.strings.into_iter().flatten().collect()
     }
+
+    /// As programs get it.
+    #[must_use]
+    pub fn strings(&self) -> Strings {
+        let mut trusted = self.clone();
+        for known in self.names.values().filter(|known| known.by_user.is_some()) {
+            if let Some(string) = trusted.strings.get_mut(known.place) {
+                *string = None;
+            }
+        }
+        let whole: Rc<[CString]> = self.clone().into_strings().into();
+        let trusted: Rc<[CString]> = trusted.into_strings().into();
+        Strings { trusted: if trusted.len() == whole.len() { Rc::clone(&whole) } else { trusted }, whole }
+    }
+}
+
+/// The environment of all programs, shared by them.
+pub struct Strings {
+    whole: Rc<[CString]>,
+    /// Without what a user could have written, for what has more rights: there is no telling which variables make which
+    /// program run something.
+    trusted: Rc<[CString]>,
+}
+
+impl Strings {
+    /// The strings of a program that runs as this; `None`: as app-init.
+    #[must_use]
+    pub fn of(&self, identity: Option<&Identity>, users: &Users) -> Rc<[CString]> {
+        Rc::clone(if users.is_above(identity) { &self.trusted } else { &self.whole })
+    }
 }
 
 impl Lookup for Environment {
@@ -146,8 +163,8 @@ pub struct Inputs<'a> {
     pub virtualenv: Option<&'a Path>,
     /// Who the application runs as, where that is configured.
     pub identity: Option<&'a Identity>,
-    /// The same, where app-init is root and that user is not: what it could write is read with its rights.
-    pub boundary: Option<&'a Identity>,
+    /// Who could write something that root must not act on; what they could write is read with their rights.
+    pub boundaries: &'a [Boundary],
     /// What relative paths are relative to.
     pub workdir: &'a Path,
     pub files: &'a dyn Files,
@@ -155,6 +172,45 @@ pub struct Inputs<'a> {
     pub deploy_env: Option<&'a [u8]>,
     /// That hook runs as somebody else than root.
     pub deploy_env_by_user: bool,
+}
+
+impl Inputs<'_> {
+    /// The first of them who could have written what is there.
+    fn could_write(&self, path: &Path) -> Option<&Boundary> {
+        self.boundaries.iter().find(|user| self.files.is_of(user, path))
+    }
+
+    /// The names in a directory, seen with the rights of a user who could have placed it.
+    fn list(&self, directory: &Path) -> Result<Option<Vec<OsString>>, String> {
+        match self.could_write(directory) {
+            Some(user) => self.files.list_as(&user.identity, directory),
+            None => self.files.list(directory),
+        }
+    }
+
+    /// The first path, in byte order, that a pattern describes: `*` and `?` within a component.
+    fn first_match(&self, pattern: &Path) -> Option<PathBuf> {
+        use std::os::unix::ffi::OsStrExt;
+        let mut found = vec![PathBuf::new()];
+        for component in pattern.components() {
+            let glob = component.as_os_str();
+            if !glob.as_bytes().iter().any(|byte| b"*?".contains(byte)) {
+                for path in &mut found {
+                    path.push(glob);
+                }
+                continue;
+            }
+            let mut deeper = Vec::new();
+            for directory in found {
+                let mut names = self.list(&directory).ok().flatten().unwrap_or_default();
+                names.retain(|name| condition::matches(glob.as_bytes(), name.as_bytes()));
+                deeper.extend(names.iter().map(|name| directory.join(name)));
+            }
+            found = deeper;
+        }
+        let is_there = |path: &PathBuf| self.files.is_there(path, self.could_write(path).map(|user| &*user.identity));
+        found.into_iter().find(is_there)
+    }
 }
 
 /// What comes out of it.
@@ -204,8 +260,7 @@ impl Pipeline<'_, '_> {
                     self.findings.fault(&key, "a value cannot hold a NUL; remove it");
                 }
                 Ok(value) => {
-                    // What is made of something from outside is from there, too.
-                    self.set_from(name, &value, before.outside_of(expand::names(text)));
+                    self.set_from(name, &value, before.made_of(expand::names(text)));
                 }
                 Err(faults) => self.findings.unexpanded(&key, faults),
             }
@@ -223,8 +278,8 @@ impl Pipeline<'_, '_> {
     /// Reads a file; with the rights of the application's user where that user could have put another one in its place.
     fn read(&self, path: &Path) -> Read {
         let files = self.inputs.files;
-        match self.inputs.boundary.filter(|user| files.is_of(user, path)) {
-            Some(user) => (files.read_as(user, path), true),
+        match self.inputs.could_write(path) {
+            Some(user) => (files.read_as(&user.identity, path), true),
             None => (files.read(path), false),
         }
     }
@@ -239,7 +294,7 @@ impl Pipeline<'_, '_> {
             match read {
                 Ok(Some(bytes)) => {
                     let pairs = self.sound(&key, &shown, literal::env_file(&bytes));
-                    self.take(pairs, &Outside { source: shown, by_user });
+                    self.take(pairs, by_user.then_some(shown.into()).as_ref());
                 }
                 Ok(None) if file.optional => {}
                 Ok(None) => {
@@ -255,12 +310,7 @@ impl Pipeline<'_, '_> {
         let directory = configured.unwrap_or_else(|| Path::new(keys::Env::VARS_DIR));
         let shown = directory.display().to_string();
         let full = self.inputs.workdir.join(directory);
-        let files = self.inputs.files;
-        let names = match self.inputs.boundary.filter(|user| files.is_of(user, &full)) {
-            Some(user) => files.list_as(user, &full),
-            None => files.list(&full),
-        };
-        let names = match names {
+        let names = match self.inputs.list(&full) {
             Ok(Some(names)) => names,
             Ok(None) if configured.is_none() => return,
             Ok(None) => {
@@ -280,8 +330,8 @@ impl Pipeline<'_, '_> {
             let (read, by_user) = self.read(&full.join(name));
             match read.map(|bytes| bytes.map(literal::variable_file)) {
                 Ok(Some(Ok(value))) => {
-                    let source = format!("{shown}/{name}");
-                    self.take(vec![(name.to_owned(), value)], &Outside { source, by_user });
+                    let source = by_user.then(|| format!("{shown}/{name}").into());
+                    self.take(vec![(name.to_owned(), value)], source.as_ref());
                 }
                 Ok(Some(Err(why))) => self.findings.fault("env.vars_dir", format!("{shown}/{name}: {why}")),
                 // It was there a moment ago: a volume that is being updated.
@@ -305,6 +355,7 @@ impl Pipeline<'_, '_> {
         let name = &secret.name;
         let by_variable = format!("{name}_FILE");
         let named = self.computed.environment.filled(&by_variable);
+        let named_by_user = self.computed.environment.by_user([by_variable.as_str()]).is_some();
         self.computed.environment.unset(&by_variable);
         let is_set = self.computed.environment.filled(name).is_some();
         let prefer = secret.prefer.map(|Named(prefer)| prefer);
@@ -323,16 +374,17 @@ impl Pipeline<'_, '_> {
             (None, None) => return Ok(()),
         };
         // A path in a variable is whatever somebody who may set variables wants: root must not read it for them.
-        let (read, by_user) = match self.inputs.identity {
-            Some(identity) if named.is_some() => (self.inputs.files.read_as(identity, &path), true),
-            _ => self.read(&path),
+        let user = self.inputs.could_write(&path).or(self.inputs.boundaries.first().filter(|_| named_by_user));
+        let identity = self.inputs.identity.filter(|identity| named.is_some() && identity.uid != 0);
+        let read = match identity.or(user.map(|user| &*user.identity)) {
+            Some(identity) => self.inputs.files.read_as(identity, &path),
+            None => self.inputs.files.read(&path),
         };
         match read {
             Ok(Some(_)) if is_set && prefer.is_none() => Err(both("its file")),
             Ok(Some(bytes)) => {
                 let value = literal::secret_file(bytes).map_err(|why| format!("{name}: {shown} {why}"))?;
-                let outside = Outside { source: shown, by_user: by_user && self.inputs.boundary.is_some() };
-                self.set_from(name, &value, Some(outside));
+                self.set_from(name, &value, user.map(|_| shown.into()));
                 Ok(())
             }
             Ok(None) if named.is_none() && (secret.optional || is_set) => Ok(()),
@@ -352,14 +404,11 @@ impl Pipeline<'_, '_> {
             if self.computed.environment.filled(name).is_some() {
                 continue;
             }
-            let found =
-                patterns.iter().find_map(|pattern| first_match(&self.inputs.workdir.join(pattern), self.inputs.files));
+            let found = patterns.iter().find_map(|pattern| self.inputs.first_match(&self.inputs.workdir.join(pattern)));
             if let Some(path) = found {
                 use std::os::unix::ffi::OsStrExt;
-                let is_of = |user: &Identity| self.inputs.files.is_of(user, &path);
-                let source = path.display().to_string();
-                let outside = self.inputs.boundary.is_some_and(is_of).then_some(Outside { source, by_user: true });
-                self.set_from(name, path.as_os_str().as_bytes(), outside);
+                let source = self.inputs.could_write(&path).map(|_| path.display().to_string().into());
+                self.set_from(name, path.as_os_str().as_bytes(), source);
             }
         }
     }
@@ -385,8 +434,8 @@ impl Pipeline<'_, '_> {
         let rest = self.computed.environment.filled("PATH").unwrap_or_else(|| exec::DEFAULT_PATH.to_vec());
         prepend.push(rest);
         let texts = self.inputs.env.path_prepend.iter().flat_map(|text| expand::names(text));
-        let outside = self.computed.environment.outside_of(texts.chain(["PATH"]));
-        self.set_from("PATH", &prepend.join(&b':'), outside);
+        let by_user = self.computed.environment.made_of(texts.chain(["PATH"]));
+        self.set_from("PATH", &prepend.join(&b':'), by_user);
     }
 
     /// HOME, USER and LOGNAME of the configured user. Whoever else it is, HOME is set to something.
@@ -402,9 +451,8 @@ impl Pipeline<'_, '_> {
     fn deploy_env(&mut self) {
         let Some(written) = self.inputs.deploy_env else { return };
         let pairs = self.sound("hooks.deploy-env", "what it wrote", literal::deploy_env(written));
-        let source = "the deploy-env hook".to_owned();
-        let by_user = self.inputs.boundary.is_some() && self.inputs.deploy_env_by_user;
-        self.take(pairs, &Outside { source, by_user });
+        let by_user = !self.inputs.boundaries.is_empty() && self.inputs.deploy_env_by_user;
+        self.take(pairs, by_user.then(|| "the deploy-env hook".into()).as_ref());
     }
 
     fn unset_and_require(&mut self) {
@@ -429,10 +477,10 @@ impl Pipeline<'_, '_> {
         pairs
     }
 
-    /// Sets what came from outside of the configuration.
-    fn take(&mut self, pairs: Pairs, outside: &Outside) {
+    /// Sets what came from a file or a hook.
+    fn take(&mut self, pairs: Pairs, by_user: Option<&Source>) {
         for (name, value) in pairs {
-            self.set_from(&name, &value, Some(outside.clone()));
+            self.set_from(&name, &value, by_user.cloned());
         }
     }
 
@@ -441,12 +489,12 @@ impl Pipeline<'_, '_> {
     }
 
     /// Every value that a secret's name has had is one: its name says that nobody may read it.
-    fn set_from(&mut self, name: &str, value: &[u8], outside: Option<Outside>) {
+    fn set_from(&mut self, name: &str, value: &[u8], by_user: Option<Source>) {
         if self.inputs.env.secrets.iter().any(|secret| secret.name == name && is_hidden(secret)) {
             self.computed.secrets.add(value.to_vec());
             self.findings.hide(&self.computed.secrets);
         }
-        self.computed.environment.set_from(name, value, outside);
+        self.computed.environment.set_from(name, value, by_user);
     }
 }
 
@@ -476,86 +524,6 @@ fn path_of(bytes: &[u8]) -> PathBuf {
     std::ffi::OsStr::from_bytes(bytes).into()
 }
 
-/// The first path, in byte order, that a pattern describes: `*` and `?` within a component.
-fn first_match(pattern: &Path, files: &dyn Files) -> Option<PathBuf> {
-    use std::os::unix::ffi::OsStrExt;
-    let mut found = vec![PathBuf::new()];
-    for component in pattern.components() {
-        let glob = component.as_os_str();
-        if !glob.as_bytes().iter().any(|byte| b"*?".contains(byte)) {
-            for path in &mut found {
-                path.push(glob);
-            }
-            continue;
-        }
-        let mut deeper = Vec::new();
-        for directory in found {
-            let mut names = files.list(&directory).ok().flatten().unwrap_or_default();
-            names.retain(|name| condition::matches(glob.as_bytes(), name.as_bytes()));
-            deeper.extend(names.iter().map(|name| directory.join(name)));
-        }
-        found = deeper;
-    }
-    found.into_iter().find(|path| files.is_there(path))
-}
-
-/// Whether a variable can make a program run somebody else's code: what loaders, shells and interpreters look at before
-/// they do what they were told. Where the application's user could have written it, everything counts that such a program
-/// has a name for.
-fn steers(name: &str, by_user: bool) -> bool {
-    const NAMES: [&str; 44] = [
-        "BASH_ENV",
-        "BUNDLE_GEMFILE",
-        "CDPATH",
-        "CLASSPATH",
-        "DOTNET_STARTUP_HOOKS",
-        "ENV",
-        "ERL_AFLAGS",
-        "ERL_FLAGS",
-        "ERL_ZFLAGS",
-        "GCONV_PATH",
-        "GEM_HOME",
-        "GEM_PATH",
-        "GIT_SSH",
-        "GIT_SSH_COMMAND",
-        "GLIBC_TUNABLES",
-        "IFS",
-        "JAVA_TOOL_OPTIONS",
-        "JDK_JAVA_OPTIONS",
-        "LOCPATH",
-        "LUA_CPATH",
-        "LUA_PATH",
-        "NLSPATH",
-        "NODE_OPTIONS",
-        "NODE_PATH",
-        "PATH",
-        "PERL5DB",
-        "PERL5LIB",
-        "PERL5OPT",
-        "PERLLIB",
-        "PHPRC",
-        "PHP_INI_SCAN_DIR",
-        "PROMPT_COMMAND",
-        "PS4",
-        "PYTHONBREAKPOINT",
-        "PYTHONHOME",
-        "PYTHONPATH",
-        "PYTHONSTARTUP",
-        "PYTHONUSERBASE",
-        "RUBYLIB",
-        "RUBYOPT",
-        "SHELLOPTS",
-        "XDG_CONFIG_HOME",
-        "ZDOTDIR",
-        "_JAVA_OPTIONS",
-    ];
-    const FAMILIES: [&str; 4] = ["GIT_CONFIG", "LD_", "LUA_INIT", "OPENSSL_"];
-    const WHOLE: [&str; 10] =
-        ["BASH", "GIT_", "NODE_", "NPM_CONFIG_", "PERL", "PIP_", "PYTHON", "RUBY", "UV_", "npm_config_"];
-    let is_of = |families: &[&str]| families.iter().any(|family| name.starts_with(family));
-    NAMES.contains(&name) || is_of(&FAMILIES) || by_user && is_of(&WHOLE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::files::Disk;
@@ -569,7 +537,7 @@ mod tests {
             env,
             virtualenv: None,
             identity: None,
-            boundary: None,
+            boundaries: &[],
             workdir: Path::new("/nowhere"),
             files: &Disk,
             deploy_env: None,

@@ -6,7 +6,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use super::users;
-use crate::identity::{Identity, trust};
+use crate::identity::Identity;
+use crate::identity::trust::{self, Boundary};
 use crate::sys::{credentials, on_behalf, regular};
 
 /// The way to the disk; a test has its own. `None` is an answer: there is nothing.
@@ -37,10 +38,11 @@ pub trait Files {
     /// As [`Files::read`].
     fn list_as(&self, identity: &Identity, directory: &Path) -> Result<Option<Vec<OsString>>, String>;
 
-    fn is_there(&self, path: &Path) -> bool;
+    /// Whether somebody (`None`: app-init) sees something there.
+    fn is_there(&self, path: &Path, identity: Option<&Identity>) -> bool;
 
     /// Whether `user` could change what is there, or put something there.
-    fn is_of(&self, user: &Identity, path: &Path) -> bool;
+    fn is_of(&self, user: &Boundary, path: &Path) -> bool;
 }
 
 /// The real one.
@@ -87,11 +89,14 @@ impl Files for Disk {
         Ok(listed.map(split))
     }
 
-    fn is_there(&self, path: &Path) -> bool {
-        path.exists()
+    fn is_there(&self, path: &Path, identity: Option<&Identity>) -> bool {
+        let look = || path.exists();
+        identity.map_or_else(look, |identity| {
+            on_behalf::of(identity, || Ok(look().then(Vec::new))).is_ok_and(|found| found.is_some())
+        })
     }
 
-    fn is_of(&self, user: &Identity, path: &Path) -> bool {
-        trust::could_be_put_by(path, user).is_some()
+    fn is_of(&self, user: &Boundary, path: &Path) -> bool {
+        trust::could_be_put_by(path, user, &[]).is_some()
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::environment::{self, Environment};
+use super::environment::{self, Environment, Strings};
 use super::files::{Disk, Files as _};
 use super::users::Users;
 use super::{Findings, Job, Planned, settings};
@@ -23,7 +23,7 @@ use crate::identity::Identity;
 use crate::machine::{ChildId, HookRule, OnFailure, Retry};
 use crate::sys::bounds::Bounds;
 use crate::sys::exec::{self, Program, Stdin, Stdout};
-use crate::sys::{on_behalf, regular};
+use crate::sys::regular;
 
 /// What is said of a command in which every word belongs to an optional group that is left out.
 pub const NO_WORD_LEFT: &str =
@@ -36,8 +36,8 @@ pub struct Surroundings<'a> {
     pub workdir: &'a Path,
     pub directory: &'a Path,
     pub environment: &'a Environment,
-    /// The same, shared by the programs.
-    pub strings: &'a Rc<[CString]>,
+    /// The same, as the programs get it.
+    pub strings: &'a Strings,
     /// The server's command line, for `when`.
     pub server: &'a [Vec<u8>],
     /// The role that was chosen.
@@ -68,10 +68,8 @@ impl Facts for Surroundings<'_> {
     /// Where a link of the user's could lead to what is none of the user's business, it is looked at as the user.
     fn is_there(&self, path: &Path) -> bool {
         let path = self.workdir.join(path);
-        match self.users.boundary().filter(|user| Disk.is_of(user, &path)) {
-            Some(user) => on_behalf::of(user, || Ok(path.exists().then(Vec::new))).is_ok_and(|found| found.is_some()),
-            None => path.exists(),
-        }
+        let user = self.users.boundaries().iter().find(|user| Disk.is_of(user, &path));
+        Disk.is_there(&path, user.map(|user| &*user.identity))
     }
 }
 
@@ -83,7 +81,7 @@ impl Surroundings<'_> {
 }
 
 /// What is configured for hooks, by name.
-type Hooks = BTreeMap<String, (Hook, Vec<HookRun>)>;
+pub type Hooks = BTreeMap<String, (Hook, Vec<HookRun>)>;
 
 /// One command of a hook, before it is a program.
 pub struct Command<'a> {
@@ -95,6 +93,15 @@ pub struct Command<'a> {
     pub by_user: Option<String>,
     /// Its own settings, and where they are.
     run: Option<(&'a HookRun, String)>,
+}
+
+impl Command<'_> {
+    /// Refuses words of the user's where the program runs as more than that user.
+    pub fn refuse_where_above(&self, users: &Users, identity: Option<&Identity>, findings: &mut Findings<'_>) {
+        if let Some(why) = self.by_user.as_ref().filter(|_| users.is_above(identity)) {
+            findings.refusal(&self.key, why.clone());
+        }
+    }
 }
 
 /// The commands of hook `name`, in order: its file, the files of `NAME.d`, the configured commands. Their programs are
@@ -120,7 +127,7 @@ pub fn plan(
             list.ask(question, 1, said, &format!("{key}.skip_if"), own.as_ref(), findings);
         }
         let rule = said.rule(name, around, findings);
-        list.append(command, own.as_ref(), rule);
+        list.append(command, own.as_ref(), rule, findings);
     }
     if let Some(question) = of_hook.hook.and_then(|hook| hook.skip_if.as_ref())
         && !list.rules.is_empty()
@@ -327,8 +334,15 @@ struct Appender<'a> {
 }
 
 impl Appender<'_> {
-    fn append(&mut self, command: Command<'_>, own: Option<&Rc<Identity>>, rule: HookRule) {
-        let Command { key, label, argv, by_user, .. } = command;
+    fn append(
+        &mut self,
+        command: Command<'_>,
+        own: Option<&Rc<Identity>>,
+        rule: HookRule,
+        findings: &mut Findings<'_>,
+    ) {
+        command.refuse_where_above(self.around.users, self.around.users.to_become(own).as_deref(), findings);
+        let Command { key, label, argv, .. } = command;
         let id = ChildId(u16::try_from(self.programs.len()).unwrap_or(u16::MAX));
         self.rules.push(HookRule { child: id, ..rule });
         self.programs.push(Planned {
@@ -337,7 +351,6 @@ impl Appender<'_> {
             label,
             phase: self.name.to_owned(),
             looked_for_in: Some(self.around.workdir.to_owned()),
-            by_user,
         });
     }
 
@@ -358,17 +371,16 @@ impl Appender<'_> {
             return;
         }
         let rule = HookRule { skips: Some(skips), retry: None, ..said.rule(self.name, self.around, findings) };
-        self.append(command, own, rule);
+        self.append(command, own, rule, findings);
     }
 }
 
-/// Which part of `text` the application's user could be the author of, for a message about something that root does.
+/// Which part of `text` a user could be the author of, for a message about something that root does.
 #[must_use]
 pub fn by_user(text: &str, environment: &Environment) -> Option<String> {
-    let (name, outside) = environment.by_user(text)?;
+    let (name, source) = environment.by_user(expand::names(text))?;
     Some(format!(
-        "${{{name}}} comes from {}, which the application's user could have written, and root would act on it; set it in env.set, or make its source root's",
-        outside.source
+        "${{{name}}} comes from {source}, which the application's user could have written, and root would act on it; set it in env.set, or make its source root's"
     ))
 }
 
@@ -442,6 +454,17 @@ fn names_in(directory: &Path) -> std::io::Result<Vec<OsString>> {
     let mut names: Vec<OsString> = entries.map(|entry| entry.file_name()).filter(|name| !is_hidden(name)).collect();
     names.sort_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
     Ok(names)
+}
+
+/// Whether all of hook `name` runs as root.
+#[must_use]
+pub fn runs_as_root(name: &str, all: &Hooks, users: &Users) -> bool {
+    let is_root = |spec: Option<&String>| match spec {
+        Some(spec) => users.databases().is_ok_and(|all| all.resolve(spec).is_ok_and(|user| user.uid == 0)),
+        None => users.main().is_none_or(|user| user.uid == 0),
+    };
+    let Some((hook, runs)) = all.get(name) else { return is_root(None) };
+    is_root(hook.user.as_ref()) && runs.iter().all(|run| is_root(run.user.as_ref().or(hook.user.as_ref())))
 }
 
 /// What an editor leaves behind, and the links by which a volume of Kubernetes is changed as a whole.
@@ -536,13 +559,14 @@ fn program(
     if let Some(own) = own.filter(|own| Some(own.as_ref()) != around.users.configured()) {
         extra.extend(environment::of_identity(own));
     }
+    let identity = around.users.to_become(own);
     Program {
         argv,
-        environment: exec::Environment::Computed(Rc::clone(around.strings)),
+        environment: exec::Environment::Computed(around.strings.of(identity.as_deref(), around.users)),
         extra: extra.iter().filter_map(|(name, value)| exec::assignment(name, value)).collect(),
         directory: Some(around.workdir.to_owned()),
         umask: around.umask,
-        identity: around.users.to_become(own),
+        identity,
         bounds: around.bounds.clone(),
         stdin: Stdin::Null,
         stdout: match around.output {

@@ -7,28 +7,18 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access};
 
 use super::environment::Environment;
+use super::executed::{self, Executed};
 use super::users::{self, Users};
-use super::{Findings, Job, Planned};
+use super::{Findings, Planned};
 use crate::config::Layers;
-use crate::identity::{Identity, trust};
+use crate::identity::trust::{self, AtFault, Boundary, Given};
 use crate::sys::exec::{self, Program};
 use crate::sys::on_behalf;
-use crate::wait::Target;
 
 /// Reports programs that could not be executed.
 pub fn check_programs(programs: &[Planned], findings: &mut Findings<'_>) {
-    for planned in programs {
-        match &planned.job {
-            Job::Program(program) => check(program, &planned.key, findings),
-            Job::Wait { waits, keys } => {
-                for (wait, key) in waits.iter().zip(keys) {
-                    if let Target::Command(program) = &wait.target {
-                        check(program, &format!("{key}.command"), findings);
-                    }
-                }
-            }
-            Job::Prepare(_) => {}
-        }
+    for (key, program) in programs.iter().flat_map(Planned::programs) {
+        check(program, &key, findings);
     }
 }
 
@@ -58,8 +48,7 @@ fn check(program: &Program, key: &str, findings: &mut Findings<'_>) {
 
 /// The file that would be executed.
 fn find(program: &Program) -> Option<PathBuf> {
-    let runs = |path: &PathBuf| path.is_file() && access(path, AccessFlags::X_OK).is_ok();
-    candidates(program).into_iter().find(runs)
+    candidates(program).into_iter().find(|path| executed::runs(path))
 }
 
 /// Where the program is looked for, in order.
@@ -72,14 +61,14 @@ fn candidates(program: &Program) -> Vec<PathBuf> {
     search_path(program).into_iter().map(|directory| directory.join(name)).collect()
 }
 
-/// The directories of PATH.
-fn search_path(program: &Program) -> Vec<PathBuf> {
+/// The directories of PATH, in the environment that the program will have.
+pub fn search_path(program: &Program) -> Vec<PathBuf> {
     let path = exec::search_path_of(&program.environment);
     let entries = path.split(|&byte| byte == b':').map(|entry| Path::new(OsStr::from_bytes(entry)));
     entries.map(|entry| directory(program).join(entry)).collect()
 }
 
-fn directory(program: &Program) -> &Path {
+pub fn directory(program: &Program) -> &Path {
     program.directory.as_deref().unwrap_or_else(|| Path::new(""))
 }
 
@@ -87,122 +76,88 @@ fn directory(program: &Program) -> &Path {
 pub struct Trusted<'a> {
     pub layers: &'a Layers,
     pub programs: Vec<&'a Planned>,
-    pub environment: &'a Environment,
-    /// What root gives to a user before it runs anything else.
-    pub given_to: &'a dyn Fn(&Identity) -> Vec<PathBuf>,
+    /// What they get, once nothing more joins it.
+    pub environment: Option<&'a Environment>,
+    /// Something else gets it as root.
+    pub hands_on: bool,
+    /// What root does to paths before it runs anything else.
+    pub given_to: &'a dyn Fn(&Boundary) -> Vec<Given>,
     /// Where it writes, if the configuration names a file.
     pub termination_file: Option<&'a Path>,
 }
 
-/// Refuses what would let the application's user steer root: the files of the configuration, programs that run as root
-/// or with a group that is not the user's, and what such a program looks at before it does what it was told.
+/// Refuses what would let a user who is not root steer what has more rights: the files of the configuration, programs, and
+/// what is looked at before such a program does what it was told.
 pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings<'_>) {
-    for boundary in users.boundaries(&trusted.layers.replaced_users) {
-        let given = (trusted.given_to)(&boundary);
-        // Who that user is stands in the last two.
-        let databases = ["/etc/passwd", "/etc/group"].map(PathBuf::from);
-        let databases = databases.iter().filter(|_| users.are_looked_up());
-        for file in trusted.layers.files.iter().chain(databases) {
-            let at_fault = trust::changeable_by(file, &boundary).or_else(|| is_given(file, &given));
-            refuse_if(at_fault, "user", file, &boundary, findings);
+    let judges = users.boundaries().iter().map(|user| Judge { user, given: (trusted.given_to)(user) });
+    let judges: Vec<Judge<'_>> = judges.collect();
+    for judge in &judges {
+        for file in &trusted.layers.files {
+            judge.refuse("user", file, "move it out of there, to /etc/app-init.toml", findings);
+        }
+        for database in ["/etc/passwd", "/etc/group"].into_iter().filter(|_| users.are_looked_up()) {
+            judge.refuse("user", Path::new(database), ELSEWHERE, findings);
+        }
+        if let Some(directory) = trusted.termination_file.and_then(Path::parent) {
+            judge.refuse("log.termination_file", directory, ELSEWHERE, findings);
         }
     }
-    let Some(boundary) = users.boundary() else { return };
-    if let Some(directory) = trusted.termination_file.and_then(Path::parent) {
-        let at_fault = trust::could_be_put_by(directory, boundary);
-        refuse_if(at_fault, "log.termination_file", directory, boundary, findings);
-    }
-    let given = (trusted.given_to)(boundary);
-    let mut steered = false;
-    for planned in &trusted.programs {
-        let Some(program) = planned.program().filter(|program| is_above(program, boundary)) else { continue };
-        steered = true;
-        if let Some(why) = &planned.by_user {
-            findings.refusal(&planned.key, why.clone());
+    let mut hands_on = trusted.hands_on;
+    for (key, program) in trusted.programs.iter().flat_map(|planned| planned.programs()) {
+        let above = |judge: &&Judge<'_>| judge.user.is_below(program.identity.as_deref());
+        let judges: Vec<&Judge<'_>> = judges.iter().filter(above).collect();
+        if judges.is_empty() {
+            continue;
         }
-        for file in files_of(program) {
-            let at_fault = trust::could_be_put_by(&file, boundary).or_else(|| is_given(&file, &given));
-            refuse_if(at_fault, &planned.key, &file, boundary, findings);
+        hands_on = true;
+        let Executed { paths, unclear } = executed::of(program);
+        if let Some((env, word)) = unclear {
+            let what = "name the program by its path, and set variables in env.set";
+            findings.refusal(&key, format!("cannot tell what {} would run after `{word}`; {what}", env.display()));
         }
-        for directory in search_path(program) {
-            let at_fault = trust::could_be_put_by(&directory, boundary);
-            if let Some(at_fault) = at_fault.or_else(|| is_given(&directory, &given)) {
-                let (path, who) = (directory.display(), users::shown(boundary));
-                let what = format!("looks for programs in {path}, which could be changed by {who}: {at_fault}");
-                findings.refusal(&planned.key, format!("{what}; make it root's, or take it out of PATH"));
+        for judge in judges {
+            for path in &paths {
+                judge.refuse(&key, path, ELSEWHERE, findings);
+            }
+            for directory in search_path(program) {
+                if let Some(AtFault { why, .. }) = judge.ask(&directory) {
+                    let (path, who) = (directory.display(), users::shown(&judge.user.identity));
+                    let what = format!("looks for programs in {path}, which could be changed by {who}: {why}");
+                    findings.refusal(&key, format!("{what}; make it root's, or take it out of PATH"));
+                }
             }
         }
     }
-    for (name, source) in trusted.environment.steering().filter(|_| steered) {
-        findings.refusal(
-            "env",
-            format!("{name} from {source} would steer what runs as root; remove it there, or set it in env.set"),
-        );
+    let left_out = trusted.environment.into_iter().flat_map(Environment::all_by_user);
+    let left_out: Vec<_> = left_out.map(String::from_utf8_lossy).collect();
+    if hands_on && !left_out.is_empty() {
+        let who: Vec<String> = users.boundaries().iter().map(|user| users::shown(&user.identity)).collect();
+        findings.warning(&format!(
+            "cannot hand on {} to what has more rights than {}, who could have written it; set it in env.set",
+            left_out.join(", "),
+            who.join(", ")
+        ));
     }
 }
 
-fn refuse_if(at_fault: Option<String>, key: &str, file: &Path, user: &Identity, findings: &mut Findings<'_>) {
-    if let Some(at_fault) = at_fault {
-        let (path, who) = (file.display(), users::shown(user));
-        let what = format!("{path} could be changed by {who}: {at_fault}; make it root's, and nobody else's to write");
-        findings.refusal(key, what);
+/// What to do with something that lies where [[prepare]] makes everything the user's.
+const ELSEWHERE: &str = "move it out of there";
+
+/// What one user could do, now and once everything is prepared.
+struct Judge<'a> {
+    user: &'a Boundary,
+    given: Vec<Given>,
+}
+
+impl Judge<'_> {
+    fn ask(&self, path: &Path) -> Option<AtFault> {
+        trust::could_be_put_by(path, self.user, &self.given)
     }
-}
 
-/// Whether the program runs with a right that the user does not have.
-fn is_above(program: &Program, user: &Identity) -> bool {
-    let has = |gid: &u32| *gid == user.gid || user.groups.contains(gid);
-    program
-        .identity
-        .as_ref()
-        .is_none_or(|identity| identity.uid != user.uid || !identity.groups.iter().chain([&identity.gid]).all(has))
-}
-
-/// What the kernel would execute for the program, wherever it may appear: the file, and the interpreters that its first
-/// line names.
-fn files_of(program: &Program) -> Vec<PathBuf> {
-    /// As many as the kernel follows (execve(2)).
-    const DEEPEST: usize = 5;
-    let Some(found) = find(program) else {
-        let named = candidates(program);
-        // In PATH the directories count, not each name in them.
-        return if named.len() == 1 { named } else { Vec::new() };
-    };
-    let mut files = vec![found];
-    while let Some(words) = files.last().filter(|_| files.len() < DEEPEST).and_then(|file| interpreter(file)) {
-        let mut words = words.into_iter();
-        let Some(interpreter) = words.next() else { break };
-        let is_env = interpreter.file_name() == Some(OsStr::new("env"));
-        files.push(interpreter);
-        if is_env {
-            // The directories of PATH are looked at by themselves; a link in them may lead elsewhere.
-            let named = words.find(|word| !word.as_os_str().as_bytes().starts_with(b"-"));
-            let is_there = |path: &PathBuf| path.is_file();
-            let found = named.and_then(|name| search_path(program).iter().map(|at| at.join(&name)).find(is_there));
-            files.extend(found);
-            break;
-        }
+    fn refuse(&self, key: &str, path: &Path, elsewhere: &str, findings: &mut Findings<'_>) {
+        let Some(AtFault { why, is_given }) = self.ask(path) else { return };
+        let advice = if is_given { elsewhere } else { "make it root's, and nobody else's to write" };
+        let who = users::shown(&self.user.identity);
+        findings.refusal(key, format!("{} could be changed by {who}: {why}; {advice}", path.display()));
     }
-    files
-}
-
-/// The words of a script's first line.
-fn interpreter(file: &Path) -> Option<Vec<PathBuf>> {
-    let head = super::head(file)?;
-    let line = head.split(|&byte| byte == b'\n').next()?.strip_prefix(b"#!")?;
-    let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    Some(words.map(|word| PathBuf::from(OsStr::from_bytes(word))).collect())
-}
-
-/// What is given to the user and holds the file, wherever links lead: itself, or a directory above it.
-fn is_given(file: &Path, given: &[PathBuf]) -> Option<String> {
-    let real = |path: &Path| std::fs::canonicalize(path).ok();
-    let in_its_directory = |path: &Path| Some(real(path.parent()?)?.join(path.file_name()?));
-    let names: Vec<PathBuf> =
-        [real(file), in_its_directory(file), Some(file.to_owned())].into_iter().flatten().collect();
-    let holds = |one: &&PathBuf| {
-        let one = real(one).or_else(|| in_its_directory(one)).unwrap_or_else(|| (*one).clone());
-        names.iter().any(|name| name.starts_with(&one))
-    };
-    Some(format!("{} is given to that user by [[prepare]]", given.iter().find(holds)?.display()))
 }

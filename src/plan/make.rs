@@ -1,6 +1,6 @@
 //! How a plan is made: each thing decided from what was decided before it.
 
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use super::environment::{self, Computed, Environment, Inputs};
 use super::files::Disk;
 use super::settings::{self, Settings, Variables};
 use super::users::Users;
-use super::{DEPLOY_ENV, Findings, Part, Plan, Purpose, SKIPPABLE, Stage, hooks, lookup, steps};
+use super::{DEPLOY_ENV, Findings, Part, Plan, Purpose, SKIPPABLE, Stage, hooks, lookup};
 use crate::cli::{self, Answer, Options};
 use crate::config::keys::{self, Limits};
 use crate::config::near;
@@ -20,9 +20,7 @@ use crate::config::value::Value;
 use crate::config::values::{HookOutput, LimitValue};
 use crate::config::{self, Config, Fault, Layers};
 use crate::exit;
-use crate::identity::Identity;
 use crate::logging;
-use crate::machine::OnFailure;
 use crate::sys::bounds::{Bounds, Limit, RESOURCES};
 use crate::sys::{credentials, exec, regular};
 
@@ -54,7 +52,7 @@ pub fn make(
     }
     let said = if resident { &variables } else { &Variables(&nothing) };
 
-    let users = users(purpose, options, &config, &variables, &mut findings)?;
+    let users = users(purpose, options, &config, &variables, &layers, &mut findings)?;
     let workdir = workdir(options, &config, &variables, &mut findings);
     let current = || std::env::current_dir().unwrap_or_else(|_| "/".into());
     let base = workdir.clone().unwrap_or_else(current);
@@ -69,7 +67,7 @@ pub fn make(
     let is_prelude = expects_more && purpose != Purpose::Check;
 
     let computed = application_environment(purpose, given.clone(), &config, &users, &base, deploy_env, &mut findings);
-    let strings: Rc<[CString]> = computed.environment.clone().into_strings().into();
+    let strings = computed.environment.strings();
 
     let mut settings = Settings::decide(options, &config, said, &computed.environment, skip, &mut findings);
     if !resident {
@@ -78,7 +76,7 @@ pub fn make(
     }
     let builder = Builder {
         environment: &computed.environment,
-        strings: Rc::clone(&strings),
+        strings: &strings,
         settings: &settings,
         users: &users,
         role: layers.role(),
@@ -104,16 +102,7 @@ pub fn make(
         // What is wrong with the rest is told before anything runs, as far as it shows already.
         builder.rules(Stage { is_prelude: false, ..stage }, server, &config, options, &mut later, &mut findings);
     }
-    let given_to =
-        |user: &Identity| steps::given_to(user, &config.preparations, &builder.hooks(OnFailure::Abort, &argv));
-    let trusted = lookup::Trusted {
-        layers: &layers,
-        programs: programs.iter().chain(&later).collect(),
-        environment: &computed.environment,
-        given_to: &given_to,
-        termination_file: config.log.termination_file.as_deref(),
-    };
-    lookup::check_trust(&trusted, &users, &mut findings);
+    builder.check_trust(stage, &layers, &config, programs.iter().chain(&later).collect(), &mut findings);
     if purpose == Purpose::Check {
         lookup::check_programs(&programs, &mut findings);
     }
@@ -135,12 +124,12 @@ pub fn make(
         termination_file: resident.then_some(settings.termination_file),
         parent_death_signal: options.parent_death_signal,
         user: users.main(),
-        hands_over_to: users.boundary().map(|identity| identity.uid),
+        hands_over_to: users.stepped_down_to(),
         nested: purpose == Purpose::Nested,
         warnings,
         notes,
         origins: origins(purpose, &layers),
-        environment: strings,
+        environment: strings.of(users.main().as_deref(), &users),
         secrets: computed.secrets,
     })
 }
@@ -200,11 +189,11 @@ fn application_environment(
         env: &config.env,
         virtualenv: virtualenv.as_deref(),
         identity: users.configured(),
-        boundary: users.boundary(),
+        boundaries: users.boundaries(),
         workdir: base,
         files: &Disk,
         deploy_env,
-        deploy_env_by_user: !runs_as_root(DEPLOY_ENV, config, users),
+        deploy_env_by_user: !hooks::runs_as_root(DEPLOY_ENV, &config.hooks, users),
     };
     let mut computed = environment::compute(given, &inputs, findings);
     if purpose == Purpose::Shell {
@@ -268,12 +257,14 @@ fn choose_role(
     arguments
 }
 
-/// Who the application runs as. A shell opens with faults of every kind, but not as somebody else.
+/// Who the application runs as, and from whom root is protected. A shell opens with faults of every kind, but not as
+/// somebody else.
 fn users(
     purpose: Purpose<'_>,
     options: &Options,
     config: &Config,
     variables: &Variables<'_>,
+    layers: &Layers,
     findings: &mut Findings<'_>,
 ) -> Result<Users, Answer> {
     let mut users = Users::new(&config.top);
@@ -305,6 +296,16 @@ fn users(
             );
         }
     }
+    let mut replaced = layers.replaced_users.clone();
+    if !matches!(purpose, Purpose::Run | Purpose::Check) {
+        // The application runs beside this, whoever this is to run as.
+        replaced.extend(config.top.user.clone());
+    }
+    let own = config
+        .hooks
+        .values()
+        .flat_map(|(hook, runs)| hook.user.iter().chain(runs.iter().filter_map(|run| run.user.as_ref())));
+    users.protect(&replaced, own);
     Ok(users)
 }
 
@@ -318,14 +319,6 @@ fn warn_of_user_elsewhere(config: &Config, users: &Users, findings: &mut Finding
             roles.join(", ")
         ));
     }
-}
-
-/// Whether all of a hook runs as root, though the application does not.
-fn runs_as_root(name: &str, config: &Config, users: &Users) -> bool {
-    let Some((hook, runs)) = config.hooks.get(name) else { return false };
-    let is_root = |spec: &String| users.databases().is_ok_and(|all| all.resolve(spec).is_ok_and(|user| user.uid == 0));
-    let own = runs.iter().filter_map(|run| run.user.as_ref());
-    hook.user.as_ref().is_some_and(is_root) && own.into_iter().all(is_root)
 }
 
 /// Whether the `deploy-env` hook has a say in this plan.

@@ -3,6 +3,7 @@
 
 mod builder;
 mod environment;
+mod executed;
 mod files;
 mod findings;
 mod hooks;
@@ -31,7 +32,7 @@ use crate::secrets::Secrets;
 use crate::sys::exec::{self, Program};
 use crate::sys::processes::{self, Standing};
 use crate::sys::regular;
-use crate::wait::Wait;
+use crate::wait::{Target, Wait};
 
 use environment::Environment;
 use findings::Findings;
@@ -117,8 +118,6 @@ pub struct Planned {
     pub phase: String,
     /// Where a relative path of the program is looked for, to say what is wrong with it.
     pub looked_for_in: Option<PathBuf>,
-    /// Why root must not run it, whatever its file is.
-    pub by_user: Option<String>,
 }
 
 /// What a started process does.
@@ -145,7 +144,20 @@ impl Planned {
         let here = || relative.then(|| std::env::current_dir().ok()).flatten();
         let looked_for_in = program.directory.clone().or_else(here);
         let key = "server.command".to_owned();
-        Planned { job: Job::Program(program), key, label, phase: "server".into(), looked_for_in, by_user: None }
+        Planned { job: Job::Program(program), key, label, phase: "server".into(), looked_for_in }
+    }
+
+    /// Every program in it, each with where it was named.
+    pub fn programs(&self) -> impl Iterator<Item = (String, &Program)> {
+        let (waits, keys) = match &self.job {
+            Job::Wait { waits, keys } => (waits.as_slice(), keys.as_slice()),
+            Job::Program(_) | Job::Prepare(_) => (&[][..], &[][..]),
+        };
+        let questions = waits.iter().zip(keys).filter_map(|(wait, key)| match &wait.target {
+            Target::Command(program) => Some((format!("{key}.command"), program)),
+            _ => None,
+        });
+        self.program().map(|program| (self.key.clone(), program)).into_iter().chain(questions)
     }
 
     /// The program, where it is one.
@@ -223,10 +235,13 @@ fn warn_of_unknown_variables(findings: &mut Findings<'_>) {
     }
 }
 
+/// As much as the kernel looks at (`BINPRM_BUF_SIZE`).
+const HEAD: usize = 256;
+
 /// The first bytes of a file, as far as they say how it is executed.
 #[must_use]
 pub fn head(path: &Path) -> Option<Vec<u8>> {
-    regular::start_of(path, 256)
+    regular::start_of(path, HEAD as u64)
 }
 
 /// Whether `run` finds its container booted by another app-init.

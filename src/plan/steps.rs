@@ -3,7 +3,9 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::environment::Environment;
 use super::hooks::{self, Surroundings};
@@ -12,6 +14,7 @@ use crate::config::expand::{self, Lookup};
 use crate::config::keys;
 use crate::config::values::{FileMode, Named};
 use crate::identity::Identity;
+use crate::identity::trust::{Boundary, Given};
 use crate::prepare::{Owner, Preparation, Step};
 use crate::sys::credentials;
 use crate::sys::exec::{self, Program, Stdin};
@@ -29,7 +32,10 @@ pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mu
             (Some(target), true) => target_of(target, &format!("{key}.target"), around.environment, findings),
             (None, false) => {
                 let command = hooks::words(&wait.command, &format!("{key}.command"), around.environment, findings);
-                command.map(|command| Target::Command(question(command.argv, around)))
+                command.map(|command| {
+                    command.refuse_where_above(around.users, around.users.main().as_deref(), findings);
+                    Target::Command(question(command.argv, around))
+                })
             }
             (Some(_), false) | (None, true) => {
                 findings.fault(&key, "needs one of target and command; write target = \"tcp://db:5432\"");
@@ -42,7 +48,7 @@ pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mu
         let interval = span("interval", wait.interval.as_ref()).unwrap_or(keys::Wait::INTERVAL);
         let wait = target.map(|target| Wait {
             target,
-            identity: around.users.main(),
+            identity: looks_as(wait.target.as_deref().unwrap_or_default(), around),
             timeout: (!timeout.is_zero()).then_some(timeout),
             interval,
             on_timeout: wait.on_timeout.map_or(keys::Wait::ON_TIMEOUT, |Named(policy)| policy),
@@ -50,6 +56,14 @@ pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mu
         waits.extend(wait.map(|wait| (key, wait)));
     }
     waits
+}
+
+/// With whose rights a target is looked for: those of a user who could have chosen it, where that is not who looks.
+fn looks_as(target: &str, around: &Surroundings<'_>) -> Option<Rc<Identity>> {
+    let main = around.users.main();
+    let user = around.users.boundaries().first().filter(|_| around.users.is_above(main.as_deref()));
+    let user = user.filter(|_| around.environment.by_user(expand::names(target)).is_some());
+    user.map(|user| Rc::clone(&user.identity)).or(main)
 }
 
 fn target_of(text: &str, key: &str, environment: &Environment, findings: &mut Findings<'_>) -> Option<Target> {
@@ -69,14 +83,16 @@ fn target_of(text: &str, key: &str, environment: &Environment, findings: &mut Fi
 }
 
 fn question(argv: Vec<std::ffi::CString>, around: &Surroundings<'_>) -> Program {
+    let identity = around.users.main();
+    let strings = around.strings.of(identity.as_deref(), around.users);
     Program {
         directory: Some(around.workdir.to_owned()),
         umask: around.umask,
-        identity: around.users.main(),
+        identity,
         bounds: around.bounds.clone(),
         stdin: Stdin::Null,
         keeps_descriptors: false,
-        ..Program::new(argv, exec::Environment::Computed(std::rc::Rc::clone(around.strings)))
+        ..Program::new(argv, exec::Environment::Computed(strings))
     }
 }
 
@@ -202,20 +218,24 @@ fn path(
     }
 }
 
-/// What is given to `user`, or opened for it: what is there is that user's by the time that anything else runs.
-pub fn given_to(user: &Identity, configured: &[keys::Prepare], around: &Surroundings<'_>) -> Vec<PathBuf> {
-    let is_for_user = |from: &&keys::Prepare| {
+/// What is given to `user`, or opened for it, and what is copied: whose that is by the time that anything else runs.
+pub fn given_to(user: &Boundary, configured: &[keys::Prepare], around: &Surroundings<'_>) -> Vec<Given> {
+    let path = |text: &String| {
+        let path = OsString::from_vec(expand::expand(text, around.environment).ok()?);
+        Some(around.workdir.join(path))
+    };
+    let given = |from: &keys::Prepare| {
+        let place = path(from.dir.as_ref().or(from.to.as_ref())?)?;
         let owner = from.owner.as_ref().and_then(|spec| around.users.owner(spec).ok());
-        let group = owner.and_then(|(_, gid)| gid).unwrap_or_else(|| nix::unistd::getegid().as_raw());
+        let now = || std::fs::metadata(&place).map_or_else(|_| nix::unistd::getegid().as_raw(), |it| it.gid());
+        let group = owner.and_then(|(_, gid)| gid).unwrap_or_else(now);
         let mode = from.mode.map_or(0, |FileMode(mode)| mode);
-        let is_in_group = group == user.gid || user.groups.contains(&group);
-        owner.is_some_and(|(uid, _)| uid == user.uid) || mode & 0o002 != 0 || mode & 0o020 != 0 && is_in_group
+        let is_the_users = user.can_write(owner.map_or(0, |(uid, _)| uid), group, mode);
+        let source = from.copy.as_ref().and_then(path);
+        (is_the_users || source.is_some()).then(|| Given::new(place, source.filter(|_| !is_the_users)))
     };
     let is_due = |from: &&keys::Prepare| around.is_due(&from.when);
-    let steps = configured.iter().filter(is_for_user).filter(is_due);
-    let texts = steps.filter_map(|from| from.dir.as_ref().or(from.to.as_ref()));
-    let path = |text: &String| Some(OsString::from_vec(expand::expand(text, around.environment).ok()?));
-    texts.filter_map(path).map(|path| around.workdir.join(path)).collect()
+    configured.iter().filter(is_due).filter_map(given).collect()
 }
 
 /// `None` where it is a fault, or without root, where nothing can be given to anybody, a warning.

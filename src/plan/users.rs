@@ -1,6 +1,6 @@
 //! Who the parts of a plan run as (§5).
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::rc::Rc;
 
@@ -9,6 +9,7 @@ use nix::unistd::Gid;
 use super::Findings;
 use crate::config::keys;
 use crate::exit;
+use crate::identity::trust::Boundary;
 use crate::identity::{self, Databases, Identity};
 use crate::sys::credentials;
 
@@ -43,8 +44,10 @@ pub struct Users {
     databases: OnceCell<Result<Databases, String>>,
     /// Who the application is configured to run as.
     main: Option<Rc<Identity>>,
-    /// It depends on the databases who that is.
-    looked_up: bool,
+    /// Those whom root is to be protected from, the application's user first.
+    boundaries: Vec<Boundary>,
+    /// Something depends on the databases.
+    looked_up: Cell<bool>,
     /// Whoever is named must be had, also where app-init is not root.
     required: bool,
     /// What everybody gets of the groups that the container was started with.
@@ -76,8 +79,6 @@ impl Users {
             }
             found => Some(found?),
         };
-        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        self.looked_up = !spec.split_once(':').is_some_and(|(user, group)| is_number(user) && is_number(group));
         Ok(())
     }
 
@@ -102,6 +103,8 @@ impl Users {
     /// Who `spec` is, whom a part of the plan names; `None` where that is a fault, or where it runs as everything else
     /// does because app-init is not root. What is meant for root is never left to somebody else.
     pub fn resolve(&self, key: &str, spec: &str, findings: &mut Findings<'_>) -> Option<Rc<Identity>> {
+        // Its HOME and its name come from there in any case.
+        self.looked_up.set(true);
         match self.find(spec) {
             Ok(identity) => return Some(identity),
             Err(_) if !credentials::is_root() && self.uid_of(spec) == Some(0) => {
@@ -140,6 +143,7 @@ impl Users {
 
     /// Without root there is no other user to become.
     fn find(&self, spec: &str) -> Result<Rc<Identity>, Refused> {
+        self.note_look_up(spec);
         let identity = self.databases().and_then(|databases| databases.resolve(spec));
         let identity = identity.map_err(Refused::Unknown)?.with_groups(&self.kept_groups);
         let (uid, gid) = own_ids();
@@ -165,6 +169,7 @@ impl Users {
         if spec.starts_with('@') {
             return Err(format!("`{spec}` is no owner; write @user, USER or USER:GROUP"));
         }
+        self.note_look_up(spec);
         self.databases()?.owner(spec)
     }
 
@@ -177,25 +182,61 @@ impl Users {
         self.databases.get_or_init(Databases::read).as_ref().map_err(Clone::clone)
     }
 
-    /// Whether `/etc/passwd` and `/etc/group` say who the application's user is: `UID:GID` needs nobody to say it.
+    /// `UID:GID` needs nobody to say who it is.
+    fn note_look_up(&self, spec: &str) {
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_sure = spec.split_once(':').is_some_and(|(user, group)| is_number(user) && is_number(group));
+        self.looked_up.set(self.looked_up.get() || !is_sure);
+    }
+
+    /// Whether `/etc/passwd` and `/etc/group` say who somebody is.
     #[must_use]
     pub fn are_looked_up(&self) -> bool {
-        self.looked_up
+        self.looked_up.get()
     }
 
-    /// The user against whom there is something to protect: app-init is root and the application is not.
+    /// The user that the application's programs become, where that is not who app-init is.
     #[must_use]
-    pub fn boundary(&self) -> Option<&Identity> {
-        self.configured().filter(|identity| identity.uid != 0 && credentials::is_root())
+    pub fn stepped_down_to(&self) -> Option<u32> {
+        self.configured().filter(|identity| identity.uid != 0 && credentials::is_root()).map(|identity| identity.uid)
     }
 
-    /// Those whom the configuration must not be changeable by: that user, and whoever would be it if a file or a role did
-    /// not say something else. Otherwise what is under suspicion could take the suspicion away.
+    /// Protects root from the application's user, from those whom somebody else `replaced`, and from those of hooks;
+    /// `false`: one of them is nobody.
+    pub fn protect<'s>(&mut self, replaced: &[String], of_hooks: impl Iterator<Item = &'s String>) -> bool {
+        if !credentials::is_root() {
+            return true;
+        }
+        let main = self.main.clone().map(|identity| (Ok(identity), false));
+        let replaced = replaced.iter().map(|spec| (self.find(spec), false));
+        let all: Vec<_> =
+            main.into_iter().chain(replaced).chain(of_hooks.map(|spec| (self.find(spec), true))).collect();
+        let mut all_known = true;
+        for (found, is_of_hook) in all {
+            let (Ok(identity), Ok(databases)) = (found, self.databases()) else {
+                all_known = false;
+                continue;
+            };
+            let groups = databases.groups_in_reach(&identity);
+            match self.boundaries.iter_mut().find(|known| known.identity.uid == identity.uid) {
+                Some(known) => known.groups.extend(groups),
+                None if identity.uid == 0 => {}
+                None => self.boundaries.push(Boundary { identity, groups, is_of_hook }),
+            }
+        }
+        all_known
+    }
+
+    /// The users against whom there is something to protect: app-init is root, and they are not.
     #[must_use]
-    pub fn boundaries(&self, replaced: &[String]) -> Vec<Rc<Identity>> {
-        let replaced = replaced.iter().filter_map(|spec| self.find(spec).ok());
-        let all = self.main.iter().cloned().chain(replaced);
-        all.filter(|identity| identity.uid != 0 && credentials::is_root()).collect()
+    pub fn boundaries(&self) -> &[Boundary] {
+        &self.boundaries
+    }
+
+    /// Whether what runs as this (`None`: as app-init) has a right that one of them must not get at.
+    #[must_use]
+    pub fn is_above(&self, program: Option<&Identity>) -> bool {
+        self.boundaries.iter().any(|user| user.is_below(program))
     }
 }
 

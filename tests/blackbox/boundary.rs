@@ -246,37 +246,29 @@ fn root_does_not_act_on_a_value_of_the_users() {
     assert!(end.out.contains("\nwritten\nserver\n"), "{}", end.story());
 }
 
-/// A variable that steers a program does not lose its origin on the way.
+/// PATH is a variable like others: what is made of the user's is not root's, and root's programs are looked for without it.
 #[test]
-fn a_steering_variable_is_known_by_its_origin_whatever_is_made_of_it() {
-    let root = "[[hooks.deploy.run]]\ncommand = [\"true\"]\nuser = \"root\"\n";
-    let told = |name: &str, source: &str| format!("env: {name} from {source} would steer what runs as root; ");
-    let vars = "/mnt/app/evil:/usr/bin:/bin";
-    let path = |more: &str| {
+fn a_path_of_the_users_is_none_for_root() {
+    let root = "[[hooks.deploy.run]]\ncommand = [\"id\", \"-u\"]\nuser = \"root\"\n";
+    let path = |more: &str, names: &[&str]| {
         let config = format!("user = \"app\"\n{more}{root}");
         let setup = Setup::new(Cell::PID1, SERVER).config(&config).file("venv/bin/x", "", 0o644);
-        of_user(setup.file(".docker/user_vars/PATH", vars, 0o644).file("evil/x", "", 0o644), &[])
+        let setup = setup.file(".docker/user_vars/PATH", "/mnt/app/evil:/usr/bin:/bin", 0o644);
+        of_user(setup.file("evil/id", TOOL, 0o755), names).start().end()
     };
-    let from = told("PATH", ".docker/user_vars/PATH");
-    refused(path(""), &from);
-    refused(path("virtualenv = \"venv\"\n"), &from);
-    refused(path("env.path_prepend = [\"/opt\"]\n"), &from);
-    refused(path("env.set = { PATH = \"/opt:${PATH}\" }\n"), &from);
-    of_user(path("env.set = { PATH = \"/usr/bin:/bin\" }\n"), &[]).start().end().exited(0);
-    // One that is taken away steers nobody.
-    let config = format!("user = \"app\"\nenv.unset = [\"LD_PRELOAD\"]\n{root}");
-    let setup = Setup::new(Cell::PID1, SERVER).config(&config).file(".docker/user_vars/LD_PRELOAD", "/x", 0o644);
-    of_user(setup, &[]).start().end().exited(0);
-    // A file that is found where the user puts it.
-    let config = format!("user = \"app\"\nenv.first_file = {{ BASH_ENV = [\"open/rc\"] }}\n{root}");
-    let setup = || Setup::new(Cell::PID1, SERVER).config(&config).file("open/rc", "echo steered", 0o644);
-    refused(of_user(setup(), &["open"]), &told("BASH_ENV", "/mnt/app/open/rc"));
-    of_user(setup(), &[]).start().end().exited(0);
-    for name in ["PYTHONUSERBASE", "GIT_SSH_COMMAND", "OPENSSL_CONF", "GIT_CONFIG_COUNT", "LUA_INIT_5_4", "ZDOTDIR"] {
-        let setup = Setup::new(Cell::PID1, SERVER).config(&format!("user = \"app\"\n{root}"));
-        let setup = setup.file(&format!(".docker/user_vars/{name}"), "x", 0o644);
-        refused(of_user(setup, &[]), &told(name, &format!(".docker/user_vars/{name}")));
+    let of_user = [".docker/user_vars", "evil"];
+    for more in
+        ["", "virtualenv = \"venv\"\n", "env.path_prepend = [\"/opt\"]\n", "env.set = { PATH = \"/opt:${PATH}\" }\n"]
+    {
+        let end = path(more, &of_user).exited(0).complains(&["cannot hand on PATH to what has more rights than app, "]);
+        assert!(end.out.contains("\n0\nserver\n"), "{}", end.story());
+        // Root wrote it, and the directory is the user's.
+        path(more, &["evil"]).exited(77).complains(&["looks for programs in /mnt/app/evil, "]);
     }
+    let end = path("env.set = { PATH = \"/usr/bin:/bin\" }\n", &of_user).exited(0);
+    assert!(!end.err.contains("hand on"), "{}", end.story());
+    let end = path("env.unset = [\"PATH\"]\n", &of_user).exited(0);
+    assert!(!end.err.contains("hand on"), "{}", end.story());
 }
 
 /// §11: a shell opens with faults, but nobody's hook runs as somebody it should not, and the shell itself neither.
@@ -412,7 +404,8 @@ fn what_prepare_gives_away_is_no_place_for_anything_of_roots() {
     let server = |config: &str| Setup::new(Cell::PID1, SERVER).config(config).file("data/tool", TOOL, 0o755);
     // The directory of the configuration: the next start would believe what the user wrote.
     let own = step("dir = \"/mnt/app\"\nowner = \"app\"\nrecursive = \"always\"");
-    refused(of_user(server(&format!("user = \"app\"\n{own}")), &[]), &format!("by app: /mnt/app {told}"));
+    let out_of_there = format!("by app: /mnt/app {told}move it out of there, to /etc/app-init.toml\n");
+    refused(of_user(server(&format!("user = \"app\"\n{own}")), &[]), &out_of_there);
     let hook = "[[hooks.post-stop.run]]\nuser = \"root\"\ncommand = ";
     for (config, at) in [
         // A directory of PATH in which something could be put before the program that is meant.
@@ -458,19 +451,6 @@ fn the_files_of_users_must_not_be_the_users() {
         // Numbers are nobody's to say.
         open(setup("4000:4001")).start().end().exited(0);
         setup("app").start().end().exited(0);
-    }
-}
-
-/// What the user wrote may steer by many more names than what an image brings along.
-#[test]
-fn every_name_of_a_family_steers_where_the_user_wrote_it() {
-    let config =
-        "user = \"app\"\nenv.files = [\"open/own.env\"]\n[[hooks.deploy.run]]\ncommand = [\"true\"]\nuser = \"root\"\n";
-    for name in ["PYTHONPYCACHEPREFIX", "GIT_EXEC_PATH", "PIP_CONFIG_FILE", "npm_config_prefix", "BASH_LOADABLES_PATH"]
-    {
-        let setup = || Setup::new(Cell::PID1, SERVER).config(config).file("open/own.env", format!("{name}=x\n"), 0o644);
-        refused(of_user(setup(), &["open"]), &format!("env: {name} from open/own.env would steer what runs as root; "));
-        of_user(setup(), &[]).start().end().exited(0);
     }
 }
 
@@ -543,7 +523,7 @@ fn a_wait_looks_with_the_rights_of_the_user() {
     each_place(|cell| {
         let start = |user: &str, target: &str, limit: &str, bits: u32| {
             let config = format!(
-                "{user}env.files = [\"open/app.env\"]\n[[wait]]\ntarget = \"${{TARGET}}\"\ntimeout = \"{limit}\"\n"
+                "env.files = [\"open/app.env\"]\n{user}[[wait]]\ntarget = \"${{TARGET}}\"\ntimeout = \"{limit}\"\n"
             );
             let setup = Setup::new(cell, SERVER).config(&config).file("rootonly/x", "", 0o600);
             let setup = setup.file("open/app.env", format!("TARGET={target}\n"), 0o644);
@@ -569,5 +549,256 @@ fn a_wait_looks_with_the_rights_of_the_user() {
             start("user = \"app\"\n", target, "25s", 0o755).exited(0);
             start("", target, "25s", 0o700).exited(0);
         }
+        // Of a hook's user it is the choice as well.
+        let (end, limit) = within_a_limit(
+            |limit| start("[hooks.post-stop]\nuser = \"app\"\n", "unix:/mnt/app/rootonly/s", limit, 0o700),
+            crate::waits::was_tried,
+        );
+        end.exited(124)
+            .complains(&[&format!("unix:/mnt/app/rootonly/s is not there after {limit} (connect: Permission denied)")]);
+    });
+}
+
+/// In each directory of PATH up to the one where it is found now, whatever has the name may be what is found later.
+#[test]
+fn whatever_has_a_programs_name_in_path_counts() {
+    let hook = "user = \"app\"\nenv.set = { PATH = \"/mnt/app/first:/usr/bin:/bin\" }\n[[hooks.post-stop.run]]\nuser = \"root\"\n";
+    let setup = |command: &str, target: &str| {
+        let setup = Setup::new(Cell::PID1, SERVER).config(&format!("{hook}command = {command}\n"));
+        let setup =
+            setup.file("first/x", "", 0o644).file("data/x", "", 0o644).file("script", "#!/usr/bin/env id\n", 0o755);
+        symlink(target, setup.world.app().join("first/id")).expect("a link can be made");
+        setup
+    };
+    let told = "/mnt/app/first/id could be changed by app: /mnt/app/data (mode 0755, owner 4000:4001); ";
+    for command in ["[\"id\"]", "[\"/mnt/app/script\"]", "[\"env\", \"A=b\", \"id\"]", "[\"sh\", \"id\"]"] {
+        refused(of_user(setup(command, "/mnt/app/data/id"), &["data"]), told);
+        of_user(setup(command, "/mnt/app/none/id"), &["data"]).start().end().exited(0);
+    }
+    // One that cannot be executed yet, by its owner's will.
+    let setup = || {
+        let setup = Setup::new(Cell::PID1, SERVER).config(&format!("{hook}command = [\"id\"]\n"));
+        setup.file("first/id", TOOL, 0o644)
+    };
+    refused(
+        of_user(setup(), &["first/id"]),
+        "first/id could be changed by app: /mnt/app/first/id (mode 0644, owner 4000",
+    );
+    of_user(setup(), &[]).start().end().exited(0);
+    // After the one that is found nothing is looked at; but for somebody else it may not be the one.
+    let config = |user: &str| {
+        format!(
+            "user = \"app\"\nenv.set = {{ PATH = \"/usr/bin:/bin:/mnt/app/last\" }}\n[[hooks.deploy.run]]\nuser = \"{user}\"\ncommand = [\"id\"]\n"
+        )
+    };
+    let setup = |user: &str| Setup::new(Cell::PID1, SERVER).config(&config(user)).file("last/id", TOOL, 0o755);
+    of_user(setup("root"), &["last/id"]).start().end().exited(0);
+    refused(of_user(setup("fullhouse"), &["last/id"]), "last/id could be changed by app: ");
+}
+
+/// As the kernel reads the first line, and `env` its words, from the directory where the program is started.
+#[test]
+fn judged_is_what_will_be_executed() {
+    let run = |line: &str, names: &[&str]| {
+        let config = "user = \"app\"\n[hooks.deploy]\nuser = \"root\"\n";
+        let setup = Setup::new(Cell::PID1, SERVER).config(config).hook("deploy", &format!("{line}\necho hook\n"));
+        let setup = setup.file("own/sh", TOOL, 0o755).file("own/run", "#!/usr/bin/env -S ./own/sh -e\n", 0o755);
+        of_user(setup, names)
+    };
+    let own_sh = "/own/sh could be changed by app: /mnt/app/own (mode 0755, owner 4000:4001); ";
+    for line in [
+        "#!own/sh",
+        "#! \t./own/sh -e",
+        "#!/usr/bin/env -S A=b ./own/sh",
+        "#!/usr/bin/env -vS A=b ./own/sh -e",
+        "#!/usr/bin/env --split-string=-u A -- B=c ./own/sh",
+        "#!/usr/bin/env ./own/sh",
+        "#!/mnt/app/.docker/../own/sh",
+    ] {
+        refused(run(line, &["own"]), own_sh);
+        let end = run(line, &[]).start().end().exited(0);
+        assert!(end.out.contains("tool as 0\n"), "{line}: {}", end.story());
+    }
+    refused(run("#!/mnt/app/own/run", &["own/sh"]), "own/sh could be changed by app: /mnt/app/own/sh ");
+    // What cannot be told is refused, and what to write instead.
+    for (line, call) in [
+        ("#!/usr/bin/env -S PATH=/mnt/app/own:/bin sh", "PATH=/mnt/app/own:/bin"),
+        ("#!/usr/bin/env -iS sh", "-iS sh"),
+        ("#!/usr/bin/env -S -i sh", "-i"),
+        ("#!/usr/bin/env -S -C /mnt/app/own ./sh", "-C"),
+        ("#!/usr/bin/env -S 'sh'", "-S 'sh'"),
+        ("#!/usr/bin/env -S ${SHELL}", "-S ${SHELL}"),
+    ] {
+        let told = format!(
+            "hooks.deploy: cannot tell what /usr/bin/env would run after `{call}`; name the program by its path, and \
+            set variables in env.set\n"
+        );
+        refused(run(line, &["own"]), &told);
+    }
+    // The user's own hooks may say what they like.
+    let config = "user = \"app\"\n";
+    let setup =
+        Setup::new(Cell::PID1, SERVER).config(config).hook("deploy", "#!/usr/bin/env -S -u A -i sh\necho hook\n");
+    let end = of_user(setup, &[]).start().end().exited(0);
+    assert!(end.out.contains("\nhook\nserver\n"), "{}", end.story());
+}
+
+/// A script as an argument of the usual interpreters, and `env` as a command.
+#[test]
+fn a_script_that_is_an_argument_counts() {
+    let run = |command: &str, names: &[&str]| {
+        let config = format!("user = \"app\"\n[[hooks.deploy.run]]\nuser = \"root\"\ncommand = {command}\n");
+        of_user(
+            Setup::new(Cell::PID1, SERVER).config(&config).file("own/task", "echo tool as $(id -u)\n", 0o755),
+            names,
+        )
+    };
+    for command in [
+        "[\"sh\", \"own/task\", \"x\"]",
+        "[\"bash\", \"-euo\", \"pipefail\", \"own/task\"]",
+        "[\"/bin/dash\", \"--\", \"own/task\"]",
+        "[\"env\", \"A=b\", \"sh\", \"-e\", \"own/task\"]",
+        "[\"env\", \"-S\", \"A=b own/task\"]",
+    ] {
+        refused(
+            run(command, &["own"]),
+            "own/task could be changed by app: /mnt/app/own (mode 0755, owner 4000:4001); ",
+        );
+        let end = run(command, &[]).start().end().exited(0);
+        assert!(end.out.contains("tool as 0\n"), "{command}: {}", end.story());
+    }
+    refused(run("[\"sh\", \"own/none\"]", &["own"]), "own/none could be changed by app: ");
+    run("[\"sh\", \"-c\", \"true\", \"own/task\"]", &["own"]).start().end().exited(0);
+    refused(run("[\"env\", \"-i\", \"true\"]", &[]), "env would run after `-i`; ");
+}
+
+/// It can be had with newgrp(1).
+#[test]
+fn every_group_that_names_the_user_counts() {
+    let config = |user: &str| format!("user = \"{user}\"\n[hooks.deploy]\nuser = \"root\"\n");
+    let setup = |user: &str, gid: u32| {
+        let setup = image(Setup::new(Cell::PID1, SERVER).config(&config(user)).hook("deploy", "echo hook"));
+        let hook = setup.world.app().join(".docker/action_hooks/deploy");
+        chown(&hook, Some(0), Some(gid)).expect("a test's own file can be given away");
+        mode(&hook, 0o775);
+        setup
+    };
+    for user in ["app:app", "4000:4001", "app:7", "app"] {
+        refused(setup(user, 4044), "deploy (mode 0775, owner 0:4044); ");
+        refused(setup(user, 4001), "deploy (mode 0775, owner 0:4001); ");
+        setup(user, 4012).start().end().exited(0);
+    }
+    setup("1234:1234", 4044).start().end().exited(0);
+}
+
+/// A user of a hook alone is one whom root is to be protected from.
+#[test]
+fn a_hooks_own_user_counts_for_what_is_roots() {
+    each_place(|cell| {
+        let of_hook = "[hooks.post-deploy]\nuser = \"app\"\n";
+        let of_run = "[[hooks.post-deploy.run]]\ncommand = [\"true\"]\nuser = \"app\"\n";
+        for config in [of_hook, of_run] {
+            let server = || Setup::new(cell, ["--", "/mnt/app/own/server"]).file("own/server", TOOL, 0o755);
+            let setup = || server().config(config);
+            refused(of_user(setup(), &[".docker"]), "app-init.toml could be changed by app: /mnt/app/.docker (mode ");
+            refused(of_user(setup(), &["own"]), "server.command: /mnt/app/own/server could be changed by app: ");
+            let path = format!("env.path_prepend = [\"/mnt/app/own\"]\n{config}");
+            refused(
+                of_user(Setup::new(cell, SERVER).config(&path).file("own/x", "", 0o644), &["own"]),
+                "looks for programs in ",
+            );
+            let step = format!("{config}[[prepare]]\ndir = \"/mnt/app/own\"\nowner = \"app\"\n");
+            refused(
+                of_user(server().config(&step), &[]),
+                "own is given to that user by [[prepare]]; move it out of there\n",
+            );
+            let end = of_user(setup(), &[]).start().end().exited(0);
+            assert!(end.out.contains("tool as 0\n"), "{}", end.story());
+        }
+        // It is no matter of somebody else's, and that user's own is its own.
+        let config =
+            "[hooks.deploy]\nuser = \"app\"\n[[hooks.deploy.run]]\ncommand = [\"own/tool\"]\nuser = \"fullhouse\"\n";
+        let setup = Setup::new(cell, SERVER).config(config).file("own/tool", TOOL, 0o755).hook("deploy", "own/tool");
+        let end = of_user(setup, &["own", ".docker/action_hooks"]).start().end().exited(0);
+        assert!(end.out.contains("tool as 4000\n") && end.out.contains("tool as 4012\n"), "{}", end.story());
+        // Values: of a file, and as words of the server, of a wait and of a step.
+        let values = |more: &str, args: &[&str]| {
+            let setup = Setup::new(cell, args).config(&format!("env.files = [\"own/env\"]\n{of_hook}{more}"));
+            of_user(setup.file("own/env", "DATA=of-user\n", 0o644), &["own"])
+        };
+        let end = values("", &["--", "/usr/bin/env"]).start().end().exited(0);
+        let end = end.complains(&["cannot hand on DATA to what has more rights than app, "]);
+        assert!(!end.out.contains("DATA="), "{}", end.story());
+        for (more, key) in [
+            (
+                "[server]\ncommand = [\"echo\", \"server\", \"${DATA}\"]\n",
+                "server.command: ${DATA} comes from own/env, ",
+            ),
+            ("[[wait]]\ncommand = [\"echo\", \"${DATA}\"]\n", "wait[0].command: ${DATA} comes from own/env, "),
+            ("[[prepare]]\nremove = [\"${DATA}\"]\n", "prepare[0].remove[0]: ${DATA} comes from own/env, "),
+        ] {
+            let args = if more.contains("server") { &[][..] } else { &SERVER };
+            refused(values(more, args), key);
+        }
+        refused(
+            values("[[wait]]\ncommand = [\"./own/tool\"]\n", &SERVER),
+            "wait[0].command: /mnt/app/./own/tool could be changed by app: ",
+        );
+    });
+}
+
+/// Beside the application, which runs as the user of the file, and in place of it.
+#[test]
+fn a_user_that_an_option_replaced_by_root_counts_beside_the_application() {
+    each_place(|cell| {
+        let start = |args: &[&str], variable: Option<&str>| {
+            let setup = Setup::new(cell, args).config("user = \"app\"\n");
+            let setup = if let Some(user) = variable { setup.env("APP_INIT_USER", user) } else { setup };
+            of_user(setup, &[".docker"]).start().end()
+        };
+        let told = "app-init.toml could be changed by app: /mnt/app/.docker (mode 0755, owner 4000:4001); ";
+        for user in ["root", "0:0"] {
+            start(&["exec", "-u", user, "--", "true"], None).exited(77).complains(&[told]);
+            start(&["env", "-u", user], None).exited(77).complains(&[told]);
+            start(&["exec", "--", "true"], Some(user)).exited(77).complains(&[told]);
+            start(&["-u", user, "--", "true"], None).exited(0);
+            start(&["--", "true"], Some(user)).exited(0);
+        }
+    });
+}
+
+/// A copy is as trustworthy as its source.
+#[test]
+fn a_copy_of_the_users_is_the_users() {
+    each_place(|cell| {
+        let config = |from: &str, more: &str| {
+            format!(
+                "user = \"app\"\nhooks_dir = \"/mnt/app/hooks\"\n{more}[[prepare]]\ncopy = \"{from}\"\nto = \"/mnt/app/hooks\"\n[hooks.deploy]\nuser = \"root\"\n"
+            )
+        };
+        let setup = |from: &str, more: &str| {
+            let setup = Setup::new(cell, SERVER).config(&config(from, more)).file("src/sub/deploy", TOOL, 0o755);
+            setup.file("src/deploy", TOOL, 0o755).file("hooks/deploy", TOOL, 0o755).file("other/x", "", 0o644)
+        };
+        let told = "hooks/deploy could be changed by app: [[prepare]] copies it from /mnt/app/src";
+        refused(of_user(setup("/mnt/app/src", ""), &["src"]), &format!("{told}: /mnt/app/src (mode 0755, owner "));
+        refused(
+            of_user(setup("/mnt/app/src", ""), &["src/deploy"]),
+            &format!("{told}/deploy: /mnt/app/src/deploy (mode "),
+        );
+        refused(of_user(setup("/mnt/app/src/sub", ""), &["src/sub"]), &format!("{told}/sub: /mnt/app/src/sub (mode "));
+        // Once more removed.
+        let before = "[[prepare]]\ncopy = \"/mnt/app/other\"\nto = \"/mnt/app/src\"\n";
+        refused(
+            of_user(setup("/mnt/app/src", before), &["other"]),
+            &format!("{told}: [[prepare]] copies it from /mnt/app/other"),
+        );
+        let given = "[[prepare]]\ndir = \"/mnt/app/src\"\nowner = \"app\"\n";
+        refused(
+            of_user(setup("/mnt/app/src", given), &[]),
+            &format!("{told}: /mnt/app/src is given to that user by [[prepare]]; "),
+        );
+        let end = of_user(setup("/mnt/app/src", ""), &["src/sub", "other"]).start().end().exited(0);
+        assert!(end.out.contains("tool as 0\n"), "{}", end.story());
     });
 }

@@ -442,16 +442,12 @@ fn the_hook_runs_as_the_configured_user() {
         let hook = "echo \"WHO=$(id -u):$(id -g):$HOME:$USER:$A:$(pwd)\" >&3";
         let end = with_user(Setup::new(cell, ENVIRON), config).hook("deploy-env", hook).start().end().exited(0);
         assert_eq!(value(&end.out, "WHO"), Some("12345:12345:/home/app:app:set:/mnt/app"), "{}", end.story());
-        // What steers a loader must not come from there into what runs as root.
-        let config = "user = \"app\"\n[[hooks.deploy.run]]\ncommand = [\"true\"]\nuser = \"root\"\n";
-        let steering = |name: &str| {
-            let setup = with_user(Setup::new(cell, SERVER), config);
-            setup.hook("deploy-env", &format!("echo {name}=/mnt/app/x >&3")).start().end()
-        };
-        let end = steering("LD_PRELOAD").exited(77).nothing_left();
+        // What it says is the user's, and nothing for what runs as root.
+        let config = "user = \"app\"\n[[hooks.deploy.run]]\ncommand = [\"env\"]\nuser = \"root\"\n";
+        let setup = with_user(Setup::new(cell, ENVIRON), config);
+        let end = setup.hook("deploy-env", "echo WRITTEN=x >&3").start().end().exited(0).nothing_left();
         let end =
-            end.complains(&["LD_PRELOAD from the deploy-env hook would steer what runs as root; remove it there"]);
-        assert_eq!(lines_of(&end.out, &["server"]), Vec::<&str>::new(), "{}", end.story());
-        steering("HARMLESS").exited(4);
+            end.complains(&["cannot hand on WRITTEN to what has more rights than app, who could have written it; "]);
+        assert_eq!(end.out.matches("WRITTEN=x").count(), 1, "{}", end.story());
     });
 }

@@ -180,55 +180,73 @@ fn without_a_user_nothing_is_looked_at() {
     });
 }
 
-/// §5: what a file or a hook says must not steer root's loader or interpreter.
+/// §5: what the user wrote is no variable of root's, whatever its name; what root wrote is.
 #[test]
-fn a_variable_that_steers_root_is_refused() {
-    let run = |config: &str, name: &str| {
-        let setup =
-            with_hook(Cell::PID1, &SERVER, config).file(&format!(".docker/user_vars/{name}"), "/nothing", 0o644);
-        start(setup, &[])
+fn a_variable_of_the_users_is_left_out_of_what_has_more_rights() {
+    const OPEN: &[Change<'_>] = &[(".docker/user_vars", 0o755, 4000, 0)];
+    let run = |config: &str, name: &str, changes: &[Change<'_>]| {
+        let setup = Setup::new(Cell::PID1, ["--", "/usr/bin/env"]).config(config).hook("deploy", "exec /usr/bin/env");
+        start(setup.file(&format!(".docker/user_vars/{name}"), "of-user", 0o644), changes).exited(0)
     };
-    for name in [
-        "LD_PRELOAD",
-        "LD_LIBRARY_PATH",
-        "LD_AUDIT",
-        "BASH_ENV",
-        "ENV",
-        "PYTHONSTARTUP",
-        "PERL5OPT",
-        "NODE_OPTIONS",
-        "PATH",
-    ] {
-        let end = run(ROOT_HOOK, name).exited(77);
-        let told = format!(
-            "{name} from .docker/user_vars/{name} would steer what runs as root; remove it there, or set it in \
-                env.set\n"
+    for name in ["LD_LIBRARY_PATH", "BASH_ENV", "TAR_OPTIONS", "MAKEFILES", "APP_INIT_CONFIG", "PATH", "GREETING"] {
+        let line = format!("\n{name}=of-user\n");
+        let end = run(ROOT_HOOK, name, OPEN);
+        // The server is the user's.
+        assert_eq!(end.out.matches(&line).count(), 1, "{name}: {}", end.story());
+        assert_eq!(
+            end.err.lines().next(),
+            Some(&*format!(
+                "app-init: warning: cannot hand on {name} to what has more rights than app, who could have written it; \
+                    set it in env.set"
+            )),
+            "{}",
+            end.story()
         );
-        let end = end.complains(&[&told]);
-        assert!(!end.out.contains("hook as") && !end.out.contains("server"), "{}", end.story());
+        let end = run(ROOT_HOOK, name, &[]);
+        assert!(end.out.matches(&line).count() == 2 && !end.err.contains("hand on"), "{name}: {}", end.story());
     }
-    // Without anything that runs as root, and for what steers nobody.
-    let end = run(CONFIG, "LD_PRELOAD").exited(0);
-    assert!(end.out.contains("hook as 4000\nserver\n"), "{}", end.story());
-    let end = run(ROOT_HOOK, "GREETING").exited(0);
-    assert!(end.out.contains("hook as 0\nserver\n"), "{}", end.story());
-    // Without a boundary.
-    let end = run("[hooks.deploy]\nuser = \"root\"\n", "PYTHONSTARTUP").exited(0);
-    assert!(end.out.contains("hook as 0\nserver\n"), "{}", end.story());
+    // Without anything that has more rights, without a boundary, and where the configuration says it again.
+    for config in [
+        CONFIG.to_owned(),
+        "[hooks.deploy]\nuser = \"root\"\n".to_owned(),
+        format!("{ROOT_HOOK}[env.set]\nTAR_OPTIONS = \"of-user\"\n"),
+    ] {
+        let end = run(&config, "TAR_OPTIONS", OPEN);
+        assert!(
+            end.out.matches("\nTAR_OPTIONS=of-user\n").count() == 2 && !end.err.contains("hand on"),
+            "{}",
+            end.story()
+        );
+    }
 }
 
-/// §5: from every place that is not the configuration; from the configuration and the container it is meant.
+/// §5: by whatever way it comes, and what is made of it too; all of them are told at once.
 #[test]
 fn it_depends_on_where_the_variable_comes_from() {
-    let setup = |config: &str| with_hook(Cell::PID1, &SERVER, config);
-    let refused = |setup: Setup| {
-        let end = start(setup, &[]).exited(77).complains(&["NODE_OPTIONS from ", " would steer what runs as root"]);
-        assert!(!end.out.contains("hook as") && !end.out.contains("server"), "{}", end.story());
-    };
-    refused(setup(&format!("{ROOT_HOOK}[env]\nfiles = [\"own.env\"]\n")).file("own.env", "NODE_OPTIONS=-x\n", 0o644));
-    refused(setup(ROOT_HOOK).hook("deploy-env", "echo NODE_OPTIONS=-x >&3"));
-    start(setup(&format!("{ROOT_HOOK}[env.set]\nNODE_OPTIONS = \"-x\"\n")), &[]).exited(0);
-    start(setup(ROOT_HOOK).env("NODE_OPTIONS", "-x"), &[]).exited(0);
+    let config = format!(
+        "{ROOT_HOOK}[env]\nfiles = [\"open/own.env\", \"roots.env\"]\nsecrets = [\"PW\", \"KEY\", {{ name = \"S\", file = \"open/s\" }}]\n\
+        first_file = {{ RC = [\"open/r*\"], OWN_RC = [\"roots.*\"] }}\n[env.set]\nMADE = \"x ${{A}}\"\nSAID = \"said\"\n"
+    );
+    let setup = Setup::new(Cell::PID1, ["--", "true"]).config(&config).hook("deploy", "exec /usr/bin/env");
+    let setup =
+        setup.file("open/own.env", "A=1\nSAID=2\nKEY_FILE=/mnt/app/key\n", 0o644).file("roots.env", "B=1\n", 0o644);
+    let setup = setup
+        .file("open/s", "secret-of-user", 0o644)
+        .file("open/rc", "", 0o644)
+        .file("pw", "pw-of-root", 0o644)
+        .file("key", "key-of-user", 0o644);
+    let setup = setup.hook("deploy-env", "echo C=1 >&3").env("PW_FILE", "/mnt/app/pw").env("GIVEN", "1");
+    let end = start(setup, &[("open", 0o755, 4000, 0)]).exited(0);
+    let told = "app-init: warning: cannot hand on A, C, KEY, MADE, RC, S to what has more rights than app, who could have \
+        written it; set it in env.set\n";
+    assert_eq!(end.err.matches("cannot hand on").count(), 1, "{}", end.story());
+    let end = end.complains(&[told]);
+    for line in ["B=1", "GIVEN=1", "SAID=said", "PW=pw-of-root", "OWN_RC=/mnt/app/roots.env"] {
+        assert!(end.out.contains(&format!("\n{line}\n")), "{line}: {}", end.story());
+    }
+    for name in ["A", "C", "KEY", "MADE", "RC", "S"] {
+        assert!(!end.out.contains(&format!("\n{name}=")), "{name}: {}", end.story());
+    }
 }
 
 /// §11, §5: a shell opens with faults, but nothing that the user could have changed runs as root for it.
@@ -250,26 +268,24 @@ fn a_shell_runs_nothing_of_the_users_as_root() {
     });
 }
 
-/// The same for what steers a program: a shell goes on with warnings.
+/// The same for variables: the shell's are the user's, and its hook's are not.
 #[test]
 fn a_shell_steers_nothing_of_root() {
     let config = "user = \"app\"\n[hooks.deploy-env]\nuser = \"root\"\n";
-    let run = |name: &str, config: &str| {
+    let run = |config: &str, changes: &[Change<'_>]| {
         let hook = "#!/bin/bash\necho ran as $(id -u) >&2\n";
         let args = ["shell", "-c", "echo open as $(id -u)"];
         let setup = Setup::new(Cell::PID1, args).config(config).hook("deploy-env", hook);
-        let setup = setup.file(&format!(".docker/user_vars/{name}"), "/mnt/app/evil", 0o644);
-        let end = start(setup.file("evil", "echo evil as $(id -u) >&2\n", 0o644), &[]).exited(0).nothing_left();
+        let setup = setup.file(".docker/user_vars/BASH_ENV", "/mnt/app/evil", 0o644);
+        let end = start(setup.file("evil", "echo evil as $(id -u) >&2\n", 0o644), changes).exited(0).nothing_left();
         assert_eq!(end.out, "open as 4000\n", "{}", end.story());
         end.err
     };
-    let told = "app-init: warning: env: BASH_ENV from .docker/user_vars/BASH_ENV would steer what runs as root; remove it \
-        there, or set it in env.set\n\
-        app-init: warning: the configuration is wrong; this shell has what could be made of it\n\
-        app-init: warning: this shell has no environment of the deploy-env hook\n";
-    // The shell itself is the user's, and may be steered.
-    assert_eq!(run("BASH_ENV", config), format!("{told}evil as 4000\n"));
-    // The controls: what steers nobody lets root's hook run, and the variable does steer a hook.
-    assert_eq!(run("GREETING", config), "ran as 0\n");
-    assert_eq!(run("BASH_ENV", CONFIG), "evil as 4000\nran as 4000\nevil as 4000\n");
+    let open: &[Change<'_>] = &[(".docker/user_vars", 0o755, 4000, 0)];
+    let told = "app-init: warning: cannot hand on BASH_ENV to what has more rights than app, who could have written it; set \
+        it in env.set\n";
+    assert_eq!(run(config, open), format!("ran as 0\n{told}evil as 4000\n"));
+    // The controls: root's own word counts, and the variable does steer a hook.
+    assert_eq!(run(config, &[]), "evil as 0\nran as 0\nevil as 4000\n");
+    assert_eq!(run(CONFIG, open), "evil as 4000\nran as 4000\nevil as 4000\n");
 }

@@ -1,0 +1,344 @@
+//! What is looked at when a program is executed: in PATH, by the kernel for `#!`, by `env`, and by an interpreter that is
+//! given a script.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{AccessFlags, access};
+
+use super::lookup;
+use crate::sys::exec::{self, Program};
+
+/// What a program comes to.
+#[derive(Default)]
+pub struct Executed {
+    /// Every path that is looked at and is there, or that is named.
+    pub paths: Vec<PathBuf>,
+    /// An `env` that cannot be followed further, and its word that is the reason.
+    pub unclear: Option<(PathBuf, String)>,
+}
+
+/// Follows the program to what it will be.
+#[must_use]
+pub fn of(program: &Program) -> Executed {
+    let argv: Vec<Vec<u8>> = program.argv.iter().map(|word| word.to_bytes().to_vec()).collect();
+    let mut execution = Execution {
+        directory: lookup::directory(program),
+        search: lookup::search_path(program),
+        // What root may execute another user may not, and then the next directory counts.
+        by_root: program.identity.as_ref().is_none_or(|identity| identity.uid == 0),
+        executed: Executed::default(),
+    };
+    execution.call(&argv);
+    execution.executed
+}
+
+/// Whether a path can be executed as far as it shows.
+pub fn runs(path: &Path) -> bool {
+    path.is_file() && access(path, AccessFlags::X_OK).is_ok()
+}
+
+struct Execution<'p> {
+    directory: &'p Path,
+    search: Vec<PathBuf>,
+    by_root: bool,
+    executed: Executed,
+}
+
+impl Execution<'_> {
+    /// As execvp(3).
+    fn call(&mut self, argv: &[Vec<u8>]) {
+        let Some((name, rest)) = argv.split_first() else { return };
+        if name.contains(&b'/') {
+            self.execute(&self.directory.join(path_of(name)), rest, 0);
+            return;
+        }
+        for candidate in self.found(name) {
+            if self.execute(&candidate, rest, 0) && self.by_root {
+                break;
+            }
+        }
+    }
+
+    /// Whatever has the name in a directory of PATH.
+    fn found(&self, name: &[u8]) -> Vec<PathBuf> {
+        let candidates = self.search.iter().map(|directory| directory.join(path_of(name)));
+        candidates.filter(|path| !name.is_empty() && path.symlink_metadata().is_ok()).collect()
+    }
+
+    /// As execve(2); `false`: the file cannot be executed now.
+    fn execute(&mut self, file: &Path, rest: &[Vec<u8>], depth: u32) -> bool {
+        /// As many `#!` as the kernel follows, and what is looked at all in all.
+        const DEEPEST: u32 = 5;
+        const MOST: usize = 100;
+        let can_run = runs(file);
+        self.executed.paths.push(file.to_owned());
+        if !can_run || depth > DEEPEST || self.executed.paths.len() > MOST {
+            return can_run;
+        }
+        // What cannot be read is no script.
+        let start = super::head(file).unwrap_or_else(|| b"\x7fELF".to_vec());
+        let (interpreter, argument) = match interpreter(&start) {
+            Some((interpreter, argument)) => (interpreter, argument),
+            None if exec::is_binary(&start) => {
+                self.enter(file, rest);
+                return true;
+            }
+            // execvp(3), and app-init itself, have the shell run it.
+            None => (&b"/bin/sh"[..], None),
+        };
+        let script = file.as_os_str().as_bytes();
+        let rest = argument.into_iter().chain([script]).map(<[u8]>::to_vec).chain(rest.iter().cloned());
+        self.execute(&self.directory.join(path_of(interpreter)), &rest.collect::<Vec<_>>(), depth.saturating_add(1))
+    }
+
+    /// What a program does with its words, where that is known.
+    fn enter(&mut self, file: &Path, words: &[Vec<u8>]) {
+        let is_env = |path: &Path| path.file_name() == Some(OsStr::new("env"));
+        if is_env(file) || file.canonicalize().is_ok_and(|real| is_env(&real)) {
+            match called_by_env(words) {
+                Ok(argv) => self.call(&argv),
+                Err(word) => {
+                    let word = String::from_utf8_lossy(&word).into_owned();
+                    self.executed.unclear = Some((file.to_owned(), word));
+                }
+            }
+            return;
+        }
+        let name = file.file_name().unwrap_or_default().as_bytes();
+        let Some((script, is_sought)) = script_of(name, words) else { return };
+        let path = self.directory.join(path_of(script));
+        if is_sought && !script.contains(&b'/') && !path.exists() {
+            self.executed.paths.extend(self.found(script));
+        }
+        self.executed.paths.push(path);
+    }
+}
+
+fn path_of(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}
+
+/// The interpreter and its one argument, as the kernel reads them from the start of a file (binfmt_script).
+fn interpreter(start: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let is_end = |byte: &u8| is_blank(byte) || *byte == 0;
+    let line = start.strip_prefix(b"#!")?;
+    let end = line.iter().position(|&byte| byte == b'\n');
+    let line = line.get(..end.unwrap_or(line.len()))?;
+    let name = line.get(line.iter().position(|byte| !is_blank(byte))?..)?;
+    let after = name.iter().position(is_end);
+    // A name may have been cut off by the end of what the kernel reads; the end of the file is none.
+    let is_cut = end.is_none() && start.len() >= super::HEAD;
+    if is_cut && after.is_none() {
+        return None;
+    }
+    let (name, rest) = name.split_at(after.unwrap_or(name.len()));
+    let rest = if is_cut { rest.split_last().map_or(rest, |(_, rest)| rest) } else { rest };
+    if name.is_empty() {
+        return None;
+    }
+    // A NUL ends everything.
+    let rest = rest.split(|&byte| byte == 0).next().unwrap_or_default();
+    let argument = rest.get(rest.iter().position(|byte| !is_blank(byte)).unwrap_or(rest.len())..)?;
+    let length = argument.iter().rposition(|byte| !is_blank(byte)).map_or(0, |last| last.saturating_add(1));
+    Some((name, argument.get(..length).filter(|argument| !argument.is_empty())))
+}
+
+/// What `env` calls when it is given these words, in the PATH that it has itself; or the word that makes that another
+/// matter, or that is not understood.
+fn called_by_env(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Vec<u8>> {
+    let mut words: VecDeque<Vec<u8>> = words.to_vec().into();
+    while words.front().is_some_and(|word| word.starts_with(b"-")) {
+        let word = words.pop_front().unwrap_or_default();
+        if word == b"--" {
+            break;
+        }
+        let mut parts = word.splitn(2, |&byte| byte == b'=');
+        let (option, attached) = match (parts.next().unwrap_or_default(), parts.next()) {
+            (b"--debug", None) => continue,
+            (b"--unset", value) => (b'u', value),
+            (b"--split-string", value) => (b'S', value),
+            (long, _) if long.starts_with(b"--") => return Err(word),
+            _ => {
+                // `v` only talks.
+                let letters = word.get(1..).unwrap_or_default();
+                let said = letters.iter().take_while(|&&letter| letter == b'v').count();
+                match letters.get(said..).unwrap_or_default() {
+                    [] if said > 0 => continue,
+                    [letter, attached @ ..] => (*letter, Some(attached).filter(|attached| !attached.is_empty())),
+                    [] => return Err(word),
+                }
+            }
+        };
+        let Some(value) = attached.map(<[u8]>::to_vec).or_else(|| words.pop_front()) else { return Err(word) };
+        match option {
+            b'u' if value != b"PATH" => {}
+            b'S' if !value.iter().any(|byte| b"\\\"'$#\x0b".contains(byte)) => {
+                let split = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+                split.rev().for_each(|word| words.push_front(word.to_vec()));
+            }
+            _ => return Err(word),
+        }
+    }
+    let mut words = Vec::from(words);
+    let assigned = words.iter().take_while(|word| word.contains(&b'=')).count();
+    let called = words.split_off(assigned);
+    words.into_iter().find(|word| word.starts_with(b"PATH=")).map_or(Ok(called), Err)
+}
+
+/// The script among an interpreter's words, and whether it is looked for in PATH. `None` where there is none, or an option
+/// before it that is not understood.
+fn script_of<'w>(interpreter: &[u8], words: &'w [Vec<u8>]) -> Option<(&'w [u8], bool)> {
+    /// Names without a version; options that stand alone; those that take the next word.
+    const SHELL: (&str, &str) = ("abefhiklmnprtuvxBCEHPT", "oO");
+    const KNOWN: [(&str, (&str, &str)); 14] = [
+        ("sh", SHELL),
+        ("bash", SHELL),
+        ("dash", SHELL),
+        ("ash", SHELL),
+        ("ksh", SHELL),
+        ("zsh", SHELL),
+        ("python", ("bBdEiIOPqRsSuvx", "WX")),
+        ("pypy", ("bBdEiIOPqRsSuvx", "WX")),
+        ("perl", ("acnpstTuUwWX", "I")),
+        ("ruby", ("alnpsvw", "I")),
+        ("node", ("", "")),
+        ("nodejs", ("", "")),
+        ("php", ("nq", "cd")),
+        ("lua", ("EiW", "")),
+    ];
+    let is_version = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+    let length = interpreter.iter().rposition(|byte| !is_version(byte)).map_or(0, |last| last.saturating_add(1));
+    let name = interpreter.get(..length)?;
+    let (_, (alone, with_next)) = KNOWN.iter().find(|(known, _)| known.as_bytes() == name)?;
+    let is_shell = *alone == SHELL.0;
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let letters = match word.split_first() {
+            Some((b'-', [])) => return None,
+            Some((b'-', b"-")) => return words.next().map(|word| (word.as_slice(), is_shell)),
+            Some((b'-', letters)) => letters,
+            Some((b'+', letters)) if is_shell => letters,
+            _ => return Some((word, is_shell)),
+        };
+        for (place, letter) in letters.iter().enumerate() {
+            if with_next.as_bytes().contains(letter) {
+                if is_shell || place.saturating_add(1) == letters.len() {
+                    words.next();
+                }
+                if !is_shell {
+                    break;
+                }
+            } else if !alone.as_bytes().contains(letter) {
+                return None;
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<Vec<u8>> {
+        text.split('|').filter(|word| !word.is_empty()).map(|word| word.as_bytes().to_vec()).collect()
+    }
+
+    #[test]
+    fn the_first_line_is_read_as_the_kernel_does() {
+        let long = format!("#!/{}", "x".repeat(300));
+        let (cut, whole) = (long.as_bytes().get(..256), long.as_bytes().get(..200));
+        let cut_argument = format!("#!/bin/sh {}", "x".repeat(246));
+        for (start, expected) in [
+            (&b"#!/bin/sh\necho"[..], Some((&b"/bin/sh"[..], None))),
+            (b"#! \t /bin/sh \t -e  -x\t \n", Some((b"/bin/sh", Some(&b"-e  -x"[..])))),
+            (b"#!bin/sh", Some((b"bin/sh", None))),
+            (b"#!/bin/sh\r\n", Some((b"/bin/sh\r", None))),
+            (b"#!/bin/sh\x0b-e\n", Some((b"/bin/sh\x0b-e", None))),
+            (b"#!/bin/sh\0 -e\n", Some((b"/bin/sh", None))),
+            (b"#!/bin/sh -e\0x\n", Some((b"/bin/sh", Some(b"-e")))),
+            (b"#!\n/bin/sh\n", None),
+            (b"#! \t \n", None),
+            (b"#!", None),
+            (b"# /bin/sh\n", None),
+            (b" #!/bin/sh\n", None),
+            (cut.unwrap_or_default(), None),
+            (whole.unwrap_or_default(), whole.and_then(|line| Some((line.get(2..)?, None)))),
+            (cut_argument.as_bytes(), Some((b"/bin/sh", cut_argument.as_bytes().get(10..255)))),
+        ] {
+            assert_eq!(interpreter(start), expected, "{}", start.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn env_calls_what_is_left_of_its_words() {
+        for (given, called) in [
+            ("", Ok("")),
+            ("prog|-x|A=b", Ok("prog|-x|A=b")),
+            ("A=b|C==|prog|x", Ok("prog|x")),
+            ("A=b|-i|prog", Ok("-i|prog")),
+            ("-S prog -x|/script", Ok("prog|-x|/script")),
+            ("-Sprog|/script", Ok("prog|/script")),
+            ("-S|A=b prog -x|/script", Ok("prog|-x|/script")),
+            ("-vS A=b\tprog|/script", Ok("prog|/script")),
+            ("--split-string=A=b prog|/script", Ok("prog|/script")),
+            ("--split-string|prog", Ok("prog")),
+            ("-S-u A -- B=c prog|x", Ok("prog|x")),
+            ("-v|--debug|-u|A|-uB|--unset=C|--unset|D|--|E=f|prog", Ok("prog")),
+            ("bash -e|/script", Ok("bash -e|/script")),
+            ("PATH=/x|prog", Err("PATH=/x")),
+            ("-SPATH=/x prog", Err("PATH=/x")),
+            ("-i|prog", Err("-i")),
+            ("-|prog", Err("-")),
+            ("-C|/x|prog", Err("-C")),
+            ("-P/x|prog", Err("-P/x")),
+            ("-S-i prog", Err("-i")),
+            ("-uPATH|prog", Err("-uPATH")),
+            ("-S 'prog'", Err("-S 'prog'")),
+            ("-S ${prog}", Err("-S ${prog}")),
+            ("-S a\\_b", Err("-S a\\_b")),
+            ("--ignore-environment|prog", Err("--ignore-environment")),
+            ("--unse=PATH|prog", Err("--unse=PATH")),
+            ("-S", Err("-S")),
+            ("-vi|prog", Err("-vi")),
+        ] {
+            assert_eq!(
+                called_by_env(&words(given)),
+                called.map(words).map_err(|word| word.as_bytes().to_vec()),
+                "{given}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_script_is_the_first_word_that_is_no_option() {
+        for (interpreter, given, script) in [
+            ("sh", "x.sh|a", Some("x.sh")),
+            ("bash", "-eu|-o|pipefail|x.sh", Some("x.sh")),
+            ("bash", "-euo|pipefail|+x|--|-x.sh", Some("-x.sh")),
+            ("dash", "-c|x.sh", None),
+            ("sh", "-s|x", None),
+            ("sh", "-", None),
+            ("sh", "", None),
+            ("bash", "--norc|x", None),
+            ("python3.12", "-u|-X|dev|-Werror|x.py", Some("x.py")),
+            ("python", "-m|x", None),
+            ("pypy3", "x.py", Some("x.py")),
+            ("perl5.36.0", "-wT|x.pl", Some("x.pl")),
+            ("perl", "-e|1", None),
+            ("php8.2", "-d|a=b|x.php", Some("x.php")),
+            ("node", "x.js", Some("x.js")),
+            ("node", "--require=a|x.js", None),
+            ("cp", "x|y", None),
+            ("3", "x", None),
+        ] {
+            let words = words(given);
+            let found = script_of(interpreter.as_bytes(), &words).map(|(script, _)| script);
+            assert_eq!(found, script.map(str::as_bytes), "{interpreter} {given}");
+        }
+    }
+}

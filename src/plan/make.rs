@@ -22,15 +22,32 @@ use crate::config::{self, Config, Fault, Layers};
 use crate::exit;
 use crate::logging;
 use crate::sys::bounds::{Bounds, Limit, RESOURCES};
-use crate::sys::{credentials, exec, regular};
+use crate::sys::{credentials, exec, on_behalf, regular};
 
 /// Makes the plan. Where the `deploy-env` hook has to run first, it is the plan of that: made again, with what the hook
 /// wrote, it is the rest.
 ///
 /// # Errors
 ///
-/// Every fault at once, with exit code 78 or 77; or a usage error, when there is nothing to run.
+/// Every fault at once, with exit code 78 or 77; or a usage error, when there is nothing to run; or the stop request that
+/// came first.
 pub fn make(
+    purpose: Purpose<'_>,
+    options: &Options,
+    arguments: Vec<OsString>,
+    deploy_env: Option<&[u8]>,
+) -> Result<Plan, Answer> {
+    let made = decide(purpose, options, arguments, deploy_env);
+    let Some(signal) = on_behalf::interruption() else { return made };
+    let file = made.map_or_else(|answer| answer.termination_file, |plan| plan.termination_file);
+    let text = format!("app-init: stop requested by {signal}\n");
+    Err(Answer {
+        termination_file: file.filter(|_| purpose != Purpose::Check),
+        ..Answer::new(text, signal.exit_code())
+    })
+}
+
+fn decide(
     purpose: Purpose<'_>,
     options: &Options,
     arguments: Vec<OsString>,

@@ -1,32 +1,76 @@
 //! Looking at files with the rights of another user, in a process of its own that has become that user: nothing of
 //! root's is left in it that a link could be meant for.
+//!
+//! That user may stop the process, and a file system may hang: it is killed when it takes too long, and a stop request
+//! is acted on meanwhile.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{Pid, getpid, getppid};
 
-use super::{credentials, offspring};
+use super::clock::Clock;
+use super::signals::{self, Wake};
+use super::{credentials, offspring, processes};
+use crate::config::duration;
 use crate::identity::Identity;
+use crate::machine::Signal;
 
 const SOMETHING: u8 = b'+';
 const NOTHING: u8 = b'0';
 const FAULT: u8 = b'!';
 
+/// How long a look may take.
+const LONGEST: Duration = Duration::from_secs(10);
+/// After KILL a process is gone as soon as the kernel gets to it; one that hangs in the kernel is not waited for longer.
+const AFTER_KILL: Duration = Duration::from_secs(1);
+
+/// What asks to stop while no server was started, whatever the configuration says, which is only being read.
+const STOP_REQUESTS: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HALT];
+
 /// What was found; `None`: there is nothing. Or why it could not be looked at.
 pub type Found = Result<Option<Vec<u8>>, String>;
+
+/// The signal that has ended a look; 0: none. Nothing is looked at any more then.
+static INTERRUPTED: AtomicI32 = AtomicI32::new(0);
+
+/// The stop request that came while something was looked at: what was found is not all that there is.
+#[must_use]
+pub fn interruption() -> Option<Signal> {
+    Signal::new(INTERRUPTED.load(Ordering::Relaxed))
+}
 
 /// Does `look` as `identity` and hands back what it found.
 ///
 /// # Errors
 ///
-/// Those of `look`; that nobody could become `identity`, or that the system refused a process.
+/// Those of `look`; that nobody could become `identity`, that the system refused a process, or that it took too long or
+/// was interrupted.
 pub fn of(identity: &Identity, look: impl FnOnce() -> Found) -> Found {
-    let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(|errno| errno.desc().to_owned())?;
+    within(LONGEST, identity, look)
+}
+
+fn within(limit: Duration, identity: &Identity, look: impl FnOnce() -> Found) -> Found {
+    if let Some(signal) = interruption() {
+        return Err(stopped_by(signal));
+    }
+    // Announced before there is anybody to write, so that nothing comes unheard.
+    let pipe = nix::unistd::pipe2(OFlag::O_CLOEXEC);
+    let pipe = pipe.and_then(|(reader, writer)| signals::announce(&reader).map(|()| (reader, writer)));
+    let (reader, writer) = pipe.map_err(|errno| errno.desc().to_owned())?;
     let mut writer = File::from(writer);
+    let parent = getpid();
     let spawned = offspring::spawn(|| {
-        let (mark, bytes) = match become_who_looks(identity).and_then(|()| look()) {
+        let found = become_who_looks(identity).and_then(|()| {
+            // It does not outlive a change of identity. Where it is refused, somebody has to kill this.
+            let _ = processes::ask_for_parent_death_signal(Signal::KILL);
+            if getppid() == parent { look() } else { Err("nobody wants to know any more".to_owned()) }
+        });
+        let (mark, bytes) = match found {
             Ok(Some(bytes)) => (SOMETHING, bytes),
             Ok(None) => (NOTHING, Vec::new()),
             Err(why) => (FAULT, why.into_bytes()),
@@ -38,16 +82,76 @@ pub fn of(identity: &Identity, look: impl FnOnce() -> Found) -> Found {
     let child = spawned.map_err(|errno| format!("the system refused a process: {}", errno.desc()))?;
     // Its copy is what is left open, so that its end is the end of the file.
     drop(writer);
+    hear(child, File::from(reader), limit)
+}
+
+/// What the process says by its end.
+fn hear(child: Pid, mut reader: File, limit: Duration) -> Found {
     let mut answer = Vec::new();
-    let read = File::from(reader).read_to_end(&mut answer);
-    let ended = waitpid(child, None);
-    let mark = answer.pop().filter(|_| read.is_ok() && matches!(ended, Ok(WaitStatus::Exited(_, 0))));
+    let cut_off = read_to_end(&mut reader, &mut answer, limit, &STOP_REQUESTS).err().map(|stop| {
+        INTERRUPTED.store(stop.map_or(0, Signal::number), Ordering::Relaxed);
+        signals::send(child.as_raw(), Signal::KILL);
+        let is_gone = read_to_end(&mut reader, &mut Vec::new(), AFTER_KILL, &[]).is_ok();
+        let why = stop.map_or_else(|| took_longer_than(limit), stopped_by);
+        (why, is_gone)
+    });
+    // At the end of the file it has ended, and nobody can stop it any more. One that hangs in the kernel is left to whoever
+    // reaps after this.
+    let ended = match &cut_off {
+        Some((_, false)) => Ok(WaitStatus::StillAlive),
+        Some((_, true)) | None => waitpid(child, None),
+    };
+    if let Some((why, _)) = cut_off {
+        return Err(why);
+    }
+    let mark = answer.pop().filter(|_| matches!(ended, Ok(WaitStatus::Exited(_, 0))));
     match mark {
         Some(SOMETHING) => Ok(Some(answer)),
         Some(NOTHING) => Ok(None),
         Some(FAULT) => Err(String::from_utf8_lossy(&answer).into_owned()),
         Some(_) | None => Err("the process that looked was killed".to_owned()),
     }
+}
+
+/// Reads what is announced until the end of the file. All signals but these stay pending for whoever waits next.
+///
+/// # Errors
+///
+/// The stop request that came first; `None`: the time is over.
+fn read_to_end(
+    reader: &mut File,
+    answer: &mut Vec<u8>,
+    limit: Duration,
+    stops: &[Signal],
+) -> Result<(), Option<Signal>> {
+    let mut clock = Clock::default();
+    let end = clock.now().after(limit);
+    loop {
+        match reader.read_to_end(answer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Ok(_) | Err(_) => return Ok(()),
+        }
+        let left = end.since(clock.now());
+        if left.is_zero() {
+            return Err(None);
+        }
+        if let Wake::Signal(signal) = signals::wait_for(stops, left)
+            && stops.contains(&signal)
+        {
+            return Err(Some(signal));
+        }
+    }
+}
+
+fn took_longer_than(limit: Duration) -> String {
+    let limit = duration::show(limit);
+    format!(
+        "it took longer than {limit}; see that its file system answers, and that nobody stops that user's processes"
+    )
+}
+
+fn stopped_by(signal: Signal) -> String {
+    format!("stop requested by {signal}")
 }
 
 /// Takes on the rights of `identity`, for what this process looks at from here on.
@@ -66,32 +170,135 @@ pub fn become_who_looks(identity: &Identity) -> Result<(), String> {
 mod tests {
     use super::*;
 
+    const SHORT: Duration = Duration::from_millis(100);
+
     fn nobody() -> Identity {
         assert!(nix::unistd::getuid().is_root(), "these tests become another user; run them as root");
         Identity { uid: 4321, gid: 4322, groups: vec![4322], name: None, home: None }
     }
 
+    /// Runs it as app-init does: in one thread, with all signals held.
+    fn alone(test: impl FnOnce()) {
+        let child = offspring::spawn(|| {
+            let _ = signals::hold_all();
+            test();
+            0
+        });
+        assert!(matches!(waitpid(child.expect("a process"), None), Ok(WaitStatus::Exited(_, 0))), "see above");
+    }
+
+    /// Never comes back; it has said who it is.
+    fn hang(said: &mut File) -> Found {
+        // In one piece.
+        said.write_all(format!("{}\n", nix::unistd::getpid()).as_bytes()).expect("a pipe");
+        loop {
+            nix::unistd::pause();
+        }
+    }
+
+    fn pid_from(heard: &mut impl Read) -> Pid {
+        let mut text = [0; 16];
+        let count = heard.read(&mut text).expect("a pipe");
+        Pid::from_raw(String::from_utf8_lossy(&text[..count]).trim().parse().expect("a pid"))
+    }
+
+    fn pipe() -> (File, File) {
+        let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).expect("a pipe");
+        (File::from(reader), File::from(writer))
+    }
+
+    /// Nobody has to be reaped.
+    fn is_alone() -> bool {
+        waitpid(None, None) == Err(nix::errno::Errno::ECHILD)
+    }
+
     #[test]
     fn what_was_found_comes_back() {
-        let large = vec![b'0'; 1 << 20];
-        let found: [Found; 4] =
-            [Ok(Some(large)), Ok(Some(Vec::new())), Ok(None), Err("there is something wrong; mend it".to_owned())];
-        for found in found {
-            assert_eq!(of(&nobody(), || found.clone()), found);
-        }
+        alone(|| {
+            let large = vec![b'0'; 1 << 20];
+            let found: [Found; 4] =
+                [Ok(Some(large)), Ok(Some(Vec::new())), Ok(None), Err("there is something wrong; mend it".to_owned())];
+            for found in found {
+                assert_eq!(of(&nobody(), || found.clone()), found);
+            }
+        });
     }
 
     #[test]
     fn it_is_looked_at_by_that_user_and_nobody_else() {
-        let own = nix::unistd::getuid();
-        let who = || Ok(Some(format!("{} {}", nix::unistd::geteuid(), nix::unistd::getegid()).into_bytes()));
-        assert_eq!(of(&nobody(), who), Ok(Some(b"4321 4322".to_vec())));
-        assert_eq!(nix::unistd::getuid(), own);
-        let folder = tempfile::tempdir().expect("a directory");
-        let path = folder.path().join("roots");
-        std::fs::write(&path, "secret").expect("a file");
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        std::fs::set_permissions(&path, mode).expect("the test's own file");
-        assert!(of(&nobody(), || super::super::regular::read(&path)).is_err());
+        alone(|| {
+            let own = nix::unistd::getuid();
+            let who = || Ok(Some(format!("{} {}", nix::unistd::geteuid(), nix::unistd::getegid()).into_bytes()));
+            assert_eq!(of(&nobody(), who), Ok(Some(b"4321 4322".to_vec())));
+            assert_eq!(nix::unistd::getuid(), own);
+            let folder = tempfile::tempdir().expect("a directory");
+            let path = folder.path().join("roots");
+            std::fs::write(&path, "secret").expect("a file");
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&path, mode).expect("the test's own file");
+            assert!(of(&nobody(), || super::super::regular::read(&path)).is_err());
+        });
+    }
+
+    #[test]
+    fn one_that_hangs_is_killed_when_its_time_is_over() {
+        alone(|| {
+            let (_heard, mut said) = pipe();
+            let told = "it took longer than 100ms; see that its file system answers, and that nobody stops that user's \
+                        processes";
+            assert_eq!(within(SHORT, &nobody(), || hang(&mut said)), Err(told.to_owned()));
+            let stopped = || {
+                nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP).expect("a signal");
+                Ok(None)
+            };
+            assert_eq!(within(SHORT, &nobody(), stopped), Err(told.to_owned()));
+            // What others left is still to be reaped, and what came meanwhile to be heard.
+            assert!(is_alone());
+            let orphan = offspring::spawn(|| 0).expect("a process");
+            assert!(signals::send(nix::unistd::getpid().as_raw(), Signal::USR1));
+            assert!(within(SHORT, &nobody(), || hang(&mut said)).is_err());
+            assert_eq!(interruption(), None);
+            assert!(signals::pending().contains(&Signal::USR1) && signals::pending().contains(&Signal::CHLD));
+            assert_eq!(waitpid(None, None), Ok(WaitStatus::Exited(orphan, 0)));
+            assert_eq!(of(&nobody(), || Ok(None)), Ok(None));
+        });
+    }
+
+    #[test]
+    fn a_stop_request_ends_it_at_once_and_all_that_would_follow() {
+        for signal in STOP_REQUESTS {
+            alone(|| {
+                let parent = nix::unistd::getpid();
+                let (mut heard, mut said) = pipe();
+                // Whoever asks to stop waits until it is looked at.
+                let asking = offspring::spawn(|| {
+                    pid_from(&mut heard);
+                    u8::from(!signals::send(parent.as_raw(), signal))
+                });
+                let told = Err(format!("stop requested by {signal}"));
+                assert_eq!(within(Duration::from_secs(600), &nobody(), || hang(&mut said)), told);
+                assert_eq!(interruption(), Some(signal));
+                assert_eq!(of(&nobody(), || Ok(None)), told);
+                assert!(matches!(waitpid(asking.expect("a process"), None), Ok(WaitStatus::Exited(_, 0))));
+                assert!(is_alone());
+            });
+        }
+    }
+
+    #[test]
+    fn it_ends_with_whoever_wanted_to_know() {
+        let (mut heard, mut said) = pipe();
+        let parent = offspring::spawn(|| {
+            let _ = signals::hold_all();
+            let _ = of(&nobody(), || hang(&mut said));
+            0
+        });
+        drop(said);
+        let parent = parent.expect("a process");
+        pid_from(&mut heard);
+        assert!(signals::send(parent.as_raw(), Signal::KILL));
+        assert!(waitpid(parent, None).is_ok());
+        // Its copy of the pipe is the last one.
+        assert_eq!(heard.read_to_end(&mut Vec::new()).expect("the end"), 0);
     }
 }

@@ -116,7 +116,18 @@ pub enum Wake {
 /// hand-over carry the own pid, and what the kernel raises for descriptors (SIGIO) has a positive code.
 #[must_use]
 pub fn wait(limit: Option<Duration>) -> Wake {
-    take(u64::MAX, limit).unwrap_or_else(|errno| last_resort::refused("rt_sigtimedwait", errno as i32))
+    wait_in(u64::MAX, limit)
+}
+
+/// Waits like [`wait`], for these and for news of descriptors alone. All others stay pending.
+#[must_use]
+pub fn wait_for(signals: &[Signal], limit: Duration) -> Wake {
+    let news = Signal::new(libc::SIGIO).map_or(0, Signal::bit);
+    wait_in(signals.iter().fold(news, |set, signal| set | signal.bit()), Some(limit))
+}
+
+fn wait_in(set: u64, limit: Option<Duration>) -> Wake {
+    take(set, limit).unwrap_or_else(|errno| last_resort::refused("rt_sigtimedwait", errno as i32))
 }
 
 /// Waits like [`wait`], for the last resort: with what is not refused. `false` where nothing is left to wait with.

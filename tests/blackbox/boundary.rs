@@ -802,3 +802,32 @@ fn a_copy_of_the_users_is_the_users() {
         assert!(end.out.contains("tool as 0\n"), "{}", end.story());
     });
 }
+
+/// §0.3: that user may stop the process that looks with its rights, here as soon as it has them.
+#[test]
+fn a_stop_request_is_heard_while_somebody_stops_whoever_looks() {
+    let stopped = ["trace=execve,kill,setresuid", "inject=setresuid:signal=SIGSTOP"];
+    let config = "user = \"app\"\nenv.files = [\"open/own.env\"]\nserver.command = [\"true\"]\n";
+    for args in [
+        &["--", "true"][..],
+        &["hook", "deploy"],
+        &["check"],
+        &["env"],
+        &["shell", "-c", "echo server"],
+        &["exec", "--", "echo", "server"],
+    ] {
+        let setup = Setup::traced(Cell::SUBREAPER, &stopped, args).config(config).hook("deploy", "echo server");
+        let run = of_user(setup.file("open/own.env", "A=b\n", 0o644), &["open"]).start();
+        let is_stopped = |run: &Running| {
+            let mut all = run.processes().into_iter();
+            all.any(|process| process.name == "app-init" && matches!(process.state, 'T' | 't'))
+        };
+        let log = run.world.app().join("strace.log");
+        run.eventually("it is stopped", |run| {
+            is_stopped(run) && fs::read_to_string(&log).is_ok_and(|text| text.contains("stopped by SIGSTOP"))
+        });
+        crate::prepare::ask_traced_to_stop(&run);
+        let end = run.end().exited(143).nothing_left();
+        assert_eq!((end.out.as_str(), end.err.as_str()), ("", "app-init: stop requested by TERM\n"), "{args:?}");
+    }
+}

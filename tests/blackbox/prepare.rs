@@ -358,17 +358,22 @@ fn a_stop_request_ends_a_long_walk() {
     let run = sealed(setup).start();
     let log = run.world.app().join("strace.log");
     run.eventually("it walks", |_| std::fs::read_to_string(&log).is_ok_and(|text| text.contains("fchownat(")));
+    ask_traced_to_stop(&run);
+    let end = run.end().exited(143).nothing_left();
+    assert!(!end.out.contains("ran"), "{}", end.story());
+}
+
+/// TERM for app-init itself, where strace is between.
+pub fn ask_traced_to_stop(run: &Running) {
     let app_init =
         run.processes().into_iter().filter(|process| process.name == "app-init").map(|process| process.pid).min();
-    let outside = outside(&run, app_init.expect("it runs"));
+    let outside = outside(run, app_init.expect("it runs"));
     assert!(
         std::process::Command::new("kill")
             .args(["-TERM", &outside.to_string()])
             .status()
             .is_ok_and(|status| status.success())
     );
-    let end = run.end().exited(143).nothing_left();
-    assert!(!end.out.contains("ran"), "{}", end.story());
 }
 
 /// The pid by which the test knows a process of the namespace, from its PID 1's children down.

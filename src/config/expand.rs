@@ -244,5 +244,8 @@ mod tests {
         ];
         let expanded = expand_words(&words, &lookup).expect("expands");
         assert_eq!(expanded, [&b"a"[..], b"--set", b"a $HOME ${SET} b", b""]);
+        // One that nobody can read is told, and not left out.
+        let faults = expand_words(&[group(["--set", "${SET"])], &lookup).expect_err("a brace is missing");
+        assert!(matches!(faults[..], [Fault::Malformed(_)]), "{faults:?}");
     }
 }

@@ -97,24 +97,45 @@ fn a_hook_without_an_interpreter_line_is_run_by_sh() {
     });
 }
 
+/// Under strace, with the file `name` open for writing; what it says of each refusal is in its log.
+fn busy(setup: Setup, name: &str) -> (Setup, std::fs::File) {
+    let setup = setup.file(name, std::fs::read(probe()).expect("readable"), 0o755);
+    let path = setup.world.app().join(name);
+    let writer = std::fs::OpenOptions::new().append(true).open(path).expect("a test's own file");
+    (setup.config("[hooks.deploy]\non_failure = \"continue\"\n"), writer)
+}
+
+fn refusals(log: &str) -> usize {
+    log.matches("= -1 ETXTBSY").count()
+}
+
 /// §6.2. Somebody still writes to the file; the hook's turn comes again within a second.
 #[test]
 fn a_busy_hook_is_tried_again() {
-    each_place(|cell| {
-        let setup = Setup::new(cell, SERVER).file(
-            ".docker/action_hooks/deploy",
-            std::fs::read(probe()).expect("readable"),
-            0o755,
-        );
-        let path = setup.world.app().join(".docker/action_hooks/deploy");
-        let writer = std::fs::OpenOptions::new().append(true).open(path).expect("a test's own file");
-        let run = setup.config("[hooks.deploy]\non_failure = \"continue\"\n").start();
-        run.line("-----> Running");
-        drop(writer);
-        // The probe without arguments says how it is used, and ends with 64.
-        run.err_line("probe: argv");
-        run.end().exited(4).complains(&["64"]);
+    let setup = || Setup::traced(Cell::SUBREAPER, &["trace=execve"], SERVER);
+    let (run, writer) = busy(setup(), ".docker/action_hooks/deploy");
+    let run = run.start();
+    run.eventually("it was refused", |run| {
+        refusals(&std::fs::read_to_string(run.world.app().join("strace.log")).unwrap_or_default()) > 0
     });
+    drop(writer);
+    // The probe without arguments says how it is used, and ends with 64.
+    run.err_line("probe: argv");
+    run.end().exited(4).complains(&["64"]);
+
+    // Who never ends writing is not waited for beyond that second.
+    let (run, _writer) = busy(setup(), ".docker/action_hooks/deploy");
+    let end = run.start().end().exited(4).complains(&["hook failed: .docker/action_hooks/deploy: ", "Text file busy"]);
+    assert_eq!(refusals(&end.trace), 100, "a hundred times, 10 ms apart");
+}
+
+/// The server's own turn comes once: whoever starts the container tries again.
+#[test]
+fn a_busy_server_is_not_tried_again() {
+    let setup = Setup::traced(Cell::SUBREAPER, &["trace=execve"], ["--", "./server"]);
+    let (run, _writer) = busy(setup, "server");
+    let end = run.start().end().exited(126).complains(&["Text file busy"]);
+    assert_eq!(refusals(&end.trace), 1, "{}", end.story());
 }
 
 /// §6.2. A broken link is no hook that ran.

@@ -186,6 +186,22 @@ fn what_a_hook_leaves_behind_is_not_the_servers() {
     });
 }
 
+/// The server's input is not the keeper's, who may outlive all that reads it.
+#[test]
+fn the_keeper_has_no_input() {
+    each_place(|cell| {
+        let hook = format!("{PROBE} do trap=15:0:3 print=left pause &");
+        let steps = ["--exec", "--", PROBE, "do", "trap=15:0:4", "print=server", "pause"];
+        let run = Setup::new(cell, steps).hook("deploy", &hook).typed().start();
+        run.lines(&["left", "server"]);
+        let keepers: Vec<Process> = run.processes().into_iter().filter(|one| one.name == "app-init").collect();
+        let [keeper] = &keepers[..] else { run.fail("one keeper is there") };
+        assert_eq!(run.link(keeper.pid, "fd/0"), "/dev/null");
+        run.signal(signal::TERM);
+        run.end().exited(4);
+    });
+}
+
 /// C73, C68: leftovers and pollers of a server that is not PID 1 are asked to end when it has ended. With PID 1 the kernel
 /// ends them. The code is the server's.
 #[test]

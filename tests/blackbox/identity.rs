@@ -406,6 +406,27 @@ fn evil_files_of_users_are_a_clean_fault() {
     assert_eq!(ids(&end.out), APP_IDS, "{}", end.story());
 }
 
+/// Root without the power over files, as on a network file system, may not enter a directory that is the user's alone.
+#[test]
+fn a_directory_that_only_the_user_may_enter_is_entered() {
+    each_place(|cell| {
+        let weak = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", APP_INIT];
+        let start = |mode_of_it: u32| {
+            let setup = Setup::bare(cell, weak).args(["--", PROBE, "state"]);
+            let config = "user = \"app\"\nworkdir = \"/mnt/app/own\"\nhooks_dir = \"/mnt/app/hooks\"\n\
+                [env]\nvars_dir = \"/mnt/app/vars\"\n";
+            let setup = image(setup.config(config).file("own/file", "", 0o644).file("vars/A", "a", 0o644));
+            let own = setup.world.app().join("own");
+            std::os::unix::fs::chown(&own, Some(4000), Some(4001)).expect("root may give it away");
+            mode(&own, mode_of_it);
+            setup.start().end()
+        };
+        let end = start(0o700).exited(0);
+        assert_eq!(said(&end.out, "cwd"), "/mnt/app/own", "{}", end.story());
+        start(0o600).exited(126).complains(&["cannot enter /mnt/app/own: Permission denied"]);
+    });
+}
+
 /// §5: what is no file is neither read nor waited for; none at all is an image from scratch.
 #[test]
 fn a_file_of_users_that_is_no_file() {

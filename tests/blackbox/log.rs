@@ -221,6 +221,49 @@ fn the_reason_of_the_end_is_in_the_termination_file() {
     });
 }
 
+/// Two ways to a reason with control characters in it: of a server, and of a configuration.
+const REASONS: [&str; 2] = ["", "[stop]\ndrain = \"so\\u001b[31m\\non\"\n"];
+
+/// What a file of the test holds after a run that ends for that reason.
+fn left_in(name: &str, reason: &str, setup: Setup) -> String {
+    let config = format!("log.termination_file = \"/mnt/app/termination\"\n{reason}");
+    let setup = setup.args(["--", "no-\x1b[31m\nsuch"]).config(&config);
+    // Open before the run, whose directory is gone with it.
+    let mut file = std::fs::File::open(setup.world.app().join(name)).expect("a test's own file");
+    setup.start().end();
+    let mut text = String::new();
+    file.read_to_string(&mut text).expect("it is text");
+    text
+}
+
+/// Nothing of what was in the file stays, and nothing gets into it that would drive a terminal.
+#[test]
+fn the_termination_file_holds_the_reason_alone() {
+    each_place(|cell| {
+        let setup = || Setup::new(cell, [""; 0]).file("termination", "of another end\n".repeat(100), 0o666);
+        let [server, config] = REASONS.map(|reason| left_in("termination", reason, setup()));
+        assert_eq!(server, "cannot run no-\\u{1b}[31m\\nsuch: not found in PATH; install it, or name its full path\n");
+        let told = ".docker/app-init.toml:3: stop.drain: `so\\u{1b}[31m\\non` is not a duration; ";
+        assert!(config.starts_with(told) && config.lines().count() == 2, "{config:?}");
+    });
+}
+
+/// What has another name, or is a link, may be anything: the application may have put it there.
+#[test]
+fn nothing_else_is_written_to_by_way_of_the_termination_file() {
+    each_place(|cell| {
+        for reason in REASONS {
+            let setup = Setup::new(cell, [""; 0]).file("kept", "kept", 0o666);
+            std::os::unix::fs::symlink("kept", setup.world.app().join("termination")).expect("a link can be made");
+            assert_eq!(left_in("kept", reason, setup), "kept", "a symbolic link, {reason:?}");
+            let setup = Setup::new(cell, [""; 0]).file("kept", "kept", 0o666);
+            let app = setup.world.app();
+            std::fs::hard_link(app.join("kept"), app.join("termination")).expect("a link can be made");
+            assert_eq!(left_in("kept", reason, setup), "kept", "a hard link, {reason:?}");
+        }
+    });
+}
+
 /// §12: by default warnings only where app-init is a plain init; -q and -v.
 #[test]
 fn levels_can_be_chosen() {

@@ -60,6 +60,47 @@ fn a_script_that_forgot_exec_is_like_a_shell() {
     });
 }
 
+/// The script knows best, and its child hears nothing. But INT the child gets in any case, as from a terminal.
+#[test]
+fn a_shell_with_a_trap_gets_its_signal_alone() {
+    each_place(|cell| {
+        let script = format!("trap 'echo heard' INT; {}; exit $?", CHILD.replace("15", "2"));
+        let run = Setup::new(cell, ["--", "sh", "-c", &script]).start();
+        run.line("server");
+        run.signal(signal::INT);
+        let end = run.end().exited(9).nothing_left();
+        assert!(end.out.contains("finished 2") && end.out.contains("heard"), "{}", end.story());
+
+        // What app-init does about the one signal is done before the other: a child that was sent both would tell both.
+        let child = format!("{PROBE} do trap=15:0 trap=28:0:0 print=server pause");
+        let traps = "trap 'echo heard' TERM; trap 'kill -WINCH $child; wait $child; exit 6' USR1";
+        let script = format!("{traps}; {child} & child=$!; while true; do wait; done");
+        let run = Setup::new(cell, ["--", "bash", "-c", &script]).start();
+        run.line("server");
+        run.signal(signal::TERM);
+        run.line("heard");
+        run.signal(signal::USR1);
+        let end = run.end().exited(6).nothing_left();
+        assert_eq!(end.out, "server\nheard\ntrapped 28\nfinished 28\n", "{}", end.story());
+    });
+}
+
+/// A child that the shell has reaped itself is nobody's to wait for, however the shell ends then.
+#[test]
+fn a_shell_that_outlives_its_child_is_the_end() {
+    each_place(|cell| {
+        // As scripts are told to: the trap gives way to the signal's own effect.
+        let script = format!("trap 'trap - INT; kill -INT $$' INT; {}; exit $?", CHILD.replace("15", "2"));
+        for shell in ["sh", "bash"] {
+            let run = Setup::new(cell, ["--", shell, "-c", &script]).start();
+            run.line("server");
+            run.signal(signal::INT);
+            let end = run.end().exited(130).nothing_left();
+            assert!(end.out.contains("finished 2"), "{}", end.story());
+        }
+    });
+}
+
 /// A shell that has exec'ed is the server itself.
 #[test]
 fn a_shell_that_has_execed_is_no_shell_any_more() {

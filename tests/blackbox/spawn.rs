@@ -200,6 +200,19 @@ fn listen_pid_names_the_server() {
     });
 }
 
+/// As a shell looks for it: what is no directory in PATH, or can be none, is passed over.
+#[test]
+fn a_name_is_looked_for_beyond_what_is_no_directory() {
+    each_place(|cell| {
+        for wrong in ["/etc/passwd", &format!("/{}", "long".repeat(100)), "/no/such", "/etc/passwd/below"] {
+            let setup = || Setup::new(cell, ["--", "probe", "do", "print=server"]).env("PATH", wrong);
+            setup().start().end().exited(127);
+            let setup = setup().env("PATH", format!("{wrong}:/mnt/bin"));
+            assert_eq!(setup.start().end().exited(0).out, "server\n", "{wrong}");
+        }
+    });
+}
+
 /// C23. app-init keeps no directory busy; the child stays where it was.
 #[test]
 fn app_init_itself_leaves_the_working_directory() {

@@ -47,6 +47,21 @@ fn post_stop_runs_when_the_server_ends_by_itself() {
     });
 }
 
+/// Each of them alone has the standard output that app-init was given, although nobody else of it does any more.
+#[test]
+fn a_hook_behind_the_servers_start_can_print() {
+    each_place(|cell| {
+        for name in ["post-deploy", "pre-stop", "post-stop"] {
+            let server = ["--", PROBE, "do", "trap=15:0:4", "print=server", "pause"];
+            let run = Setup::new(cell, server).hook(name, "echo printed").start();
+            run.lines(if name == "post-deploy" { &["server", "printed"] } else { &["server"] });
+            run.signal(signal::TERM);
+            let end = run.end().exited(4);
+            assert!(end.lines().contains(&"printed"), "{name}: {}", end.story());
+        }
+    });
+}
+
 /// §9.1, §9.3: the server serves on during the drain; a second request skips the rest, pre-stop runs once.
 #[test]
 fn a_second_request_skips_the_drain() {

@@ -420,6 +420,102 @@ fn stopped_while_waiting(pid1: bool) {
     }
 }
 
+/// Whatever app-init was given: each signal that asks to stop ends a wait, also below nohup.
+#[test]
+fn an_ignored_or_blocked_stop_request_ends_a_wait() {
+    each_place(|cell| {
+        for (number, code) in [(signal::TERM, 143), (signal::INT, 130), (signal::HUP, 129), (signal::QUIT, 131)] {
+            let config = format!("[stop]\nsignals = [\"TERM\", \"INT\", \"HUP\"]\n{}", endless(""));
+            let setup = Setup::new(cell, SERVER).config(&config).ignoring(number).blocking(number);
+            let run = setup.start();
+            run.eventually("it waits", |run| run.world.app().join("asked").exists());
+            run.signal(number);
+            run.eventually("nothing of it is left", nothing_lives);
+            run.end().exited(code);
+        }
+    });
+}
+
+/// So does one that comes to the waiting process itself: somebody else sends it, whatever app-init makes of the signal.
+#[test]
+fn a_signal_to_the_process_that_waits_ends_it() {
+    each_place(|cell| {
+        for (number, name) in
+            [(signal::TERM, "TERM"), (signal::INT, "INT"), (signal::HUP, "HUP"), (signal::QUIT, "QUIT")]
+        {
+            // A command's parent is the probe, whose parent waits.
+            let script = format!("read -r _ _ _ waits _ < /proc/$PPID/stat; kill -{number} $waits; exec sleep 1000");
+            let config = format!("[[wait]]\ncommand = [\"sh\", \"-c\", \"{script}\"]\ntimeout = 0\n");
+            let setup = Setup::new(cell, SERVER).config(&config).ignoring(number).blocking(number);
+            let end = setup.start().end().exited(70);
+            assert!(end.err.contains(&format!("killed by signal {number} ({name})")), "{}", end.story());
+        }
+    });
+}
+
+/// The words about a wait come from a process in the terminal's background: they do not stop it.
+#[test]
+fn a_terminal_that_stops_background_output_does_not_stop_a_wait() {
+    for cell in PLACES {
+        let config = format!("{}timeout = \"200ms\"\n", target("file:/no/such"));
+        let setup = Setup::new(cell, SERVER).config(&config).stopping_background_output();
+        setup.start().end().exited(124).complains(&["file:/no/such"]);
+    }
+}
+
+/// The server's input is nobody else's, and so is the end of it.
+#[test]
+fn a_wait_has_no_input() {
+    each_place(|cell| {
+        let run = Setup::new(cell, SERVER).config(&endless("")).typed().start();
+        // The one that waits, and a probe for each target.
+        let helpers = |run: &Running| -> Vec<Process> {
+            let own = if cell.pid1 { 1 } else { 2 };
+            run.processes().into_iter().filter(|other| other.name == "app-init" && other.pid != own).collect()
+        };
+        run.eventually("all of them have none", |run| {
+            let inputs: Vec<String> = helpers(run).iter().map(|helper| run.link(helper.pid, "fd/0")).collect();
+            inputs.len() == 4 && inputs.iter().all(|input| input == "/dev/null")
+        });
+        run.signal(signal::TERM);
+        run.end().exited(143);
+    });
+}
+
+/// A port of the machine's own that nobody listens at: the kernel may choose the same one for this end, and connect it to
+/// itself. Here it has no other choice.
+#[test]
+fn a_connection_to_itself_is_none() {
+    each_place(|cell| {
+        let one = "echo 40000 40000 > /proc/sys/net/ipv4/ip_local_port_range";
+        let script = format!("{one} && exec {APP_INIT} \"$@\"");
+        let setup = |words: &[&str]| {
+            Setup::bare(cell, ["sh", "-c", &script, "sh"]).args(words).args(SERVER).placed(["--own-network"])
+        };
+        let (end, _) =
+            within_a_limit(|limit| setup(&["wait", "-t", limit, "tcp://127.0.0.1:40000"]).start().end(), was_tried);
+        // The second time the one port of this machine is still in use.
+        end.exited(124).complains(&["(connect: "]);
+    });
+}
+
+/// Who is asked in vain is asked less and less often. A busy machine asks fewer times than these.
+#[test]
+fn the_pause_between_two_attempts_doubles() {
+    each_place(|cell| {
+        let config = "[[wait]]\ncommand = [\"sh\", \"-c\", \"echo x >> tries; exit 1\"]\ninterval = \"10ms\"\n\
+            timeout = \"3s\"\n";
+        let setup = Setup::new(cell, SERVER).config(config).file("tries", "", 0o666);
+        let mut tries = fs::File::open(setup.world.app().join("tries")).expect("a test's own file");
+        setup.start().end().exited(124);
+        let mut text = String::new();
+        tries.read_to_string(&mut text).expect("it is text");
+        // 10 ms, 20 ms and so on are 2.56 s with the eighth, and the last one is shortly before the time is over.
+        let count = text.lines().count();
+        assert!((2..=12).contains(&count), "{count} attempts");
+    });
+}
+
 /// The same where what is asked runs as another user, whom a signal of that user's own could not stop.
 #[test]
 fn a_stop_request_ends_a_wait_of_another_user() {

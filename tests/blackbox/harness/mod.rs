@@ -18,6 +18,7 @@ mod world;
 pub use address::Address;
 pub use cell::{Cell, Identity, each_cell, each_cell_without_terminal, each_place, each_terminal_place};
 pub use launch::Setup;
+pub use namespace::Process;
 pub use programs::{APP, APP_INIT, PROBE, probe};
 pub use running::{End, Ended, Running};
 pub use tools::{differences, full_pipe, said, spin, within_a_limit};

@@ -236,6 +236,12 @@ impl Running {
         namespace::processes(self.first)
     }
 
+    /// What a link below `/proc` says of a process, by its number inside; empty when it is gone.
+    pub fn link(&self, pid: i32, name: &str) -> String {
+        let path = format!("/proc/{}/root/proc/{pid}/{name}", self.first);
+        std::fs::read_link(path).map_or_else(|_| String::new(), |target| target.display().to_string())
+    }
+
     /// One line of its status file, as `SigBlk`.
     #[track_caller]
     pub fn status(&self, key: &str) -> String {

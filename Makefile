@@ -22,8 +22,8 @@ bench: ## measure against tini, dumb-init and catatonit, and write the table
 	@docker/static.sh
 	cargo bench --bench peers -- --write
 
-mutants: ## break the machine on purpose and see its test fail
-	@tests/mutants/run.py
+mutants: ## break the code on purpose and see its test fail; ALL=1 takes longer
+	@tests/mutants/run.py $(if $(ALL),--all)
 
 lint: ## format, clippy, purity, man page, schema
 	@tests/lint.sh

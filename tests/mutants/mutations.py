@@ -1,20 +1,6 @@
-"""The ways in which tests/mutants/run.py breaks the machine: each is one mistake that a change of src/machine could make.
+"""The ways in which tests/mutants/run.py breaks the machine: each is one mistake that a change of src/machine could make."""
 
-`old` must occur exactly once in the file, so that a mutation is never applied elsewhere than meant.
-"""
-
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Mutation:
-    name: str
-    # What goes wrong with it, in one sentence.
-    breaks: str
-    file: str
-    old: str
-    new: str
-
+from mutation import Mutation
 
 MUTATIONS = [
     # ---- boot

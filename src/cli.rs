@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser};
 
-use crate::config::{duration, values};
+use crate::config::{self, duration, values};
 use crate::exit;
 use crate::machine::{Rewrite, Signal};
 use crate::wait::Target;
@@ -408,10 +408,11 @@ fn what_is_wrong(error: &clap::Error) -> String {
     lines.join(" ").trim_start_matches("error: ").to_owned()
 }
 
-/// The answer to a start without anything to start.
+/// The answer to a start without anything to start, with the files that are not there.
 #[must_use]
-pub fn nothing_to_run() -> Answer {
-    usage("nothing to run: no command was given and no server.command is configured")
+pub fn nothing_to_run(missing: &[PathBuf]) -> Answer {
+    let (join, missing) = (if missing.is_empty() { "" } else { "; " }, config::not_there(missing));
+    usage(&format!("nothing to run: no command was given and no server.command is configured{join}{missing}"))
 }
 
 /// A message about a wrong command line.

@@ -17,6 +17,8 @@ pub struct Layers {
     pub table: Table,
     /// The files that were read.
     pub files: Vec<PathBuf>,
+    /// Those that were looked for and are not there.
+    pub missing: Vec<PathBuf>,
     /// What `user` was before another file or a role said something else.
     pub replaced_users: Vec<String>,
     sources: Vec<Source>,
@@ -52,7 +54,7 @@ impl Layers {
             Ok(None) if path.is_symlink() => {
                 return faults.push(at(0, "is a link that leads nowhere; mend the link, or remove it".into()));
             }
-            Ok(None) if !required => return,
+            Ok(None) if !required => return self.missing.push(path.to_owned()),
             Ok(None) => return faults.push(at(0, "is not there; make it, or name another".into())),
             Err(why) => return faults.push(at(0, format!("cannot be read: {why}"))),
         };

@@ -326,6 +326,14 @@ impl Reader<'_> {
 
 const NO_NAME: &str = "is no name for a variable; use letters, digits and _, and no digit first";
 
+/// What to say of files that were looked for in vain; empty where there are none.
+#[must_use]
+pub fn not_there(missing: &[PathBuf]) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let names: Vec<String> = missing.iter().map(|path| here.join(path).display().to_string()).collect();
+    if names.is_empty() { String::new() } else { format!("there is no {}", names.join(" and no ")) }
+}
+
 /// Whether there is any file to read. One that may not be looked at counts as one, and a link that leads nowhere too:
 /// reading it says why.
 #[must_use]

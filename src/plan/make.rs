@@ -105,7 +105,7 @@ fn decide(
     let argv: Vec<Vec<u8>> = argv.into_iter().map(OsString::into_vec).collect();
     let needs_server = matches!(purpose, Purpose::Run | Purpose::Nested | Purpose::Exec | Purpose::Shell);
     if words.is_empty() && needs_server && !is_prelude && findings.is_sound() {
-        return Err(cli::nothing_to_run());
+        return Err(cli::nothing_to_run(&layers.missing));
     }
     let mut programs = Vec::new();
     let server = match purpose {
@@ -121,6 +121,7 @@ fn decide(
     }
     builder.check_trust(stage, &layers, &config, programs.iter().chain(&later).collect(), &mut findings);
     if purpose == Purpose::Check {
+        tell_of_files(&layers, &base.join(&settings.hooks_dir), &mut findings);
         lookup::check_programs(&programs, &mut findings);
     }
 
@@ -241,6 +242,20 @@ fn read(
     let meant = meant.and_then(|first| nearly_a_role(first.to_str()?, &layers));
     let arguments = choose_role(purpose, &mut layers, variables, arguments, faults);
     (layers, arguments, meant)
+}
+
+/// Where configuration was looked for in vain. That there is none at all is hardly ever meant: a `.dockerignore` leaves
+/// out what begins with a dot, or this is another directory.
+fn tell_of_files(layers: &Layers, hooks_dir: &Path, findings: &mut Findings<'_>) {
+    let missing = config::not_there(&layers.missing);
+    if layers.files.is_empty() && !missing.is_empty() && !hooks::any_in(hooks_dir) {
+        findings.warning(&format!(
+            "nothing is configured: {missing}, and no hook in {}; see that .dockerignore lets .docker into the image, and that this is its directory",
+            hooks_dir.display()
+        ));
+    } else if !missing.is_empty() {
+        findings.note(&missing);
+    }
 }
 
 /// What is to be said of a first argument that is nearly a role's name and none.

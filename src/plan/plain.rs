@@ -1,7 +1,7 @@
 //! Plain use: an init and nothing else. This is on the way of every plain start, so it looks at nothing it does not need.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use log::LevelFilter;
@@ -9,6 +9,7 @@ use log::LevelFilter;
 use super::make::quiet_log;
 use super::{Part, Plan, Planned, hooks};
 use crate::cli::{self, Answer, Options};
+use crate::config;
 use crate::config::values::{HookOutput, LogFormat};
 use crate::logging;
 use crate::machine::{ChildId, Leftovers, Mode, Rules, ServerRule, SignalTarget, StopRules};
@@ -22,7 +23,7 @@ use crate::sys::exec::{self, Environment, Program};
 /// A usage error where there is no command.
 pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer> {
     if arguments.is_empty() {
-        return Err(cli::nothing_to_run());
+        return Err(cli::nothing_to_run(&[config::BASE_FILE, config::APPLICATION_FILE].map(PathBuf::from)));
     }
     let label = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let program = Program::new(exec::arguments(arguments), Environment::Inherited);

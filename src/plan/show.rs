@@ -50,9 +50,7 @@ pub fn environment(plan: &Plan, as_json: bool, reveal: bool) -> Vec<u8> {
 #[must_use]
 pub fn show(plan: &Plan) -> String {
     let mut text = String::from("app-init: the configuration is sound\n");
-    if plan.origins.is_empty() {
-        text.push_str("\nno configuration file\n");
-    } else {
+    if !plan.origins.is_empty() {
         text.push_str("\nkeys\n");
         for (key, origin) in &plan.origins {
             line(&mut text, &format!("{key}  ({origin})"));

@@ -14,6 +14,35 @@ fn nothing_to_run_is_64_with_a_hint() {
     });
 }
 
+/// §3: where nothing is found, it is said where it was looked for.
+#[test]
+fn configuration_that_is_not_there_is_told() {
+    each_place(|cell| {
+        let neither = "there is no /etc/app-init.toml and no /mnt/app/.docker/app-init.toml";
+        let told = format!(
+            "app-init: nothing to run: no command was given and no server.command is configured; {neither}\nserver options? \
+            use ENTRYPOINT [\"app-init\", \"--\"]; see app-init --help\n"
+        );
+        assert_eq!(Setup::new(cell, ["--"]).start().end().exited(64).err, told);
+        let setup = Setup::new(cell, ["--"]).env("APP_INIT_LOG", "info").env("APP_INIT_USER", "0:0");
+        assert_eq!(setup.start().end().exited(64).err, told);
+        let other = Setup::new(cell, ["--workdir", "/usr"]).config("server.command = [\"true\"]\n").start().end();
+        other.exited(64).complains(&["; there is no /etc/app-init.toml and no /usr/.docker/app-init.toml\n"]);
+        let warning = format!(
+            "warning: nothing is configured: {neither}, and no hook in /mnt/app/.docker/action_hooks; see that \
+            .dockerignore lets .docker into the image, and that this is its directory\n"
+        );
+        let end = Setup::new(cell, ["check", "true"]).start().end().exited(0);
+        assert!(end.out.contains(&warning), "{}", end.story());
+        let note = format!("note: {neither}\n");
+        let end = Setup::new(cell, ["check", "true"]).hook("deploy", "true").start().end().exited(0);
+        assert!(end.out.contains(&note) && !end.out.contains("warning"), "{}", end.story());
+        let note = "note: there is no /etc/app-init.toml\n";
+        let end = Setup::new(cell, ["check", "true"]).config("[log]\n").start().end().exited(0);
+        assert!(end.out.contains(note) && !end.out.contains("warning"), "{}", end.story());
+    });
+}
+
 /// An unknown option may be the server's: the hint says where those go.
 #[test]
 fn an_unknown_option_is_64_with_a_hint() {

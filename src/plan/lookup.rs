@@ -1,6 +1,6 @@
 //! The programs of a plan, looked for as exec will look for them: for `check`, and for what root must not run.
 
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -137,6 +137,24 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
             left_out.join(", "),
             who.join(", ")
         ));
+    }
+}
+
+/// Looks for what the kernel would not take, which would only be told when its turn comes.
+pub fn check_lengths(programs: &[&Planned], environment: &Environment, room: usize, findings: &mut Findings<'_>) {
+    let left = room.saturating_sub(environment.size());
+    if left < exec::FOR_ARGUMENTS {
+        // That was told where it was filled.
+        return;
+    }
+    for planned in programs {
+        let Some(program) = planned.program() else { continue };
+        let all: usize = program.argv.iter().map(exec::size).fold(0, usize::saturating_add);
+        let is_too_long = |word: &CString| word.count_bytes() >= exec::longest_string();
+        if all > left || program.argv.iter().any(is_too_long) {
+            let what = "its arguments are longer than the kernel takes; shorten them, or hand on the name of a file";
+            findings.fault(&planned.key, what);
+        }
     }
 }
 

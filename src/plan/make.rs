@@ -12,7 +12,7 @@ use super::environment::{self, Computed, Environment, Inputs};
 use super::files::Disk;
 use super::settings::{self, Settings, Variables};
 use super::users::Users;
-use super::{DEPLOY_ENV, Findings, Part, Plan, Purpose, SKIPPABLE, Stage, hooks, lookup};
+use super::{DEPLOY_ENV, Findings, Part, Plan, Planned, Purpose, SKIPPABLE, Stage, hooks, lookup};
 use crate::cli::{self, Answer, Options};
 use crate::config::keys::{self, Limits};
 use crate::config::near;
@@ -119,7 +119,9 @@ fn decide(
         // What is wrong with the rest is told before anything runs, as far as it shows already.
         builder.rules(Stage { is_prelude: false, ..stage }, server, &config, options, &mut later, &mut findings);
     }
-    builder.check_trust(stage, &layers, &config, programs.iter().chain(&later).collect(), &mut findings);
+    let all: Vec<&Planned> = programs.iter().chain(&later).collect();
+    lookup::check_lengths(&all, &computed.environment, room(&config), &mut findings);
+    builder.check_trust(stage, &layers, &config, all, &mut findings);
     if purpose == Purpose::Check {
         tell_of_files(&layers, &base.join(&settings.hooks_dir), &mut findings);
         lookup::check_programs(&programs, &mut findings);
@@ -212,6 +214,7 @@ fn application_environment(
         files: &Disk,
         deploy_env,
         deploy_env_by_user: !hooks::runs_as_root(DEPLOY_ENV, &config.hooks, users),
+        room: room(config),
     };
     let mut computed = environment::compute(given, &inputs, findings);
     if purpose == Purpose::Shell {
@@ -219,6 +222,11 @@ fn application_environment(
         computed.environment.set_default("PS1", format!("[{}] $PWD $ ", host_name()).as_bytes());
     }
     computed
+}
+
+/// How much the kernel takes of arguments and environment.
+fn room(config: &Config) -> usize {
+    exec::room(config.limits.stack.map(|limit| limit.soft))
 }
 
 /// The files, with the role laid over them, the arguments without its name, and what is to be said if their first is

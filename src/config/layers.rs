@@ -21,6 +21,8 @@ pub struct Layers {
     pub missing: Vec<PathBuf>,
     /// What `user` was before another file or a role said something else.
     pub replaced_users: Vec<String>,
+    /// A file is no TOML: what its values are is not known, and nothing is to be said of any.
+    pub is_broken: bool,
     sources: Vec<Source>,
     /// The role that was chosen.
     role: Option<String>,
@@ -63,7 +65,17 @@ impl Layers {
             return faults.push(at(0, "is not UTF-8 text; save it as UTF-8".into()));
         };
         let document = Document::parse(&text);
-        faults.extend(document.errors().map(|(line, what)| at(line, format!("not TOML: {what}"))));
+        match document.error() {
+            Some((line, what)) => {
+                self.is_broken = true;
+                faults.push(at(line, format!("not TOML: {what}")));
+            }
+            None => faults.extend(
+                document
+                    .repetitions()
+                    .map(|(line, key)| at(line, format!("not TOML: duplicate key `{key}`; write it once"))),
+            ),
+        }
         let table = table(&document, document.root());
         drop(document);
         self.note_user(&table);

@@ -227,6 +227,10 @@ impl<'a> Findings<'a> {
     /// In order, the first ones, and how many there are.
     fn all_faults(self) -> (Vec<String>, usize) {
         let mut faults: Vec<Fault> = self.faults.into_iter().chain(self.refusals).collect();
+        if self.layers.is_broken {
+            // All else may be wrong because of that.
+            faults.retain(|fault| fault.key.is_empty());
+        }
         // Those of one key in the order in which they were found, which is that of the lines of its file.
         faults.sort_by(|one, other| (&one.place, &one.key).cmp(&(&other.place, &other.key)));
         let mut unique: Vec<Fault> = Vec::with_capacity(faults.len());
@@ -237,7 +241,8 @@ impl<'a> Findings<'a> {
             }
         }
         let mut faults = unique;
-        let count = faults.len().saturating_add(self.more);
+        let more = if self.layers.is_broken { 0 } else { self.more };
+        let count = faults.len().saturating_add(more);
         faults.truncate(MOST_TOLD);
         let mut told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         if count > told.len() {

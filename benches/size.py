@@ -25,22 +25,21 @@ OUTPUT = re.compile(r"^(\.\S+)\s+0x[0-9a-f]+\s+0x([0-9a-f]+)")
 OUTPUT_ALONE = re.compile(r"^(\.\S+)$")
 
 
+# In Rust's mangling (v0) a crate is `Cs1a2b_8app_init`, and a name within it `4plan`; both may have a disambiguator.
+CRATE = re.compile(r"C(?:s[0-9a-zA-Z]*_)?(\d+)_?")
+PART = re.compile(r"(?:s[0-9a-zA-Z]*_)?(\d+)_?")
+
+
 def path_of(symbol):
-    """The path in a mangled name: ["app_init", "plan", "make"], without the hash; None where it is no Rust name."""
-    at = symbol.find("_ZN")
-    if at < 0:
-        return None
-    rest, parts = symbol[at + 3 :], []
-    while (found := re.match(r"(\d+)", rest)) is not None:
-        length = int(found.group(1))
-        parts.append(rest[len(found.group(1)) : len(found.group(1)) + length])
-        rest = rest[len(found.group(1)) + length :]
-    # `<app_init::plan::Plan as core::fmt::Debug>::fmt` belongs to the type; a generic belongs to whoever made it.
-    first = parts[0] if parts else ""
-    if first.startswith("_$LT$"):
-        inner = re.search(r"([a-z_0-9]+)((?:\.\.[a-z_0-9A-Z]+)*)", first[5:].replace("$RF$", "").replace("mut$u20$", ""))
-        parts = [inner.group(1), *filter(None, inner.group(2).split(".."))] if inner else parts
-    return [part for part in parts if not re.fullmatch(r"h[0-9a-f]{16}", part)]
+    """The path in a mangled name: ["app_init", "plan", "make"]; None where it is no Rust name."""
+    begin = symbol.find("_R")
+    found = CRATE.search(symbol, begin + 2) if begin >= 0 else None
+    parts = []
+    while found:
+        end = found.end() + int(found.group(1))
+        parts.append(symbol[found.end() : end])
+        found = PART.match(symbol, end)
+    return parts or None
 
 
 def owner_of(section, source):

@@ -294,7 +294,8 @@ fn mistakes_that_it_warns_of() {
     let secret = ["--env", "DB_PASSWORD=s3cret"];
     // `COPY --chown=app`: the configuration is the user's.
     let dockerfile = printed("dockerfile")[1].replace("COPY . .\n", "COPY --chown=app . .\n");
-    let dockerfile = dockerfile.replace("RUN DB_PASSWORD=none app-init check", "RUN true");
+    // Its own check would end the build.
+    let dockerfile: String = dockerfile.split_inclusive('\n').filter(|line| !line.contains("app-init check")).collect();
     let given = self::image("readme-chown", &dockerfile, true);
     let done = Shown::new("docker run -e DB_PASSWORD=s3cret my-app").run(&given, &[]);
     assert_eq!(done.code, 77, "{done:?}");

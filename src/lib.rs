@@ -150,23 +150,23 @@ fn carry_out(command: &Command, plan: Plan, inherited: Inherited) -> u8 {
 /// The plan of what was asked for; `deploy_env` is what the hook of that name wrote, once it has run.
 fn make_plan(request: &Request, deploy_env: Option<&[u8]>) -> Result<Plan, Answer> {
     let Request { command, options, arguments } = request;
-    let make = |purpose, arguments| plan::make(purpose, options, arguments, deploy_env);
+    let make = |purpose, arguments: &[OsString]| plan::make(purpose, options, arguments, deploy_env);
     match command {
         Command::Run if plan::is_plain(options) => plan::plain(options, arguments.clone()),
         Command::Run => match run_or_nested(options) {
             Purpose::Nested if arguments.is_empty() => {
                 Err(cli::usage("app-init runs here already; name a command, or use --hooks"))
             }
-            purpose => make(purpose, arguments.clone()),
+            purpose => make(purpose, arguments),
         },
-        Command::Exec => make(Purpose::Exec, arguments.clone()),
-        Command::Shell => make(Purpose::Shell, arguments.clone()),
-        Command::Check => make(Purpose::Check, arguments.clone()),
-        Command::Env { .. } => make(Purpose::Env, Vec::new()),
+        Command::Exec => make(Purpose::Exec, arguments),
+        Command::Shell => make(Purpose::Shell, arguments),
+        Command::Check => make(Purpose::Check, arguments),
+        Command::Env { .. } => make(Purpose::Env, &[]),
         Command::Wait(options) => plan::waiting(options, arguments.clone()),
         Command::Hook => {
             let name = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let plan = make(Purpose::Hook(&name, arguments.get(1..).unwrap_or_default()), Vec::new())?;
+            let plan = make(Purpose::Hook(&name, arguments.get(1..).unwrap_or_default()), &[])?;
             // One that is not there is a fault, so only its conditions leave nothing of it.
             if plan.part == Part::Whole && plan.rules.deploy.iter().all(|rule| rule.helper) {
                 logging::start(plan.log);

@@ -19,6 +19,8 @@ pub struct Layers {
     pub files: Vec<PathBuf>,
     /// Those that were looked for and are not there.
     pub missing: Vec<PathBuf>,
+    /// Those that are not to be read.
+    left_out: Vec<PathBuf>,
     /// What `user` was before another file or a role said something else.
     pub replaced_users: Vec<String>,
     /// A file is no TOML: what its values are is not known, and nothing is to be said of any.
@@ -31,10 +33,10 @@ pub struct Layers {
 
 impl Layers {
     /// The file `alone`; or else the base image's, and over it the application's, below `workdir` or the directory that
-    /// the base image's names.
+    /// the base image's names; but for those that are left out.
     #[must_use]
-    pub fn of(alone: Option<&Path>, workdir: Option<PathBuf>, faults: &mut Vec<Fault>) -> Layers {
-        let mut layers = Layers::default();
+    pub fn of(alone: Option<&Path>, workdir: Option<PathBuf>, left_out: &[PathBuf], faults: &mut Vec<Fault>) -> Layers {
+        let mut layers = Layers { left_out: left_out.to_vec(), ..Layers::default() };
         if let Some(path) = alone {
             layers.read(path, true, faults);
             return layers;
@@ -46,8 +48,17 @@ impl Layers {
         layers
     }
 
+    /// Whether a file is left out.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        !self.left_out.is_empty()
+    }
+
     /// Lays a file over what there is. A file that is not there changes nothing unless it is `required`.
     pub fn read(&mut self, path: &Path, required: bool, faults: &mut Vec<Fault>) {
+        if self.left_out.iter().any(|left_out| left_out == path) {
+            return;
+        }
         let name = path.display().to_string();
         let at = |line, what: String| Fault { place: Some((name.clone(), line)), key: String::new(), what };
         let bytes = match regular::read(path) {

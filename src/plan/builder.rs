@@ -297,7 +297,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Refuses what would let a user steer what has more rights.
+    /// Refuses what would let a user steer what has more rights; the files of the configuration that are refused.
     pub fn check_trust(
         &self,
         stage: Stage<'_>,
@@ -305,7 +305,7 @@ impl Builder<'_> {
         config: &Config,
         programs: Vec<&Planned>,
         findings: &mut Findings<'_>,
-    ) {
+    ) -> Vec<PathBuf> {
         let around = self.hooks(OnFailure::Abort, stage.argv);
         let users = self.users;
         let trusted = lookup::Trusted {
@@ -319,7 +319,7 @@ impl Builder<'_> {
             given_to: &|user| steps::given_to(user, &config.preparations, &around),
             termination_file: config.log.termination_file.as_deref(),
         };
-        lookup::check_trust(&trusted, users, findings);
+        lookup::check_trust(&trusted, users, findings)
     }
 
     /// `app-init hook NAME` wants a hook that is there, unless its condition does not hold now.

@@ -27,6 +27,8 @@ pub struct Findings<'a> {
     refusals: Vec<Fault>,
     /// How many faults there are beside these.
     more: usize,
+    /// What was refused of a file that is left out.
+    settled: Vec<Fault>,
     warnings: Lines,
     /// What is as it should be, and may surprise.
     notes: Lines,
@@ -76,6 +78,7 @@ impl<'a> Findings<'a> {
             secrets: Secrets::default(),
             faults,
             refusals: Vec::new(),
+            settled: Vec::new(),
             more: 0,
             warnings: Lines::default(),
             notes: Lines::default(),
@@ -183,13 +186,35 @@ impl<'a> Findings<'a> {
     /// Whether a key was refused.
     #[must_use]
     pub fn has_refusal(&self, key: &str) -> bool {
-        self.refusals.iter().any(|refusal| refusal.key == key)
+        self.refusals_of(key).next().is_some()
+    }
+
+    /// Those of a key.
+    pub fn refusals_of(&self, key: &str) -> impl Iterator<Item = Fault> {
+        let key = self.layers.fault(key, "").key;
+        self.refusals.iter().filter(move |refusal| refusal.key == key).cloned()
+    }
+
+    /// Tells of what is refused no more, since nothing of it is used.
+    pub fn settle(&mut self, refusals: &[Fault]) {
+        self.settled = refusals.to_vec();
     }
 
     /// Whether a key is wrong.
     #[must_use]
     pub fn has_fault(&self, key: &str) -> bool {
+        let key = self.layers.fault(key, "").key;
         self.faults.iter().any(|fault| fault.key == key)
+    }
+
+    /// Counts as not known who programs run as.
+    pub fn doubt_identity(&mut self) {
+        self.doubts_identity = true;
+    }
+
+    #[must_use]
+    pub fn doubts_identity(&self) -> bool {
+        self.doubts_identity
     }
 
     /// The warnings; or, where there are faults, the answer that lists them all.
@@ -201,6 +226,14 @@ impl<'a> Findings<'a> {
         if self.is_sound() {
             return Ok(self.warnings.take());
         }
+        Err(self.answer(|count| {
+            format!("app-init: {count} {}, nothing was started", if count == 1 { "fault" } else { "faults" })
+        }))
+    }
+
+    /// The answer that lists all faults, and ends with this line.
+    #[must_use]
+    pub fn answer(self, last: impl Fn(usize) -> String) -> Answer {
         let code = if self.faults.is_empty() { exit::PERMISSION } else { exit::CONFIG };
         let (faults, count) = self.all_faults();
         let mut text = String::new();
@@ -208,16 +241,16 @@ impl<'a> Findings<'a> {
             text.push_str(&logging::escape(fault));
             text.push('\n');
         }
-        let things = if count == 1 { "fault" } else { "faults" };
-        text.push_str(&format!("app-init: {count} {things}, nothing was started\n"));
-        Err(Answer::new(text, code))
+        text.push_str(&last(count));
+        text.push('\n');
+        Answer::new(text, code)
     }
 
     /// The faults as warnings, for a shell, which is needed most when something is wrong.
     #[must_use]
     pub fn into_warnings(mut self) -> Vec<String> {
         let mut warnings = self.warnings.take();
-        if !self.is_sound() {
+        if !self.is_sound() || !self.settled.is_empty() {
             warnings.extend(self.all_faults().0);
             warnings.push("the configuration is wrong; this shell has what could be made of it".into());
         }
@@ -226,7 +259,7 @@ impl<'a> Findings<'a> {
 
     /// In order, the first ones, and how many there are.
     fn all_faults(self) -> (Vec<String>, usize) {
-        let mut faults: Vec<Fault> = self.faults.into_iter().chain(self.refusals).collect();
+        let mut faults: Vec<Fault> = self.faults.into_iter().chain(self.refusals).chain(self.settled).collect();
         if self.layers.is_broken {
             // All else may be wrong because of that.
             faults.retain(|fault| fault.key.is_empty());

@@ -265,7 +265,7 @@ fn makes_place(options: &Options) -> bool {
     let variables = Variables(&given);
     let file = options.config.clone().or_else(|| variables.path("CONFIG"));
     let workdir = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
-    let mut layers = Layers::of(file.as_deref(), workdir, &mut Vec::new());
+    let mut layers = Layers::of(file.as_deref(), workdir, &[], &mut Vec::new());
     if let Some(role) = variables.text("ROLE") {
         layers.choose_role(&role);
     }

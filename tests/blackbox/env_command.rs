@@ -201,7 +201,7 @@ fn a_reader_that_is_gone_ends_it() {
         drop(read);
         let end = with_values(Setup::new(cell, ["env"])).stdout_to(write).start().end().silent_stderr();
         // The kernel spares a PID 1 without a handler.
-        let expected = if cell.pid1 { Ended::Exited(71) } else { Ended::Signaled(signal::PIPE) };
+        let expected = if cell.pid1 { Ended::Exited(141) } else { Ended::Signaled(signal::PIPE) };
         assert_eq!(end.how, expected, "{}", end.story());
     });
 }

@@ -2,7 +2,7 @@
 //! `shell` and `env`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CString, OsString};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -336,36 +336,43 @@ impl Pipeline<'_, '_> {
             }
             Err(why) => return self.findings.fault("env.vars_dir", format!("cannot list {shown}: {why}")),
         };
-        let mut wrong = 0_usize;
-        for name in names {
-            let Err(what) = self.variable(&full, &shown, &name) else { continue };
-            wrong = wrong.saturating_add(1);
-            if wrong <= literal::MOST_PROBLEMS {
-                self.findings.fault("env.vars_dir", what);
-            }
-        }
-        if let Some(more) = wrong.checked_sub(literal::MOST_PROBLEMS).filter(|more| *more > 0) {
-            self.findings.fault("env.vars_dir", format!("{shown}/… and {more} more files"));
-        }
-    }
-
-    /// One file of the directory of variables.
-    fn variable(&mut self, directory: &Path, shown: &str, name: &OsStr) -> Result<(), String> {
-        let Some(name) = name.to_str().filter(|name| expand::is_name(name)) else {
-            let name = name.display();
-            return Err(format!("{shown}/{name}: is no name for a variable; rename it, or begin it with a dot"));
+        let (names, others): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| name.to_str().is_some_and(expand::is_name));
+        let nameless = |name: &OsString| {
+            format!("{shown}/{}: is no name for a variable; rename it, or begin it with a dot", name.display())
         };
-        let (read, by_user) = self.read(&directory.join(name));
-        let source = format!("{shown}/{name}");
-        match read.map(|bytes| bytes.map(literal::variable_file)) {
-            Ok(Some(Ok(value))) => {
-                self.take(vec![(name.to_owned(), value)], &source, by_user);
-                Ok(())
+        let mut wrong: Vec<String> = others.iter().map(nameless).collect();
+        let inputs = self.inputs;
+        let owned: Vec<_> = names.iter().map(|name| (name, inputs.could_write(&full.join(name)))).collect();
+        let whose = |user: Option<&Boundary>| user.map(std::ptr::from_ref);
+        'all: for group in owned.chunk_by(|(_, one), (_, other)| whose(*one) == whose(*other)) {
+            let by_user = group.first().and_then(|(_, user)| *user);
+            let paths: Vec<PathBuf> = group.iter().map(|(name, _)| full.join(name)).collect();
+            let mut read = by_user.map(|user| inputs.files.read_all_as(&user.identity, &paths).into_iter());
+            for ((name, _), path) in group.iter().zip(&paths) {
+                if self.is_full {
+                    break 'all;
+                }
+                let content =
+                    read.as_mut().map_or_else(|| inputs.files.read(path), |read| read.next().unwrap_or(Ok(None)));
+                let source = format!("{shown}/{}", name.display());
+                match content.map(|bytes| bytes.map(literal::variable_file)) {
+                    Ok(Some(Ok(value))) => {
+                        self.take(vec![(name.to_string_lossy().into_owned(), value)], &source, by_user.is_some());
+                    }
+                    Ok(Some(Err(why))) => wrong.push(format!("{source}: {why}")),
+                    // It was there a moment ago: a volume that is being updated.
+                    Ok(None) => wrong.push(format!("{source} leads nowhere; mend the link")),
+                    Err(why) => wrong.push(format!("cannot read {source}: {why}")),
+                }
             }
-            Ok(Some(Err(why))) => Err(format!("{source}: {why}")),
-            // It was there a moment ago: a volume that is being updated.
-            Ok(None) => Err(format!("{source} leads nowhere; mend the link")),
-            Err(why) => Err(format!("cannot read {source}: {why}")),
+        }
+        let more = wrong.len().saturating_sub(literal::MOST_PROBLEMS);
+        for what in wrong.into_iter().take(literal::MOST_PROBLEMS) {
+            self.findings.fault("env.vars_dir", what);
+        }
+        if more > 0 {
+            self.findings.fault("env.vars_dir", format!("{shown}/… and {more} more files"));
         }
     }
 

@@ -137,10 +137,13 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
     let left_out = trusted.environment.into_iter().flat_map(Environment::all_by_user);
     let left_out: Vec<_> = left_out.map(String::from_utf8_lossy).collect();
     if hands_on && !left_out.is_empty() {
+        let more = left_out.len().saturating_sub(MOST_NAMED);
+        let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let named = left_out.get(..MOST_NAMED).unwrap_or(&left_out);
         let who: Vec<String> = users.boundaries().iter().map(|user| users::shown(&user.identity)).collect();
         findings.warning(&format!(
-            "cannot hand on {} to what has more rights than {}, who could have written it; set it in env.set",
-            left_out.join(", "),
+            "cannot hand on {}{and_more} to what has more rights than {}, who could have written it; set it in env.set",
+            named.join(", "),
             who.join(", ")
         ));
     }
@@ -167,6 +170,9 @@ pub fn keep_own_path(environment: &mut Environment, users: &[Boundary], base: &P
         }
     }
 }
+
+/// So many variables that are left out are named.
+const MOST_NAMED: usize = 20;
 
 /// Looks for what the kernel would not take, which would only be told when its turn comes.
 pub fn check_lengths(programs: &[&Planned], environment: &Environment, room: usize, findings: &mut Findings<'_>) {

@@ -197,6 +197,25 @@ fn files_that_the_user_could_have_placed_are_read_with_the_users_rights() {
     });
 }
 
+/// One process reads them all: with one for each the boot would take most of a minute. What could be the user's is named
+/// in a line that can be read.
+#[test]
+fn many_files_of_the_users_are_read_and_few_are_named() {
+    each_place(|cell| {
+        let config = "user = \"app\"\n[[hooks.deploy.run]]\ncommand = [\"id\", \"-u\"]\nuser = \"root\"\n";
+        let setup = Setup::new(cell, ["--", PROBE, "environ"]).config(config);
+        let file = |setup: Setup, number: usize| {
+            setup.file(&format!(".docker/user_vars/V{number:04}"), format!("value {number}\n"), 0o644)
+        };
+        let setup = of_user((0..3000).fold(setup, file), &[".docker/user_vars"]);
+        let end = setup.start().end().exited(0);
+        let found: Vec<&str> = end.out.lines().filter(|line| line.starts_with('V')).collect();
+        let expected: Vec<String> = (0..3000).map(|number| format!("V{number:04}=value {number}")).collect();
+        assert_eq!(found, expected);
+        end.complains(&["cannot hand on V0000, V0001, ", "V0019 and 2980 more to what has more rights than app, "]);
+    });
+}
+
 /// What the user wrote is a value for the user, and no path or argument for root.
 #[test]
 fn root_does_not_act_on_a_value_of_the_users() {

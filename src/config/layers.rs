@@ -95,6 +95,12 @@ impl Layers {
         self.origins.take();
     }
 
+    /// Whether there is a role of this name, which was not chosen.
+    #[must_use]
+    pub fn has_role(&self, name: &str) -> bool {
+        matches!(self.table.get("role"), Some(Value::Table(roles)) if roles.contains_key(name))
+    }
+
     /// Lays the table of role `name` over the rest of the file; `false` where there is no such role.
     pub fn choose_role(&mut self, name: &str) -> bool {
         let Some(Value::Table(roles)) = self.table.get_mut("role") else { return false };

@@ -1,6 +1,6 @@
 //! How a plan is made: each thing decided from what was decided before it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use super::environment::{self, Computed, Environment, Inputs};
 use super::files::Disk;
 use super::settings::{self, Settings, Variables};
 use super::users::Users;
-use super::{DEPLOY_ENV, Findings, Part, Plan, Planned, Purpose, SKIPPABLE, Stage, hooks, lookup};
+use super::{Boot, DEPLOY_ENV, Findings, Part, Plan, Planned, Purpose, SKIPPABLE, Stage, hooks, lookup};
 use crate::cli::{self, Answer, Options};
 use crate::config::keys::{self, Limits};
 use crate::config::near;
@@ -34,9 +34,10 @@ pub fn make(
     purpose: Purpose<'_>,
     options: &Options,
     arguments: &[OsString],
+    boot: Option<&Boot>,
     deploy_env: Option<&[u8]>,
 ) -> Result<Plan, Answer> {
-    let made = decide(purpose, options, arguments, deploy_env);
+    let made = decide(purpose, options, arguments, boot, deploy_env);
     let Some(signal) = on_behalf::interruption() else { return made };
     let file = made.map_or_else(|answer| answer.termination_file, |plan| plan.termination_file);
     let text = format!("app-init: stop requested by {signal}\n");
@@ -50,12 +51,13 @@ fn decide(
     purpose: Purpose<'_>,
     options: &Options,
     arguments: &[OsString],
+    boot: Option<&Boot>,
     deploy_env: Option<&[u8]>,
 ) -> Result<Plan, Answer> {
     let mut left_out = LeftOut::default();
     loop {
         // Each time there is a file less.
-        if let Some(plan) = try_to_make(purpose, options, arguments.to_vec(), deploy_env, &mut left_out)? {
+        if let Some(plan) = try_to_make(purpose, options, arguments.to_vec(), boot, deploy_env, &mut left_out)? {
             return Ok(plan);
         }
     }
@@ -99,21 +101,23 @@ fn try_to_make(
     purpose: Purpose<'_>,
     options: &Options,
     arguments: Vec<OsString>,
+    boot: Option<&Boot>,
     deploy_env: Option<&[u8]>,
     left_out: &mut LeftOut,
 ) -> Result<Option<Plan>, Answer> {
     let given = Environment::new(exec::inherited_environment());
     let variables = Variables(&given);
     let mut faults = left_out.faults.clone();
-    let (mut layers, arguments, meant) = read(purpose, options, &variables, arguments, &left_out.files, &mut faults);
+    let (mut layers, words, warnings) =
+        read(purpose, options, &variables, arguments, boot, &left_out.files, &mut faults);
     if purpose == Purpose::Shell && left_out.takes_broken(&mut faults) {
         return Ok(None);
     }
     let mut config = config::interpret(&mut layers, &mut faults);
     let mut findings = Findings::new(&layers, config.top.strict, faults);
     findings.settle(&left_out.refusals);
-    if let Some(meant) = meant.filter(|_| config.server.command.is_some()) {
-        findings.warning(&meant);
+    for warning in &warnings {
+        findings.warning(warning);
     }
     let nothing = Environment::default();
     let resident = matches!(purpose, Purpose::Run | Purpose::Hook(..) | Purpose::Check);
@@ -149,7 +153,7 @@ fn try_to_make(
         workdir: workdir.as_deref(),
         base: &base,
     };
-    let (words, argv) = builder.server_words(purpose, &config, arguments, &mut findings);
+    let (words, argv) = builder.server_words(purpose, &config, words, &mut findings);
     let argv: Vec<Vec<u8>> = argv.into_iter().map(OsString::into_vec).collect();
     let needs_server = matches!(purpose, Purpose::Run | Purpose::Nested | Purpose::Exec | Purpose::Shell);
     if words.is_empty() && needs_server && !is_prelude && findings.is_sound() {
@@ -311,16 +315,26 @@ fn room(config: &Config) -> usize {
     exec::room(config.limits.stack.map(|limit| limit.soft))
 }
 
-/// The files, with the role laid over them, the arguments without its name, and what is to be said if their first is
-/// handed to the server.
+/// The words of a start that are no options.
+pub struct Words {
+    /// Those of this process, without the role's name.
+    pub own: Vec<OsString>,
+    /// Those that the boot which this process stands beside appends to the server's command.
+    pub of_boot: Vec<OsString>,
+    /// The first was a role's name.
+    pub name_role: bool,
+}
+
+/// The files, with the role laid over them, the words without its name, and warnings.
 fn read(
     purpose: Purpose<'_>,
     options: &Options,
     variables: &Variables<'_>,
     arguments: Vec<OsString>,
+    boot: Option<&Boot>,
     left_out: &[PathBuf],
     faults: &mut Vec<Fault>,
-) -> (Layers, Vec<OsString>, Option<String>) {
+) -> (Layers, Words, Vec<String>) {
     let alone = options.config.clone().or_else(|| variables.path("CONFIG"));
     let below = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
     let mut layers = Layers::of(alone.as_deref(), below, left_out, faults);
@@ -331,8 +345,12 @@ fn read(
     let boots = matches!(purpose, Purpose::Run | Purpose::Check);
     let meant = arguments.first().filter(|first| boots && !first.as_encoded_bytes().starts_with(b"-"));
     let meant = meant.and_then(|first| nearly_a_role(first.to_str()?, &layers));
-    let arguments = choose_role(purpose, &mut layers, variables, arguments, faults);
-    (layers, arguments, meant)
+    let words = choose_role(purpose, &mut layers, variables, arguments, boot, faults);
+    let has_command =
+        matches!(layers.table.get("server"), Some(Value::Table(server)) if server.contains_key("command"));
+    let warnings = meant.filter(|_| has_command).into_iter().chain(boot.and_then(|boot| boot.warning.clone()));
+    let warnings = warnings.collect();
+    (layers, words, warnings)
 }
 
 /// Where configuration was looked for in vain. That there is none at all is hardly ever meant: a `.dockerignore` leaves
@@ -356,28 +374,43 @@ fn nearly_a_role(first: &str, layers: &Layers) -> Option<String> {
     Some(format!("`{first}` is no role and becomes an argument of server.command; for the role write {role}"))
 }
 
-/// Lays the role that the first argument names over the configuration, and takes that argument away; or the one that
-/// `APP_INIT_ROLE` names, for what has no arguments of the container's: a hook, a shell beside it.
+/// Lays a role over the configuration: the one that the first argument names, which is taken away; or the one of the boot
+/// that this process stands beside; or the one that `APP_INIT_ROLE` names.
 fn choose_role(
     purpose: Purpose<'_>,
     layers: &mut Layers,
     variables: &Variables<'_>,
-    mut arguments: Vec<OsString>,
+    mut own: Vec<OsString>,
+    boot: Option<&Boot>,
     faults: &mut Vec<Fault>,
-) -> Vec<OsString> {
-    let boots = matches!(purpose, Purpose::Run | Purpose::Check);
-    let first = arguments.first().filter(|_| boots).and_then(|first| first.to_str());
-    if first.is_some_and(|first| layers.choose_role(first)) {
-        arguments.remove(0);
-        return arguments;
+) -> Words {
+    let mut of_boot = boot.map_or_else(Vec::new, |boot| boot.arguments.clone());
+    if of_boot.first().and_then(|word| word.to_str()).is_some_and(|word| layers.has_role(word)) {
+        of_boot.remove(0);
     }
-    if let Some(name) = variables.text("ROLE")
+    let may_name_role = matches!(purpose, Purpose::Run | Purpose::Check | Purpose::Nested);
+    let first = own.first().filter(|_| may_name_role).and_then(|first| first.to_str());
+    if first.is_some_and(|first| layers.choose_role(first)) {
+        own.remove(0);
+        return Words { own, of_boot, name_role: true };
+    }
+    if purpose == Purpose::Check && own.is_empty() {
+        own.clone_from(&of_boot);
+    }
+    let words = Words { own, of_boot, name_role: false };
+    let variable = variables.text("ROLE");
+    let given = variable.as_ref().map(OsStr::new);
+    let word = boot.and_then(|boot| boot.role_word(given)).and_then(|word| word.to_str());
+    if word.is_some_and(|word| layers.choose_role(word)) {
+        return words;
+    }
+    if let Some(name) = variable
         && !layers.choose_role(&name)
     {
         let what = format!("there is no role `{name}`; write [role.{name}], or unset this");
         faults.push(Fault::new("APP_INIT_ROLE", what));
     }
-    arguments
+    words
 }
 
 /// Who the application runs as, and from whom root is protected. A shell opens with faults of every kind, but not as

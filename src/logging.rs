@@ -10,6 +10,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::config::values::LogFormat;
 use crate::secrets;
+use crate::sys::arena;
 use crate::sys::output::Stream;
 
 /// What the configuration says about the log.
@@ -32,7 +33,11 @@ impl Log for Lazy {
     }
 
     fn log(&self, record: &Record<'_>) {
-        let build = || build(self.settings.get().copied());
+        let build = || {
+            // The logger's buffer is on it.
+            arena::make_list_of_destructors();
+            build(self.settings.get().copied())
+        };
         self.logger.get_or_init(build).log(record);
     }
 

@@ -4,7 +4,7 @@
 use std::ffi::{c_char, c_int};
 
 use app_init::sys::arena::Arena;
-use app_init::sys::{arguments, signals};
+use app_init::sys::{arguments, last_resort, signals};
 
 #[global_allocator]
 static MEMORY: Arena = Arena::new();
@@ -22,4 +22,11 @@ pub unsafe extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int 
     // SAFETY: these are what C's start-up code called `main` with.
     let arguments = unsafe { arguments::from_main(argc, argv) };
     c_int::from(app_init::start(inherited, arguments))
+}
+
+/// In place of C's `abort`: when PID 1 dies, the kernel kills everybody.
+#[unsafe(no_mangle)]
+#[allow(unsafe_code, reason = "the C library's name is what is called")]
+pub extern "C" fn abort() -> ! {
+    last_resort::aborted()
 }

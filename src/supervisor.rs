@@ -18,7 +18,7 @@ use crate::sys::output::{self, Stream};
 use crate::sys::signals::{self, Inherited, Wake};
 use crate::sys::terminal::{self, Terminal};
 use crate::sys::written::Written;
-use crate::sys::{descriptors, last_resort, processes};
+use crate::sys::{arena, descriptors, last_resort, processes};
 use crate::{exit, keeper, logging, messages, prepare, secrets, wait};
 
 /// How many actions one step can take without asking for memory.
@@ -58,6 +58,9 @@ pub fn supervise(plan: &Plan, inherited: Inherited) -> End {
     }
     if let Some(uid) = plan.hands_over_to {
         descriptors::hand_over_standard(uid);
+    }
+    if !plan.rules.plain {
+        arena::make_list_of_destructors();
     }
     let terminal = Terminal::in_foreground();
     let mut rules = plan.rules.clone();
@@ -342,11 +345,8 @@ impl<'p> Supervisor<'p> {
 
     /// With the server started, nothing of it is held any longer: not its directory, not the descriptors passed to it.
     fn stand_back(&self) {
-        // Who is put beside a boot looks for its configuration where that was started; a plain init has none.
-        if self.rules.plain {
-            // Without a root directory to enter the old one stays in use, which harms nobody here.
-            let _ = nix::unistd::chdir("/");
-        }
+        // Without a root directory to enter the old one stays in use, which harms nobody here.
+        let _ = nix::unistd::chdir("/");
         let terminal = self.terminal.as_ref().and_then(Terminal::descriptor);
         let own: Vec<_> = self.children.descriptors().chain(terminal).collect();
         descriptors::close_inherited(&own);

@@ -15,6 +15,7 @@ use crate::logging;
 use crate::machine::{ChildId, Leftovers, Mode, Rules, ServerRule, SignalTarget, StopRules};
 use crate::secrets::Secrets;
 use crate::sys::exec::{self, Environment, Program};
+use crate::sys::signals;
 
 /// The plan of `app-init [--] CMD`.
 ///
@@ -27,7 +28,7 @@ pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer
     }
     let label = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let program = Program::new(exec::arguments(arguments), Environment::Inherited);
-    let is_pid_1 = nix::unistd::getpid().as_raw() == 1;
+    let is_pid_1 = signals::own_pid() == 1;
     let target = match (options.signal_group, options.signal_process) {
         (true, _) => SignalTarget::Group,
         (_, true) => SignalTarget::Process,

@@ -66,6 +66,27 @@ fn insist(piece: *mut u8) -> *mut u8 {
     piece
 }
 
+/// What the standard library takes for its list of thread-local values that are dropped: four pairs of pointers. It takes
+/// them from the C library, past this allocator, and aborts without.
+const DESTRUCTORS: Layout = Layout::new::<[[usize; 2]; 4]>();
+
+/// The first of such values.
+struct Dropped;
+
+impl Drop for Dropped {
+    fn drop(&mut self) {}
+}
+
+/// Has that list made: what can be had now need not be had later, when a stop is told of.
+pub fn make_list_of_destructors() {
+    thread_local! {
+        static FIRST: Dropped = const { Dropped };
+    }
+    // SAFETY: the size is not zero, and the piece goes back with its layout.
+    unsafe { System.dealloc(insist(System.alloc(DESTRUCTORS)), DESTRUCTORS) };
+    FIRST.with(|_| ());
+}
+
 impl Default for Arena {
     fn default() -> Arena {
         Arena::new()

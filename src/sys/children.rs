@@ -57,7 +57,7 @@ impl Children {
     #[must_use]
     pub fn new(count: usize, grouped: Option<ChildId>, inherited: Inherited) -> Children {
         let entries = std::iter::repeat_with(|| None).take(count).collect();
-        Children { entries, inherited, own_pid: nix::unistd::getpid().as_raw(), grouped, alone: false }
+        Children { entries, inherited, own_pid: signals::own_pid(), grouped, alone: false }
     }
 
     /// No child of the plan is there.

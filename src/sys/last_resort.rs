@@ -30,7 +30,7 @@ const LINE: usize = 512;
 
 /// Guards this process from here on.
 pub fn guard() {
-    GUARDED.store(nix::unistd::getpid().as_raw(), Ordering::Relaxed);
+    GUARDED.store(signals::own_pid(), Ordering::Relaxed);
     std::panic::set_hook(Box::new(panicked));
 }
 
@@ -53,6 +53,11 @@ pub fn refused(call: &str, errno: i32) -> ! {
 /// The kernel gives no more memory.
 pub fn out_of_memory() -> ! {
     stop_everybody(&"cannot go on: memory is refused; raise the limit of the container, or of its address space")
+}
+
+/// The standard library or the C library has found something that it cannot go on with.
+pub fn aborted() -> ! {
+    stop_everybody(&"internal error, stopping everything: a library aborts")
 }
 
 fn panicked(panic: &PanicHookInfo<'_>) {

@@ -31,6 +31,7 @@ mod number {
 
     pub const FORK: &[i64] = &[SYS_clone, SYS_clone3, SYS_fork, SYS_vfork];
     pub const DUP2: &[i64] = &[SYS_dup2, SYS_dup3];
+    pub const PIPE2: &[i64] = &[SYS_pipe2, SYS_pipe];
     pub const POLL: &[i64] = &[SYS_poll, SYS_ppoll];
     pub const GETPGRP: &[i64] = &[SYS_getpgrp, SYS_getpgid];
     pub const READLINK: &[i64] = &[SYS_readlink, SYS_readlinkat];
@@ -42,6 +43,7 @@ mod number {
 
     pub const FORK: &[i64] = &[SYS_clone, SYS_clone3];
     pub const DUP2: &[i64] = &[SYS_dup3];
+    pub const PIPE2: &[i64] = &[SYS_pipe2];
     pub const POLL: &[i64] = &[SYS_ppoll];
     pub const GETPGRP: &[i64] = &[SYS_getpgid];
     pub const READLINK: &[i64] = &[SYS_readlinkat];
@@ -65,7 +67,7 @@ const ROWS: &[Row] = &[
     ("clock_gettime", &[SYS_clock_gettime], [Usual; 5]),
     ("fork", number::FORK, [Ends(71, "a process (fork) is refused"); 5]),
     ("execve", &[SYS_execve], [Ends(126, "execve is refused"), Ends(70, "execve is refused"), Ends(70, "execve is refused"), Ends(126, "execve is refused"), Ends(126, "execve is refused")]),
-    ("pipe2", &[SYS_pipe2], [Ends(71, "a pipe (pipe2) is refused"); 5]),
+    ("pipe2", number::PIPE2, [Ends(71, "a pipe (pipe2) is refused"); 5]),
     ("socketpair", &[SYS_socketpair], [Usual, Usual, Ends(71, "(socketpair) is refused"), Usual, Usual]),
     ("sendto", &[SYS_sendto], [Usual, Usual, Ends(71, "sendto is refused"), Usual, Usual]),
     ("recvfrom", &[SYS_recvfrom], [Usual, Usual, Ends(71, "recvfrom is refused"), Usual, Usual]),

@@ -3,7 +3,7 @@
 use super::cell::Cell;
 use super::namespace::{self, Process};
 use super::stream::Stream;
-use super::sys::{kill, set_size};
+use super::sys::{kill, limit_address_space, set_size};
 use super::trace::{Call, TRACE_FILE, calls_of_first};
 use super::world::World;
 use super::{DEADLINE, signal};
@@ -213,6 +213,11 @@ impl Running {
         if !kill(self.pid, number) {
             self.fail(&format!("cannot send signal {number}"));
         }
+    }
+
+    /// From now on it gets no more memory than it has.
+    pub fn limit_address_space(&self, bytes: u64) {
+        limit_address_space(self.pid, bytes);
     }
 
     /// Waits until nobody can write to its stdout any more.

@@ -44,3 +44,11 @@ pub fn set_size(master: &File, rows: u16, columns: u16) {
     let result = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
     assert_eq!(result, 0, "a terminal's size can be set");
 }
+
+/// Sets the soft limit of a process.
+pub fn limit_address_space(pid: i32, bytes: u64) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the limit is valid for the call, and the old one is not asked for.
+    let result = unsafe { libc::prlimit(pid, libc::RLIMIT_AS, &raw const limit, std::ptr::null_mut()) };
+    assert_eq!(result, 0, "root may set the limits of others");
+}

@@ -17,7 +17,8 @@ build=target/static/build
 
 # No PIE: a position-independent file has its tables of pointers relocated at each start, and every page that a
 # relocation touches becomes private memory and start-up time, of a process that has no secret address to hide.
-flags="-C target-feature=+crt-static -C relocation-model=static"
+flags="-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no -C link-arg=-Wl,--no-eh-frame-hdr"
+flags+=" -C link-arg=-Wl,-Map=$PWD/target/static/app-init.map"
 
 with_rustup() {
     RUSTFLAGS=$flags cargo build --locked --release --bin app-init --target "$target" --target-dir "$build"

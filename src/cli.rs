@@ -201,6 +201,35 @@ pub struct Options {
 }
 
 impl Options {
+    /// Fills in from others what is not said here: where the application is and who it runs as, or the whole of a boot.
+    pub fn fill_in(&mut self, other: Options, whole: bool) {
+        self.config = self.config.take().or(other.config);
+        self.hooks_dir = self.hooks_dir.take().or(other.hooks_dir);
+        self.workdir = self.workdir.take().or(other.workdir);
+        self.user = self.user.take().or(other.user);
+        if !whole {
+            return;
+        }
+        if !self.exec && !self.supervise {
+            (self.exec, self.supervise) = (other.exec, other.supervise);
+        }
+        if !self.signal_group && !self.signal_process {
+            (self.signal_group, self.signal_process) = (other.signal_group, other.signal_process);
+        }
+        if self.rewrite.is_empty() {
+            self.rewrite = other.rewrite;
+        }
+        if self.success_code.is_empty() {
+            self.success_code = other.success_code;
+        }
+        self.stop_signal = self.stop_signal.or(other.stop_signal);
+        self.stop_timeout = self.stop_timeout.or(other.stop_timeout);
+        self.drain = self.drain.or(other.drain);
+        self.run_timeout = self.run_timeout.or(other.run_timeout);
+        self.run_timeout_signal = self.run_timeout_signal.or(other.run_timeout_signal);
+        self.no_hooks |= other.no_hooks && !self.hooks;
+    }
+
     /// Something more than signal handling was asked for, so that this is no plain use (§0).
     #[must_use]
     pub fn ask_for_more_than_signals(&self) -> bool {

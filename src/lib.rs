@@ -53,7 +53,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use cli::{Answer, Command, Options, Request};
 use machine::Outcome;
-use plan::{Part, Plan, Purpose};
+use plan::{Boot, Part, Plan, Purpose};
 use sys::clock::Clock;
 use sys::output::{self, Stream};
 use sys::signals::{self, Inherited};
@@ -65,17 +65,20 @@ pub fn start(inherited: Inherited, arguments: Vec<OsString>) -> u8 {
     descriptors::open_standard();
     inherited.insist();
     match cli::parse(arguments) {
-        Ok(request) => obey(&request, inherited).unwrap_or_else(|answer| {
-            let only_tells = matches!(request.command, Command::Check | Command::Env { .. });
-            say(&answer, only_tells, inherited)
-        }),
+        Ok(mut request) => {
+            let boot = plan::join(&mut request);
+            obey(&request, boot.as_ref(), inherited).unwrap_or_else(|answer| {
+                let only_tells = matches!(request.command, Command::Check | Command::Env { .. });
+                say(&answer, only_tells, inherited)
+            })
+        }
         // Help and the version are what was asked for.
         Err(answer) => say(&answer, answer.code == 0, inherited),
     }
 }
 
-fn obey(request: &Request, inherited: Inherited) -> Result<u8, Answer> {
-    let plan = make_plan(request, None)?;
+fn obey(request: &Request, boot: Option<&Boot>, inherited: Inherited) -> Result<u8, Answer> {
+    let plan = make_plan(request, boot, None)?;
     if request.command == Command::Check {
         secrets::hide(&plan.secrets);
         return Ok(say(&Answer::new(plan::show(&plan), 0), true, inherited));
@@ -107,7 +110,7 @@ fn obey(request: &Request, inherited: Inherited) -> Result<u8, Answer> {
         None => return Ok(end.code),
     };
     let said = plan.warnings;
-    let plan = make_plan(request, Some(&written))?;
+    let plan = make_plan(request, boot, Some(&written))?;
     take_note(&plan, &said);
     Ok(carry_out(&request.command, plan, inherited))
 }
@@ -148,25 +151,25 @@ fn carry_out(command: &Command, plan: Plan, inherited: Inherited) -> u8 {
 }
 
 /// The plan of what was asked for; `deploy_env` is what the hook of that name wrote, once it has run.
-fn make_plan(request: &Request, deploy_env: Option<&[u8]>) -> Result<Plan, Answer> {
+fn make_plan(request: &Request, boot: Option<&Boot>, deploy_env: Option<&[u8]>) -> Result<Plan, Answer> {
     let Request { command, options, arguments } = request;
-    let make = |purpose, arguments| plan::make(purpose, options, arguments, deploy_env);
+    let make = |purpose, arguments: &[OsString]| plan::make(purpose, options, arguments, boot, deploy_env);
     match command {
         Command::Run if plan::is_plain(options) => plan::plain(options, arguments.clone()),
         Command::Run => match run_or_nested(options) {
             Purpose::Nested if arguments.is_empty() => {
                 Err(cli::usage("app-init runs here already; name a command, or use --hooks"))
             }
-            purpose => make(purpose, arguments.clone()),
+            purpose => make(purpose, arguments),
         },
-        Command::Exec => make(Purpose::Exec, arguments.clone()),
-        Command::Shell => make(Purpose::Shell, arguments.clone()),
-        Command::Check => make(Purpose::Check, arguments.clone()),
-        Command::Env { .. } => make(Purpose::Env, Vec::new()),
+        Command::Exec => make(Purpose::Exec, arguments),
+        Command::Shell => make(Purpose::Shell, arguments),
+        Command::Check => make(Purpose::Check, arguments),
+        Command::Env { .. } => make(Purpose::Env, &[]),
         Command::Wait(options) => plan::waiting(options, arguments.clone()),
         Command::Hook => {
             let name = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let plan = make(Purpose::Hook(&name, arguments.get(1..).unwrap_or_default()), Vec::new())?;
+            let plan = make(Purpose::Hook(&name, arguments.get(1..).unwrap_or_default()), &[])?;
             // One that is not there is a fault, so only its conditions leave nothing of it.
             if plan.part == Part::Whole && plan.rules.deploy.iter().all(|rule| rule.helper) {
                 logging::start(plan.log);

@@ -345,8 +345,11 @@ impl<'p> Supervisor<'p> {
 
     /// With the server started, nothing of it is held any longer: not its directory, not the descriptors passed to it.
     fn stand_back(&self) {
-        // Without a root directory to enter the old one stays in use, which harms nobody here.
-        let _ = nix::unistd::chdir("/");
+        // Who is put beside a boot looks for its configuration where that was started; a plain init has none.
+        if self.rules.plain {
+            // Without a root directory to enter the old one stays in use, which harms nobody here.
+            let _ = nix::unistd::chdir("/");
+        }
         let terminal = self.terminal.as_ref().and_then(Terminal::descriptor);
         let own: Vec<_> = self.children.descriptors().chain(terminal).collect();
         descriptors::close_inherited(&own);

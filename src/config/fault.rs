@@ -17,6 +17,12 @@ impl Fault {
     pub fn new(key: impl Into<String>, what: impl Into<String>) -> Fault {
         Fault { place: None, key: key.into(), what: what.into() }
     }
+
+    /// The file and the line, where it is none of a key but of the file as such.
+    #[must_use]
+    pub fn whole_file(&self) -> Option<&(String, usize)> {
+        self.place.as_ref().filter(|_| self.key.is_empty())
+    }
 }
 
 impl fmt::Display for Fault {

@@ -19,8 +19,12 @@ pub struct Layers {
     pub files: Vec<PathBuf>,
     /// Those that were looked for and are not there.
     pub missing: Vec<PathBuf>,
+    /// Those that are not to be read.
+    left_out: Vec<PathBuf>,
     /// What `user` was before another file or a role said something else.
     pub replaced_users: Vec<String>,
+    /// A file is no TOML: what its values are is not known, and nothing is to be said of any.
+    pub is_broken: bool,
     sources: Vec<Source>,
     /// The role that was chosen.
     role: Option<String>,
@@ -29,10 +33,10 @@ pub struct Layers {
 
 impl Layers {
     /// The file `alone`; or else the base image's, and over it the application's, below `workdir` or the directory that
-    /// the base image's names.
+    /// the base image's names; but for those that are left out.
     #[must_use]
-    pub fn of(alone: Option<&Path>, workdir: Option<PathBuf>, faults: &mut Vec<Fault>) -> Layers {
-        let mut layers = Layers::default();
+    pub fn of(alone: Option<&Path>, workdir: Option<PathBuf>, left_out: &[PathBuf], faults: &mut Vec<Fault>) -> Layers {
+        let mut layers = Layers { left_out: left_out.to_vec(), ..Layers::default() };
         if let Some(path) = alone {
             layers.read(path, true, faults);
             return layers;
@@ -44,8 +48,17 @@ impl Layers {
         layers
     }
 
+    /// Whether a file is left out.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        !self.left_out.is_empty()
+    }
+
     /// Lays a file over what there is. A file that is not there changes nothing unless it is `required`.
     pub fn read(&mut self, path: &Path, required: bool, faults: &mut Vec<Fault>) {
+        if self.left_out.iter().any(|left_out| left_out == path) {
+            return;
+        }
         let name = path.display().to_string();
         let at = |line, what: String| Fault { place: Some((name.clone(), line)), key: String::new(), what };
         let bytes = match regular::read(path) {
@@ -63,13 +76,29 @@ impl Layers {
             return faults.push(at(0, "is not UTF-8 text; save it as UTF-8".into()));
         };
         let document = Document::parse(&text);
-        faults.extend(document.errors().map(|(line, what)| at(line, format!("not TOML: {what}"))));
+        match document.error() {
+            Some((line, what)) => {
+                self.is_broken = true;
+                faults.push(at(line, format!("not TOML: {what}")));
+            }
+            None => faults.extend(
+                document
+                    .repetitions()
+                    .map(|(line, key)| at(line, format!("not TOML: duplicate key `{key}`; write it once"))),
+            ),
+        }
         let table = table(&document, document.root());
         drop(document);
         self.note_user(&table);
         lay_over(&mut self.table, table, true);
         self.sources.push(Source { name, text });
         self.origins.take();
+    }
+
+    /// Whether there is a role of this name, which was not chosen.
+    #[must_use]
+    pub fn has_role(&self, name: &str) -> bool {
+        matches!(self.table.get("role"), Some(Value::Table(roles)) if roles.contains_key(name))
     }
 
     /// Lays the table of role `name` over the rest of the file; `false` where there is no such role.

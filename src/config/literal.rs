@@ -2,8 +2,8 @@
 //! the `deploy-env` hook wrote (§6.6). Bytes in, pairs out; who wins over whom is the plan's business.
 //!
 //! Nothing is expanded: `$`, `%` and backquotes are literal everywhere. Values are bytes, UTF-8 or not, of any length;
-//! a NUL is a problem, since no variable can hold one. A byte order mark at the start of an env file or of the hook's
-//! lines is skipped. The last line needs no newline. Blanks are spaces and tabs.
+//! a NUL is a problem, since no variable can hold one. A byte order mark at the start is skipped everywhere. The last line
+//! needs no newline. Blanks are spaces and tabs.
 //!
 //! **An env file** is what docker compose and the dotenv libraries read, without their expansion:
 //!
@@ -15,14 +15,22 @@
 //! | `A=x # note` | `x`: a `#` after a blank begins a comment |
 //! | `A=x#y`, `A=#y` | as written |
 //! | `A='$x "\n'` | `$x "\n`: up to the next `'` everything is literal |
-//! | `A="$x \$ \" \\ \t \n \d"` | `\n` `\t` `\"` `\\` `\$` are escapes; any other `\` is literal, as that of `\d` |
+//! | `A="$x \$ \" \\ \t \n \r \d"` | `\n` `\r` `\t` `\"` `\\` `\$` are escapes; any other `\` is literal, as that of `\d` |
 //! | `A='x'\''y'"z"` | `x'yz`: quoted pieces, and `\'` or `\"` between them, join when nothing is in between |
+//! | `A="x #y"#z` | `x #y`: what is behind the last quote may be a comment without a blank |
+//! | `A='it\'s x'` | `it's x`: `\'` is a quote where the above would make no sense of the value |
 //! | `A='x` … `y'` | quotes of both kinds go on over lines; what is between them stays, a CR included |
 //!
 //! The CR of a line that ends with CR LF is dropped outside of quotes, so that a file saved on Windows means the same;
 //! any other CR is part of the value. `docker run --env-file` knows neither quotes nor comments behind a value: what is
 //! written for it reads differently here where a value begins with a quote, holds a ` #`, or has blanks at an end.
-//! Compose, most dotenv libraries and shells agree on these, and who means them literally has quotes here.
+//! Compose, most dotenv libraries and shells agree on these, and who means them literally has quotes here. Shells end
+//! `'C:\'` at its second quote, and compose does not: a shell's reading counts wherever there is one, since a shell's is
+//! what is written back ([`shell_line`]).
+//!
+//! A name may be whatever the kernel takes and compose too, and more (`discovery.type`, `Log:Level`); one with a blank, a
+//! quote or a control character in it is somebody's mistake. Compose expands `$NAME` and `${NAME}` outside of single
+//! quotes: such values are counted.
 //!
 //! Problems are a line without `=` (`export A` alone, too), a name that is none, text behind a closing quote, and a
 //! quote that is never closed: what follows that cannot be told from its value, so it is not read.
@@ -30,7 +38,7 @@
 //! **The hook's lines** are written by programs, so they need no quoting. `NAME=value` goes to the end of the line:
 //! blanks, quotes, `#` and a CR before the newline belong to the value. `NAME<<END` takes the lines up to one that is
 //! exactly `END`, joined by newlines. Only empty lines are skipped: there are no comments, no `export` and no blanks
-//! around names. A `<<` that is never closed takes the rest, as a quote does.
+//! around names, which are those that app-init sets itself (§4). A `<<` that is never closed takes the rest, as a quote does.
 //!
 //! The time is linear in the length. No problem repeats anything of what was read, names included: after a forgotten
 //! quote a part of a secret may stand where a name should.
@@ -45,6 +53,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const NUL: &str = "holds a NUL byte, which no variable can; remove it, or save the text as UTF-8";
 const NO_EQUALS: &str = "has no `=`; write NAME=value";
 const NO_NAME: &str = "has a name that no variable can have; use letters, digits and _, and no digit first";
+const NO_FOREIGN_NAME: &str =
+    "has a name that is empty, no UTF-8 text, or has a blank or a quote in it; write NAME=value";
 const NO_WORD: &str = "has no single word after `<<`; write NAME<<END, the lines, and END alone on a line";
 const NO_END: &str = "has a `<<` that is never closed; write its word alone on a line after the value";
 
@@ -60,9 +70,24 @@ pub struct Problem {
 /// Names and values in the order of the file. A name may come twice; the later one wins, for whoever applies them.
 pub type Pairs = Vec<(String, Vec<u8>)>;
 
-/// Reads an env file: the sound lines, and all problems.
+/// So many lines that are not understood are enough to see what is wrong with a file.
+pub const MOST_PROBLEMS: usize = 20;
+
+/// What a file of lines holds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Found {
+    pub pairs: Pairs,
+    /// The first lines that are not understood.
+    pub problems: Vec<Problem>,
+    /// How many more there are.
+    pub more_problems: usize,
+    /// How many values have in them what others would expand, and the line of the first.
+    pub unexpanded: Option<(usize, usize)>,
+}
+
+/// Reads an env file: the sound lines, and what is wrong with the others.
 #[must_use]
-pub fn env_file(bytes: &[u8]) -> (Pairs, Vec<Problem>) {
+pub fn env_file(bytes: &[u8]) -> Found {
     read(bytes, |line, lines| {
         let text = trim_start(without_return(line));
         if text.is_empty() || text.starts_with(b"#") {
@@ -71,43 +96,50 @@ pub fn env_file(bytes: &[u8]) -> (Pairs, Vec<Problem>) {
         let (name, value) = split(line, |byte| byte == b'=').ok_or(NO_EQUALS)?;
         let value = value.get(1..).unwrap_or_default();
         // The value first: it may reach over lines, which are not to be read as others when the name is wrong.
-        let value = match trim_start(value) {
-            text @ [b'\'' | b'"', ..] => quoted(text, lines)?,
-            _ => unquoted(value).to_vec(),
+        let value = if let text @ [b'\'' | b'"', ..] = trim_start(value) {
+            quoted(text, lines)?
+        } else {
+            let value = unquoted(value);
+            let mut rests = (0..value.len()).filter_map(|place| value.get(place..));
+            lines.expands = rests.any(|rest| rest.strip_prefix(b"$").is_some_and(begins_name));
+            value.to_vec()
         };
         let name = trim(name);
         let exported = name.strip_prefix(b"export").filter(|rest| rest.starts_with(b" ") || rest.starts_with(b"\t"));
-        pair(exported.map_or(name, trim_start), value).map(Some)
+        let (name, value) = pair(exported.map_or(name, trim_start), value)?;
+        if is_foreign_name(&name) { Ok(Some((name, value))) } else { Err(NO_FOREIGN_NAME.to_owned()) }
     })
 }
 
-/// Reads what the `deploy-env` hook wrote: the sound lines, and all problems.
+/// Reads what the `deploy-env` hook wrote: the sound lines, and what is wrong with the others.
 #[must_use]
-pub fn deploy_env(bytes: &[u8]) -> (Pairs, Vec<Problem>) {
+pub fn deploy_env(bytes: &[u8]) -> Found {
     read(bytes, |line, lines| {
         if line.is_empty() {
             return Ok(None);
         }
         // A name holds neither, so the first of them tells the form.
-        match split(line, |byte| byte == b'=' || byte == b'<') {
-            Some((name, [b'=', value @ ..])) => pair(name, value.to_vec()).map(Some),
-            Some((name, [b'<', b'<', word @ ..])) => pair(name, lines_until(word, lines)?).map(Some),
-            Some(_) | None => Err("has no `=`; write NAME=value, or NAME<<END for several lines".to_owned()),
-        }
+        let (name, value) = match split(line, |byte| byte == b'=' || byte == b'<') {
+            Some((name, [b'=', value @ ..])) => pair(name, value.to_vec())?,
+            Some((name, [b'<', b'<', word @ ..])) => pair(name, lines_until(word, lines)?)?,
+            Some(_) | None => return Err("has no `=`; write NAME=value, or NAME<<END for several lines".to_owned()),
+        };
+        if is_name(&name) { Ok(Some((name, value))) } else { Err(NO_NAME.to_owned()) }
     })
 }
 
-/// Reads a file that holds one variable: one newline at its end (`\n` or `\r\n`) is dropped, nothing else.
+/// Reads a file that holds one variable: a byte order mark is skipped, and one newline at its end (`\n` or `\r\n`) is dropped, nothing else.
 ///
 /// # Errors
 ///
 /// A NUL.
 pub fn variable_file(mut bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    drop_byte_order_mark(&mut bytes);
     drop_newline(&mut bytes);
     if bytes.contains(&0) { Err(NUL.to_owned()) } else { Ok(bytes) }
 }
 
-/// Reads a secret: all newlines at its end (`\n` or `\r\n`) are dropped. [`SECRET_LIMIT`] and one byte more of a file
+/// Reads a secret: a byte order mark is skipped, and all newlines at its end (`\n` or `\r\n`) are dropped. [`SECRET_LIMIT`] and one byte more of a file
 /// are enough to tell that it is too long.
 ///
 /// # Errors
@@ -117,6 +149,7 @@ pub fn secret_file(mut bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     if bytes.len() > SECRET_LIMIT {
         return Err(format!("holds more than {} KiB; name a file with the secret alone", SECRET_LIMIT / 1024));
     }
+    drop_byte_order_mark(&mut bytes);
     while drop_newline(&mut bytes) {}
     if bytes.contains(&0) { Err(NUL.to_owned()) } else { Ok(bytes) }
 }
@@ -139,10 +172,13 @@ pub fn shell_line(name: &str, value: &[u8]) -> Vec<u8> {
 }
 
 /// What is left to read.
+#[derive(Clone, Copy)]
 struct Lines<'b> {
     rest: Option<&'b [u8]>,
     /// Of the line that was taken last.
     number: usize,
+    /// The value that was read last has in it what others would expand.
+    expands: bool,
 }
 
 impl<'b> Lines<'b> {
@@ -159,29 +195,45 @@ impl<'b> Lines<'b> {
 /// One assignment: a line, and as many of those behind it as belong to it.
 type Assignment = Result<Option<(String, Vec<u8>)>, String>;
 
-fn read<'b>(
-    bytes: &'b [u8],
-    mut assignment: impl FnMut(&'b [u8], &mut Lines<'b>) -> Assignment,
-) -> (Pairs, Vec<Problem>) {
-    let mut lines = Lines { rest: Some(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)), number: 0 };
-    let mut pairs = Pairs::new();
-    let mut problems = Vec::new();
+fn read<'b>(bytes: &'b [u8], mut assignment: impl FnMut(&'b [u8], &mut Lines<'b>) -> Assignment) -> Found {
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    let mut lines = Lines { rest: Some(text), number: 0, expands: false };
+    let mut found = Found::default();
     while let Some(first) = lines.take() {
         let line = lines.number;
+        lines.expands = false;
         match assignment(first, &mut lines) {
-            Ok(pair) => pairs.extend(pair),
-            Err(what) => problems.push(Problem { line, what }),
+            Ok(pair) => {
+                if lines.expands {
+                    let (count, line) = found.unexpanded.unwrap_or((0, line));
+                    found.unexpanded = Some((count.saturating_add(1), line));
+                }
+                found.pairs.extend(pair);
+            }
+            Err(what) if found.problems.len() < MOST_PROBLEMS => found.problems.push(Problem { line, what }),
+            Err(_) => found.more_problems = found.more_problems.saturating_add(1),
         }
     }
-    (pairs, problems)
+    found
 }
 
 fn pair(name: &[u8], value: Vec<u8>) -> Result<(String, Vec<u8>), String> {
     if name.contains(&0) || value.contains(&0) {
         return Err(NUL.to_owned());
     }
-    let name = std::str::from_utf8(name).ok().filter(|name| is_name(name)).ok_or(NO_NAME)?;
-    Ok((name.to_owned(), value))
+    // No name is one that is refused.
+    Ok((std::str::from_utf8(name).unwrap_or_default().to_owned(), value))
+}
+
+/// Whether an env file may have this name, though app-init would not set it.
+fn is_foreign_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|sign: char| sign.is_whitespace() || sign.is_control() || "'\"".contains(sign))
+}
+
+/// Whether what is behind a `$` is a variable to others.
+fn begins_name(rest: &[u8]) -> bool {
+    let rest = rest.strip_prefix(b"{").unwrap_or(rest);
+    rest.first().is_some_and(|&byte| byte == b'_' || byte.is_ascii_alphabetic())
 }
 
 fn unquoted(value: &[u8]) -> &[u8] {
@@ -190,8 +242,49 @@ fn unquoted(value: &[u8]) -> &[u8] {
     trim(comment.and_then(|at| value.get(..at)).unwrap_or(value))
 }
 
-/// Quoted pieces that join, from the first quote on; takes further lines while one is open.
-fn quoted<'b>(mut rest: &'b [u8], lines: &mut Lines<'b>) -> Result<Vec<u8>, String> {
+/// What is quoted, from the first quote on; takes further lines while one is open. Where a shell finds no sense in it, in
+/// single quotes, compose may.
+fn quoted<'b>(text: &'b [u8], lines: &mut Lines<'b>) -> Result<Vec<u8>, String> {
+    let mut again = *lines;
+    let read = pieces(text, lines);
+    if read.is_err()
+        && let Some(value) = with_escaped_quotes(text, &mut again)
+    {
+        *lines = again;
+        return Ok(value);
+    }
+    read
+}
+
+/// One single-quoted piece in which `\'` is a quote.
+fn with_escaped_quotes<'b>(text: &'b [u8], lines: &mut Lines<'b>) -> Option<Vec<u8>> {
+    let mut value = Vec::new();
+    let mut rest = text.strip_prefix(b"'")?;
+    loop {
+        rest = match rest {
+            [b'\'', rest @ ..] => return is_end(rest).then_some(value),
+            [b'\\', b'\'', rest @ ..] => {
+                value.push(b'\'');
+                rest
+            }
+            [b'\\', b'\\', rest @ ..] => {
+                value.extend_from_slice(b"\\\\");
+                rest
+            }
+            [byte, rest @ ..] => {
+                value.push(*byte);
+                rest
+            }
+            [] => {
+                value.push(b'\n');
+                lines.take()?
+            }
+        };
+    }
+}
+
+/// Quoted pieces that join.
+fn pieces<'b>(mut rest: &'b [u8], lines: &mut Lines<'b>) -> Result<Vec<u8>, String> {
     let mut value = Vec::new();
     let mut open = None;
     let mut opened_on = lines.number;
@@ -206,27 +299,28 @@ fn quoted<'b>(mut rest: &'b [u8], lines: &mut Lines<'b>) -> Result<Vec<u8>, Stri
                 value.push(*quote);
                 rest
             }
-            (None, rest) if unquoted(rest).is_empty() => return Ok(value),
+            (None, rest) if is_end(rest) => return Ok(value),
             (None, _) => {
                 let line = lines.number;
                 return Err(format!(
-                    "has text after the quote that is closed on line {line}; \
-                     quote the value as a whole, and put a blank before a comment"
+                    "has text after the quote that is closed on line {line}; quote the value as a whole"
                 ));
             }
             (Some(quote), [byte, rest @ ..]) if *byte == quote => {
                 open = None;
                 rest
             }
-            (Some(b'"'), [b'\\', escaped @ (b'n' | b't' | b'"' | b'\\' | b'$'), rest @ ..]) => {
+            (Some(b'"'), [b'\\', escaped @ (b'n' | b'r' | b't' | b'"' | b'\\' | b'$'), rest @ ..]) => {
                 value.push(match escaped {
                     b'n' => b'\n',
+                    b'r' => b'\r',
                     b't' => b'\t',
                     byte => *byte,
                 });
                 rest
             }
-            (Some(_), [byte, rest @ ..]) => {
+            (Some(quote), [byte, rest @ ..]) => {
+                lines.expands |= quote == b'"' && *byte == b'$' && begins_name(rest);
                 value.push(*byte);
                 rest
             }
@@ -238,6 +332,11 @@ fn quoted<'b>(mut rest: &'b [u8], lines: &mut Lines<'b>) -> Result<Vec<u8>, Stri
             }
         };
     }
+}
+
+/// Whether a quoted value may end in front of this.
+fn is_end(rest: &[u8]) -> bool {
+    matches!(trim_start(rest), [] | [b'\r'] | [b'#', ..])
 }
 
 /// The lines up to one that is `word`, joined by newlines.
@@ -261,6 +360,12 @@ fn lines_until(word: &[u8], lines: &mut Lines<'_>) -> Result<Vec<u8>, String> {
 fn split(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> Option<(&[u8], &[u8])> {
     let at = bytes.iter().position(|&byte| wanted(byte))?;
     bytes.split_at_checked(at)
+}
+
+fn drop_byte_order_mark(bytes: &mut Vec<u8>) {
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
 }
 
 fn drop_newline(bytes: &mut Vec<u8>) -> bool {

@@ -107,11 +107,9 @@ pub fn check_roles(layers: &Layers, reserved: &[&str], faults: &mut Vec<Fault>) 
 
 /// Finds conditions that name a role that nobody could choose.
 pub fn check_conditions(layers: &Layers, faults: &mut Vec<Fault>) {
-    let is_role =
-        |name: &str| matches!(layers.table.get("role"), Some(Value::Table(roles)) if roles.contains_key(name));
     each_condition("", &layers.table, &mut |key, text| {
         let test = condition::Test::parse(text).ok();
-        if let Some(name) = test.as_ref().and_then(condition::Test::role).filter(|name| !is_role(name)) {
+        if let Some(name) = test.as_ref().and_then(condition::Test::role).filter(|name| !layers.has_role(name)) {
             let what = format!("there is no role `{name}`; write [role.{name}], or name another");
             faults.push(layers.fault(key, what));
         }

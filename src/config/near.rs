@@ -28,8 +28,11 @@ pub fn distance(one: &str, other: &str) -> usize {
 /// it is long.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let bound = if word.chars().count() < 5 { 1 } else { 2 };
-    let known = known.into_iter().map(|other| (distance(word, other), other));
+    let length = word.chars().count();
+    let bound = if length < 5 { 1 } else { 2 };
+    // Most differ by more than that in length alone, and a word may have any.
+    let is_as_long = |other: &&str| other.chars().count().abs_diff(length) <= bound;
+    let known = known.into_iter().filter(is_as_long).map(|other| (distance(word, other), other));
     known.filter(|(distance, _)| (1..=bound).contains(distance)).min().map(|(_, other)| other)
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Bound;
 
 use toml::de::{DeTable, DeValue};
 
@@ -57,21 +58,37 @@ impl Origins {
 
     /// Keys as they are written, each with its place, in order; tables only where nothing is in them.
     pub fn leaves(&self) -> impl Iterator<Item = (String, &Origin)> {
-        let holds_others = |key: &str| self.0.keys().any(|other| is_inside(other, key));
-        let leaves = self.0.iter().filter(move |(key, _)| !holds_others(key));
+        let leaves = self.0.iter().filter(|(key, _)| self.first_inside(key).is_none());
         leaves.map(|(key, origin)| (format!("{}{key}", origin.within), origin))
+    }
+
+    /// A key in the table or list `outer`. Each is looked for where it would stand: there may be many thousands.
+    fn first_inside(&self, outer: &str) -> Option<String> {
+        [".", "["].into_iter().find_map(|sign| {
+            let start = format!("{outer}{sign}");
+            let from = (Bound::Included(start.as_str()), Bound::Unbounded);
+            let (key, _) = self.0.range::<str, _>(from).next().filter(|(key, _)| key.starts_with(&start))?;
+            Some(key.clone())
+        })
+    }
+
+    fn remove_inside(&mut self, outer: &str) {
+        while let Some(key) = self.first_inside(outer) {
+            self.0.remove(&key);
+        }
     }
 
     /// As the values are laid over each other (`layers.rs`): tables join, everything else is replaced.
     fn lay_over(&mut self, new: BTreeMap<String, Origin>) {
         if new.contains_key("server.command") && !new.contains_key("server.args") {
-            self.0.retain(|key, _| key != "server.args" && !is_inside(key, "server.args"));
+            self.0.remove("server.args");
+            self.remove_inside("server.args");
         }
         // A table comes before what is in it.
         for (key, origin) in new {
             match self.0.get(&key) {
                 Some(old) if old.is_table && origin.is_table => continue,
-                Some(_) => self.0.retain(|known, _| !is_inside(known, &key)),
+                Some(_) => self.remove_inside(&key),
                 None => {}
             }
             self.0.insert(key, origin);
@@ -87,13 +104,9 @@ impl Origins {
         };
         let of_role = self.0.iter().filter_map(inside).collect();
         self.lay_over(of_role);
-        self.0.retain(|key, _| *key != table && !is_inside(key, &table));
+        self.0.remove(&table);
+        self.remove_inside(&table);
     }
-}
-
-/// Whether `key` is in the table or list `outer`.
-fn is_inside(key: &str, outer: &str) -> bool {
-    key.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['.', '[']))
 }
 
 /// The places of one file.

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::duration;
+use super::near;
 use super::value::{Table, Value};
 use crate::logging::json;
 use crate::machine::Signal;
@@ -172,11 +173,15 @@ pub const fn bare(identifier: &'static str) -> &'static str {
     }
 }
 
-/// What to say of a key that there is not.
+/// What to say of a key that there is not: the nearest one first.
 #[must_use]
 pub fn unknown(key: &str, known: &[&str]) -> Mistakes {
-    let known: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
-    format!("`{key}` is no key of this table; remove it, or write one of {}", known.join(", ")).into()
+    let nearest = near::nearest(key, known.iter().copied());
+    let first = nearest.map_or_else(|| "remove it".to_owned(), |nearest| format!("write `{nearest}`"));
+    let others = known.iter().filter(|known| Some(**known) != nearest);
+    let others: Vec<String> = others.map(|key| format!("`{key}`")).collect();
+    let or = if nearest.is_some() { "or one of" } else { "or write one of" };
+    format!("`{key}` is no key of this table; {first}, {or} {}", others.join(", ")).into()
 }
 
 /// What to say of a value of another kind.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::environment::{Environment, Strings};
 use super::hooks::{self, Surroundings};
+use super::make::Words;
 use super::settings::Settings;
 use super::users::Users;
 use super::{
@@ -45,15 +46,21 @@ impl Builder<'_> {
         &self,
         purpose: Purpose<'_>,
         config: &Config,
-        arguments: Vec<OsString>,
+        words: Words,
         findings: &mut Findings<'_>,
     ) -> (Vec<OsString>, Vec<OsString>) {
-        match purpose {
-            Purpose::Env => (Vec::new(), self.configured(config, None)),
-            Purpose::Exec | Purpose::Nested => (arguments, self.configured(config, None)),
-            Purpose::Shell => (self.shell(arguments), self.configured(config, None)),
-            Purpose::Run | Purpose::Check | Purpose::Hook(..) => self.command(config, arguments, findings),
-        }
+        let Words { own, of_boot, name_role } = words;
+        let run = match purpose {
+            Purpose::Run | Purpose::Check => return self.command(config, own, findings),
+            Purpose::Nested if name_role => return self.command(config, own, findings),
+            Purpose::Hook(..) => return self.command(config, of_boot, findings),
+            Purpose::Env => Vec::new(),
+            Purpose::Exec | Purpose::Nested => own,
+            Purpose::Shell => self.shell(own),
+        };
+        let mut line = self.configured(config, None);
+        line.extend(of_boot);
+        (run, line)
     }
 
     /// The server's program, as the first of the plan.
@@ -297,7 +304,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Refuses what would let a user steer what has more rights.
+    /// Refuses what would let a user steer what has more rights; the files of the configuration that are refused.
     pub fn check_trust(
         &self,
         stage: Stage<'_>,
@@ -305,7 +312,7 @@ impl Builder<'_> {
         config: &Config,
         programs: Vec<&Planned>,
         findings: &mut Findings<'_>,
-    ) {
+    ) -> Vec<PathBuf> {
         let around = self.hooks(OnFailure::Abort, stage.argv);
         let users = self.users;
         let trusted = lookup::Trusted {
@@ -319,7 +326,7 @@ impl Builder<'_> {
             given_to: &|user| steps::given_to(user, &config.preparations, &around),
             termination_file: config.log.termination_file.as_deref(),
         };
-        lookup::check_trust(&trusted, users, findings);
+        lookup::check_trust(&trusted, users, findings)
     }
 
     /// `app-init hook NAME` wants a hook that is there, unless its condition does not hold now.

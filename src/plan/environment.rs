@@ -1,7 +1,7 @@
 //! The environment of the application (§4): one pipeline, pure over its inputs, the same for server, hooks, `exec`,
 //! `shell` and `env`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CString, OsString};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use super::files::Files;
 use super::users::Users;
 use crate::config::expand::{self, Lookup};
 use crate::config::keys::{self, Variables};
-use crate::config::literal::{self, Pairs, Problem};
+use crate::config::literal::{self, Found, Pairs, Problem};
 use crate::config::values::{Named, Prefer};
 use crate::config::{Env, condition};
 use crate::identity::Identity;
@@ -26,6 +26,7 @@ pub struct Environment {
     /// `None`: it was unset.
     strings: Vec<Option<CString>>,
     names: BTreeMap<Vec<u8>, Known>,
+    size: usize,
 }
 
 /// What is known of a variable that is set. There may be as many as the kernel takes, so each is found by its name.
@@ -48,6 +49,7 @@ impl Environment {
             let name = string.to_bytes().split(|&byte| byte == b'=').next().unwrap_or_default();
             // Without a `=` it is no variable: it is handed on, and nobody can ask for it.
             if name.len() == string.count_bytes() {
+                environment.size = environment.size.saturating_add(exec::size(&string));
                 environment.strings.push(Some(string));
             } else if !environment.names.contains_key(name) {
                 environment.put(name.to_vec(), string, None);
@@ -68,11 +70,12 @@ impl Environment {
     }
 
     fn put(&mut self, name: Vec<u8>, string: CString, by_user: Option<Source>) {
+        self.size = self.size.saturating_add(exec::size(&string));
         let end = self.strings.len();
         let known = self.names.entry(name).or_insert(Known { place: end, by_user: None });
         known.by_user = by_user;
         match self.strings.get_mut(known.place) {
-            Some(old) => *old = Some(string),
+            Some(old) => self.size = self.size.saturating_sub(old.replace(string).map_or(0, |old| exec::size(&old))),
             None => self.strings.push(Some(string)),
         }
     }
@@ -103,15 +106,20 @@ impl Environment {
 
     pub fn unset(&mut self, name: &str) {
         let old = self.names.remove(name.as_bytes()).and_then(|known| self.strings.get_mut(known.place));
-        if let Some(old) = old {
-            *old = None;
-        }
+        let old = old.and_then(Option::take);
+        self.size = self.size.saturating_sub(old.map_or(0, |old| exec::size(&old)));
     }
 
     /// The value, unless it is empty.
     #[must_use]
     pub fn filled(&self, name: &str) -> Option<Vec<u8>> {
         self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// What the kernel counts of it, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     #[must_use]
@@ -172,6 +180,8 @@ pub struct Inputs<'a> {
     pub deploy_env: Option<&'a [u8]>,
     /// That hook runs as somebody else than root.
     pub deploy_env_by_user: bool,
+    /// How much the kernel takes of arguments and environment, in bytes.
+    pub room: usize,
 }
 
 impl Inputs<'_> {
@@ -222,7 +232,10 @@ pub struct Computed {
 
 /// Runs the steps of §4, in their order; later ones win.
 pub fn compute(given: Environment, inputs: &Inputs<'_>, findings: &mut Findings<'_>) -> Computed {
-    let mut pipeline = Pipeline { inputs, findings, computed: Computed { environment: given, ..Computed::default() } };
+    let hidden = inputs.env.secrets.iter().filter(|secret| is_hidden(secret));
+    let secret_names = hidden.map(|secret| secret.name.clone().into_bytes()).collect();
+    let computed = Computed { environment: given, ..Computed::default() };
+    let mut pipeline = Pipeline { inputs, findings, computed, secret_names, is_full: false };
     pipeline.given_secrets();
     pipeline.defaults_and_set("defaults", &inputs.env.defaults);
     pipeline.env_files();
@@ -234,6 +247,7 @@ pub fn compute(given: Environment, inputs: &Inputs<'_>, findings: &mut Findings<
     pipeline.identity();
     pipeline.deploy_env();
     pipeline.unset_and_require();
+    pipeline.computed.secrets = pipeline.findings.secrets().clone();
     pipeline.computed
 }
 
@@ -244,6 +258,9 @@ struct Pipeline<'a, 'f> {
     inputs: &'a Inputs<'a>,
     findings: &'a mut Findings<'f>,
     computed: Computed,
+    secret_names: BTreeSet<Vec<u8>>,
+    /// The kernel would not take any more.
+    is_full: bool,
 }
 
 impl Pipeline<'_, '_> {
@@ -270,9 +287,8 @@ impl Pipeline<'_, '_> {
     /// What the container was given under a secret's name is one, whatever comes over it.
     fn given_secrets(&mut self) {
         for secret in self.inputs.env.secrets.iter().filter(|secret| is_hidden(secret)) {
-            self.computed.environment.get(&secret.name).into_iter().for_each(|value| self.computed.secrets.add(value));
+            self.computed.environment.get(&secret.name).into_iter().for_each(|value| self.findings.hide(value));
         }
-        self.findings.hide(&self.computed.secrets);
     }
 
     /// Reads a file; with the rights of the application's user where that user could have put another one in its place.
@@ -294,7 +310,7 @@ impl Pipeline<'_, '_> {
             match read {
                 Ok(Some(bytes)) => {
                     let pairs = self.sound(&key, &shown, literal::env_file(&bytes));
-                    self.take(pairs, by_user.then_some(shown.into()).as_ref());
+                    self.take(pairs, &shown, by_user);
                 }
                 Ok(None) if file.optional => {}
                 Ok(None) => {
@@ -320,24 +336,43 @@ impl Pipeline<'_, '_> {
             }
             Err(why) => return self.findings.fault("env.vars_dir", format!("cannot list {shown}: {why}")),
         };
-        for name in names {
-            let Some(name) = name.to_str().filter(|name| expand::is_name(name)) else {
-                let what =
-                    format!("{shown}/{}: is no name for a variable; rename it, or begin it with a dot", name.display());
-                self.findings.fault("env.vars_dir", what);
-                continue;
-            };
-            let (read, by_user) = self.read(&full.join(name));
-            match read.map(|bytes| bytes.map(literal::variable_file)) {
-                Ok(Some(Ok(value))) => {
-                    let source = by_user.then(|| format!("{shown}/{name}").into());
-                    self.take(vec![(name.to_owned(), value)], source.as_ref());
+        let (names, others): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| name.to_str().is_some_and(expand::is_name));
+        let nameless = |name: &OsString| {
+            format!("{shown}/{}: is no name for a variable; rename it, or begin it with a dot", name.display())
+        };
+        let mut wrong: Vec<String> = others.iter().map(nameless).collect();
+        let inputs = self.inputs;
+        let owned: Vec<_> = names.iter().map(|name| (name, inputs.could_write(&full.join(name)))).collect();
+        let whose = |user: Option<&Boundary>| user.map(std::ptr::from_ref);
+        'all: for group in owned.chunk_by(|(_, one), (_, other)| whose(*one) == whose(*other)) {
+            let by_user = group.first().and_then(|(_, user)| *user);
+            let paths: Vec<PathBuf> = group.iter().map(|(name, _)| full.join(name)).collect();
+            let mut read = by_user.map(|user| inputs.files.read_all_as(&user.identity, &paths).into_iter());
+            for ((name, _), path) in group.iter().zip(&paths) {
+                if self.is_full {
+                    break 'all;
                 }
-                Ok(Some(Err(why))) => self.findings.fault("env.vars_dir", format!("{shown}/{name}: {why}")),
-                // It was there a moment ago: a volume that is being updated.
-                Ok(None) => self.findings.fault("env.vars_dir", format!("{shown}/{name} leads nowhere; mend the link")),
-                Err(why) => self.findings.fault("env.vars_dir", format!("cannot read {shown}/{name}: {why}")),
+                let content =
+                    read.as_mut().map_or_else(|| inputs.files.read(path), |read| read.next().unwrap_or(Ok(None)));
+                let source = format!("{shown}/{}", name.display());
+                match content.map(|bytes| bytes.map(literal::variable_file)) {
+                    Ok(Some(Ok(value))) => {
+                        self.take(vec![(name.to_string_lossy().into_owned(), value)], &source, by_user.is_some());
+                    }
+                    Ok(Some(Err(why))) => wrong.push(format!("{source}: {why}")),
+                    // It was there a moment ago: a volume that is being updated.
+                    Ok(None) => wrong.push(format!("{source} leads nowhere; mend the link")),
+                    Err(why) => wrong.push(format!("cannot read {source}: {why}")),
+                }
             }
+        }
+        let more = wrong.len().saturating_sub(literal::MOST_PROBLEMS);
+        for what in wrong.into_iter().take(literal::MOST_PROBLEMS) {
+            self.findings.fault("env.vars_dir", what);
+        }
+        if more > 0 {
+            self.findings.fault("env.vars_dir", format!("{shown}/… and {more} more files"));
         }
     }
 
@@ -452,7 +487,7 @@ impl Pipeline<'_, '_> {
         let Some(written) = self.inputs.deploy_env else { return };
         let pairs = self.sound("hooks.deploy-env", "what it wrote", literal::deploy_env(written));
         let by_user = !self.inputs.boundaries.is_empty() && self.inputs.deploy_env_by_user;
-        self.take(pairs, by_user.then(|| "the deploy-env hook".into()).as_ref());
+        self.take(pairs, "the deploy-env hook", by_user);
     }
 
     fn unset_and_require(&mut self) {
@@ -470,17 +505,27 @@ impl Pipeline<'_, '_> {
     }
 
     /// The pairs that could be read; the problems are faults.
-    fn sound(&mut self, key: &str, shown: &str, (pairs, problems): (Pairs, Vec<Problem>)) -> Pairs {
-        for Problem { line, what } in problems {
+    fn sound(&mut self, key: &str, shown: &str, found: Found) -> Pairs {
+        for Problem { line, what } in found.problems {
             self.findings.fault(key, format!("{shown}, line {line}: {what}"));
         }
-        pairs
+        if found.more_problems > 0 {
+            self.findings.fault(key, format!("{shown}, … and {} more lines", found.more_problems));
+        }
+        if let Some((count, line)) = found.unexpanded {
+            let others = if count > 1 { format!(" (and {} more)", count.saturating_sub(1)) } else { String::new() };
+            self.findings.warning(&format!(
+                "{shown}, line {line}{others}: ${{NAME}} and $NAME are not expanded there; put the value into env.set, or in single quotes"
+            ));
+        }
+        found.pairs
     }
 
     /// Sets what came from a file or a hook.
-    fn take(&mut self, pairs: Pairs, by_user: Option<&Source>) {
+    fn take(&mut self, pairs: Pairs, source: &str, by_user: bool) {
+        let by_user = by_user.then(|| Source::from(source));
         for (name, value) in pairs {
-            self.set_from(&name, &value, by_user.cloned());
+            self.put(&name, &value, by_user.clone(), source);
         }
     }
 
@@ -488,13 +533,35 @@ impl Pipeline<'_, '_> {
         self.set_from(name, value, None);
     }
 
-    /// Every value that a secret's name has had is one: its name says that nobody may read it.
+    /// Sets what no file and no hook says.
     fn set_from(&mut self, name: &str, value: &[u8], by_user: Option<Source>) {
-        if self.inputs.env.secrets.iter().any(|secret| secret.name == name && is_hidden(secret)) {
-            self.computed.secrets.add(value.to_vec());
-            self.findings.hide(&self.computed.secrets);
+        self.put(name, value, by_user, "");
+    }
+
+    /// Every value that a secret's name has had is one: its name says that nobody may read it. More than the kernel takes is
+    /// a fault here, where it is known whose it is: later it would only be an exec that fails. `source` is for that fault.
+    fn put(&mut self, name: &str, value: &[u8], by_user: Option<Source>, source: &str) {
+        if self.secret_names.contains(name.as_bytes()) {
+            self.findings.hide(value.to_vec());
+        }
+        if self.is_full {
+            return;
         }
         self.computed.environment.set_from(name, value, by_user);
+        let source = if source.is_empty() { String::new() } else { format!(" from {source}") };
+        let length = name.len().saturating_add(value.len()).saturating_add(2);
+        let longest = exec::longest_string();
+        if length > longest {
+            let what = format!("{name}{source} has more than the {} KiB that the kernel takes", longest / 1024);
+            self.findings.fault("env", format!("{what}; make it shorter, or hand on the name of a file that holds it"));
+        }
+        let room = self.inputs.room;
+        if self.computed.environment.size > room.saturating_sub(exec::FOR_ARGUMENTS) {
+            self.is_full = true;
+            let what = format!("with {name}{source} it is more than the {} KiB that the kernel takes", room / 1024);
+            self.findings
+                .fault("env", format!("{what}; hand on less, or raise the stack's limit, of which it is a quarter"));
+        }
     }
 }
 
@@ -542,6 +609,7 @@ mod tests {
             files: &Disk,
             deploy_env: None,
             deploy_env_by_user: false,
+            room: usize::MAX,
         };
         let given = given.iter().map(|string| CString::new(*string).expect("no NUL")).collect();
         compute(Environment::new(given), &inputs, &mut findings)

@@ -3,12 +3,15 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::users;
 use crate::identity::Identity;
 use crate::identity::trust::{self, Boundary};
 use crate::sys::{credentials, on_behalf, regular};
+
+/// What a file holds; `None`: there is nothing. Or why it cannot be read, and what to do.
+pub type Content = Result<Option<Vec<u8>>, String>;
 
 /// The way to the disk; a test has its own. `None` is an answer: there is nothing.
 pub trait Files {
@@ -23,6 +26,9 @@ pub trait Files {
     ///
     /// As [`Files::read`].
     fn read_as(&self, identity: &Identity, path: &Path) -> Result<Option<Vec<u8>>, String>;
+
+    /// The same for many, which are read by one process: to start one for each takes long.
+    fn read_all_as(&self, identity: &Identity, paths: &[PathBuf]) -> Vec<Content>;
 
     /// The names in a directory in byte order, without those that begin with a dot.
     ///
@@ -45,6 +51,31 @@ pub trait Files {
     fn is_of(&self, user: &Boundary, path: &Path) -> bool;
 }
 
+/// Appends a content to others: what it is, its length, itself.
+fn pack(all: &mut Vec<u8>, content: Content) {
+    let (mark, bytes) = match content {
+        Ok(Some(bytes)) => (b'+', bytes),
+        Ok(None) => (b'0', Vec::new()),
+        Err(why) => (b'!', why.into_bytes()),
+    };
+    all.push(mark);
+    all.extend_from_slice(&bytes.len().to_ne_bytes());
+    all.extend_from_slice(&bytes);
+}
+
+/// Takes the first content off.
+fn unpack(all: &[u8]) -> Option<(Content, &[u8])> {
+    let (mark, rest) = all.split_first()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let (bytes, rest) = rest.split_at_checked(usize::from_ne_bytes(*length))?;
+    let content = match mark {
+        b'+' => Ok(Some(bytes.to_vec())),
+        b'0' => Ok(None),
+        _ => Err(String::from_utf8_lossy(bytes).into_owned()),
+    };
+    Some((content, rest))
+}
+
 /// The real one.
 #[derive(Clone, Copy, Debug)]
 pub struct Disk;
@@ -60,6 +91,33 @@ impl Files for Disk {
         }
         // Who app-init is itself may read it.
         on_behalf::of(identity, || self.read(path)).map_err(|why| why.replace("this user", &users::shown(identity)))
+    }
+
+    fn read_all_as(&self, identity: &Identity, paths: &[PathBuf]) -> Vec<Content> {
+        if !credentials::is_root() {
+            return paths.iter().map(|path| self.read(path)).collect();
+        }
+        let found = on_behalf::of(identity, || {
+            let mut all = Vec::new();
+            for path in paths {
+                if all.len() as u64 <= regular::LARGEST {
+                    pack(&mut all, self.read(path));
+                }
+            }
+            Ok(Some(all))
+        });
+        let (mut packed, why) = match &found {
+            Ok(all) => (all.as_deref().unwrap_or_default(), "the files before it are more than 16 MiB".to_owned()),
+            Err(why) => (&[][..], why.clone()),
+        };
+        let mut read = Vec::with_capacity(paths.len());
+        while let Some((content, others)) = unpack(packed) {
+            read.push(content);
+            packed = others;
+        }
+        read.resize(paths.len(), Err(why));
+        let of_identity = |why: String| why.replace("this user", &users::shown(identity));
+        read.into_iter().map(|content| content.map_err(of_identity)).collect()
     }
 
     fn list(&self, directory: &Path) -> Result<Option<Vec<OsString>>, String> {
@@ -98,5 +156,35 @@ impl Files for Disk {
 
     fn is_of(&self, user: &Boundary, path: &Path) -> bool {
         trust::could_be_put_by(path, user, &[]).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_come_back_as_they_were() {
+        let large = vec![b'+'; 1 << 20];
+        let contents: [Content; 6] = [
+            Ok(Some(b"x\n".to_vec())),
+            Ok(None),
+            Ok(Some(Vec::new())),
+            Err("no".to_owned()),
+            Ok(Some(large)),
+            Ok(None),
+        ];
+        let mut packed = Vec::new();
+        for content in &contents {
+            pack(&mut packed, content.clone());
+        }
+        let mut rest = packed.as_slice();
+        for content in contents {
+            let (read, others) = unpack(rest).expect("there is one more");
+            assert_eq!(read, content);
+            rest = others;
+        }
+        assert_eq!(unpack(rest), None);
+        assert_eq!(unpack(&packed[..5]), None);
     }
 }

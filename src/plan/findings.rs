@@ -7,6 +7,11 @@ use crate::exit;
 use crate::logging;
 use crate::secrets::Secrets;
 
+/// So many faults are told of; whoever has more has seen what they are like.
+const MOST_TOLD: usize = 50;
+/// So many are kept to be put in order.
+const MOST_KEPT: usize = 1000;
+
 /// Everything that was found; nothing in it shows a secret.
 #[derive(Debug)]
 pub struct Findings<'a> {
@@ -20,9 +25,45 @@ pub struct Findings<'a> {
     faults: Vec<Fault>,
     /// What is refused for the permissions of a file or for an identity.
     refusals: Vec<Fault>,
-    warnings: Vec<String>,
+    /// How many faults there are beside these.
+    more: usize,
+    /// What was refused of a file that is left out.
+    settled: Vec<Fault>,
+    warnings: Lines,
     /// What is as it should be, and may surprise.
-    notes: Vec<String>,
+    notes: Lines,
+}
+
+/// Lines in their order, each once (a part of a plan may have been made twice), and so many that they can be read.
+#[derive(Debug, Default)]
+struct Lines {
+    first: Vec<String>,
+    more: usize,
+}
+
+impl Lines {
+    fn add(&mut self, line: String) {
+        if self.first.contains(&line) {
+            return;
+        }
+        if self.first.len() < MOST_TOLD {
+            self.first.push(line);
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    fn take(&mut self) -> Vec<String> {
+        let Lines { mut first, more } = std::mem::take(self);
+        if more > 0 {
+            first.push(and_more(more));
+        }
+        first
+    }
+}
+
+fn and_more(count: usize) -> String {
+    format!("… and {count} more")
 }
 
 impl<'a> Findings<'a> {
@@ -37,14 +78,24 @@ impl<'a> Findings<'a> {
             secrets: Secrets::default(),
             faults,
             refusals: Vec::new(),
-            warnings: Vec::new(),
-            notes: Vec::new(),
+            settled: Vec::new(),
+            more: 0,
+            warnings: Lines::default(),
+            notes: Lines::default(),
         }
     }
 
     pub fn fault(&mut self, key: &str, what: impl Into<String>) {
         let what = self.secrets.mask_text(&what.into());
-        self.faults.push(self.layers.fault(key, what));
+        self.keep(|layers| layers.fault(key, what));
+    }
+
+    fn keep(&mut self, fault: impl FnOnce(&Layers) -> Fault) {
+        if self.faults.len() < MOST_KEPT {
+            self.faults.push(fault(self.layers));
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
     }
 
     /// What could not be expanded.
@@ -83,28 +134,25 @@ impl<'a> Findings<'a> {
     pub fn warning(&mut self, what: &str) {
         let what = self.secrets.mask_text(what);
         if self.strict {
-            self.faults.push(Fault::new("strict", what));
+            self.keep(|_| Fault::new("strict", what));
         } else {
-            self.warnings.push(what);
+            self.warnings.add(what);
         }
     }
 
     /// Something for `check` and the level debug.
     pub fn note(&mut self, what: &str) {
-        let what = self.secrets.mask_text(what);
-        if !self.notes.contains(&what) {
-            self.notes.push(what);
-        }
+        self.notes.add(self.secrets.mask_text(what));
     }
 
     /// The notes, once all are there.
     pub fn take_notes(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.notes)
+        self.notes.take()
     }
 
-    /// Shows none of these values from here on.
-    pub fn hide(&mut self, secrets: &Secrets) {
-        self.secrets = secrets.clone();
+    /// Does not show this value from here on.
+    pub fn hide(&mut self, secret: Vec<u8>) {
+        self.secrets.add(secret);
     }
 
     /// Counts what is not set as not set yet.
@@ -138,13 +186,35 @@ impl<'a> Findings<'a> {
     /// Whether a key was refused.
     #[must_use]
     pub fn has_refusal(&self, key: &str) -> bool {
-        self.refusals.iter().any(|refusal| refusal.key == key)
+        self.refusals_of(key).next().is_some()
+    }
+
+    /// Those of a key.
+    pub fn refusals_of(&self, key: &str) -> impl Iterator<Item = Fault> {
+        let key = self.layers.fault(key, "").key;
+        self.refusals.iter().filter(move |refusal| refusal.key == key).cloned()
+    }
+
+    /// Tells of what is refused no more, since nothing of it is used.
+    pub fn settle(&mut self, refusals: &[Fault]) {
+        self.settled = refusals.to_vec();
     }
 
     /// Whether a key is wrong.
     #[must_use]
     pub fn has_fault(&self, key: &str) -> bool {
+        let key = self.layers.fault(key, "").key;
         self.faults.iter().any(|fault| fault.key == key)
+    }
+
+    /// Counts as not known who programs run as.
+    pub fn doubt_identity(&mut self) {
+        self.doubts_identity = true;
+    }
+
+    #[must_use]
+    pub fn doubts_identity(&self) -> bool {
+        self.doubts_identity
     }
 
     /// The warnings; or, where there are faults, the answer that lists them all.
@@ -153,49 +223,64 @@ impl<'a> Findings<'a> {
     ///
     /// That answer: code 77 where nothing but permissions is wrong, else 78.
     pub fn verdict(mut self) -> Result<Vec<String>, Answer> {
-        self.warnings = without_repetitions(self.warnings);
         if self.is_sound() {
-            return Ok(self.warnings);
+            return Ok(self.warnings.take());
         }
+        Err(self.answer(|count| {
+            format!("app-init: {count} {}, nothing was started", if count == 1 { "fault" } else { "faults" })
+        }))
+    }
+
+    /// The answer that lists all faults, and ends with this line.
+    #[must_use]
+    pub fn answer(self, last: impl Fn(usize) -> String) -> Answer {
         let code = if self.faults.is_empty() { exit::PERMISSION } else { exit::CONFIG };
-        let faults = self.all_faults();
+        let (faults, count) = self.all_faults();
         let mut text = String::new();
         for fault in &faults {
             text.push_str(&logging::escape(fault));
             text.push('\n');
         }
-        let (count, things) = (faults.len(), if faults.len() == 1 { "fault" } else { "faults" });
-        text.push_str(&format!("app-init: {count} {things}, nothing was started\n"));
-        Err(Answer::new(text, code))
+        text.push_str(&last(count));
+        text.push('\n');
+        Answer::new(text, code)
     }
 
     /// The faults as warnings, for a shell, which is needed most when something is wrong.
     #[must_use]
     pub fn into_warnings(mut self) -> Vec<String> {
-        let mut warnings = without_repetitions(std::mem::take(&mut self.warnings));
-        let faulty = !self.is_sound();
-        warnings.extend(self.all_faults());
-        if faulty {
+        let mut warnings = self.warnings.take();
+        if !self.is_sound() || !self.settled.is_empty() {
+            warnings.extend(self.all_faults().0);
             warnings.push("the configuration is wrong; this shell has what could be made of it".into());
         }
         warnings
     }
 
-    fn all_faults(self) -> Vec<String> {
-        let mut faults: Vec<Fault> = self.faults.into_iter().chain(self.refusals).collect();
-        faults.sort();
-        faults.dedup();
-        faults.iter().map(ToString::to_string).collect()
-    }
-}
-
-/// The same warnings in the same order, each once: a part of a plan may have been made twice.
-fn without_repetitions(warnings: Vec<String>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::with_capacity(warnings.len());
-    for warning in warnings {
-        if !kept.contains(&warning) {
-            kept.push(warning);
+    /// In order, the first ones, and how many there are.
+    fn all_faults(self) -> (Vec<String>, usize) {
+        let mut faults: Vec<Fault> = self.faults.into_iter().chain(self.refusals).chain(self.settled).collect();
+        if self.layers.is_broken {
+            // All else may be wrong because of that.
+            faults.retain(|fault| fault.key.is_empty());
         }
+        // Those of one key in the order in which they were found, which is that of the lines of its file.
+        faults.sort_by(|one, other| (&one.place, &one.key).cmp(&(&other.place, &other.key)));
+        let mut unique: Vec<Fault> = Vec::with_capacity(faults.len());
+        for fault in faults {
+            let of_its_key = |other: &&Fault| (&other.place, &other.key) == (&fault.place, &fault.key);
+            if !unique.iter().rev().take_while(of_its_key).any(|other| *other == fault) {
+                unique.push(fault);
+            }
+        }
+        let mut faults = unique;
+        let more = if self.layers.is_broken { 0 } else { self.more };
+        let count = faults.len().saturating_add(more);
+        faults.truncate(MOST_TOLD);
+        let mut told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        if count > told.len() {
+            told.push(and_more(count.saturating_sub(told.len())));
+        }
+        (told, count)
     }
-    kept
 }

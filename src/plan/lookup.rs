@@ -1,6 +1,6 @@
 //! The programs of a plan, looked for as exec will look for them: for `check`, and for what root must not run.
 
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use super::executed::{self, Executed};
 use super::users::{self, Users};
 use super::{Findings, Planned};
 use crate::config::Layers;
+use crate::config::expand::Lookup;
 use crate::identity::trust::{self, AtFault, Boundary, Given};
 use crate::sys::exec::{self, Program};
 use crate::sys::on_behalf;
@@ -88,12 +89,17 @@ pub struct Trusted<'a> {
 
 /// Refuses what would let a user who is not root steer what has more rights: the files of the configuration, programs, and
 /// what is looked at before such a program does what it was told.
-pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings<'_>) {
+///
+/// The configuration's files among it are handed back.
+pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings<'_>) -> Vec<PathBuf> {
+    let mut refused = Vec::new();
     let judges = users.boundaries().iter().map(|user| Judge { user, given: (trusted.given_to)(user) });
     let judges: Vec<Judge<'_>> = judges.collect();
     for judge in &judges {
         for file in &trusted.layers.files {
-            judge.refuse("user", file, "move it out of there, to /etc/app-init.toml", findings);
+            if judge.refuse("user", file, "move it out of there, to /etc/app-init.toml", findings) {
+                refused.push(file.clone());
+            }
         }
         for database in ["/etc/passwd", "/etc/group"].into_iter().filter(|_| users.are_looked_up()) {
             judge.refuse("user", Path::new(database), ELSEWHERE, findings);
@@ -131,12 +137,58 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
     let left_out = trusted.environment.into_iter().flat_map(Environment::all_by_user);
     let left_out: Vec<_> = left_out.map(String::from_utf8_lossy).collect();
     if hands_on && !left_out.is_empty() {
+        let more = left_out.len().saturating_sub(MOST_NAMED);
+        let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let named = left_out.get(..MOST_NAMED).unwrap_or(&left_out);
         let who: Vec<String> = users.boundaries().iter().map(|user| users::shown(&user.identity)).collect();
         findings.warning(&format!(
-            "cannot hand on {} to what has more rights than {}, who could have written it; set it in env.set",
-            left_out.join(", "),
+            "cannot hand on {}{and_more} to what has more rights than {}, who could have written it; set it in env.set",
+            named.join(", "),
             who.join(", ")
         ));
+    }
+    refused
+}
+
+/// Takes the directories of somebody else out of the PATH of a shell that has more rights: whatever is typed there is
+/// looked for in them.
+pub fn keep_own_path(environment: &mut Environment, users: &[Boundary], base: &Path, findings: &mut Findings<'_>) {
+    let Some(path) = environment.get("PATH").filter(|_| environment.by_user(["PATH"]).is_none()) else { return };
+    let directory = |entry: &[u8]| base.join(OsStr::from_bytes(entry));
+    let is_own =
+        |entry: &&[u8]| users.iter().all(|user| trust::could_be_put_by(&directory(entry), user, &[]).is_none());
+    let (own, others): (Vec<&[u8]>, Vec<&[u8]>) = path.split(|&byte| byte == b':').partition(is_own);
+    if !others.is_empty() {
+        let others = String::from_utf8_lossy(&others.join(&b':')).into_owned();
+        findings.warning(&format!(
+            "PATH is without {others}, which somebody else could change; name programs there by their paths"
+        ));
+        if own.is_empty() {
+            environment.unset("PATH");
+        } else {
+            environment.set("PATH", &own.join(&b':'));
+        }
+    }
+}
+
+/// So many variables that are left out are named.
+const MOST_NAMED: usize = 20;
+
+/// Looks for what the kernel would not take, which would only be told when its turn comes.
+pub fn check_lengths(programs: &[&Planned], environment: &Environment, room: usize, findings: &mut Findings<'_>) {
+    let left = room.saturating_sub(environment.size());
+    if left < exec::FOR_ARGUMENTS {
+        // That was told where it was filled.
+        return;
+    }
+    for planned in programs {
+        let Some(program) = planned.program() else { continue };
+        let all: usize = program.argv.iter().map(exec::size).fold(0, usize::saturating_add);
+        let is_too_long = |word: &CString| word.count_bytes() >= exec::longest_string();
+        if all > left || program.argv.iter().any(is_too_long) {
+            let what = "its arguments are longer than the kernel takes; shorten them, or hand on the name of a file";
+            findings.fault(&planned.key, what);
+        }
     }
 }
 
@@ -154,10 +206,11 @@ impl Judge<'_> {
         trust::could_be_put_by(path, self.user, &self.given)
     }
 
-    fn refuse(&self, key: &str, path: &Path, elsewhere: &str, findings: &mut Findings<'_>) {
-        let Some(AtFault { why, is_given }) = self.ask(path) else { return };
+    fn refuse(&self, key: &str, path: &Path, elsewhere: &str, findings: &mut Findings<'_>) -> bool {
+        let Some(AtFault { why, is_given }) = self.ask(path) else { return false };
         let advice = if is_given { elsewhere } else { "make it root's, and nobody else's to write" };
         let who = users::shown(&self.user.identity);
         findings.refusal(key, format!("{} could be changed by {who}: {why}; {advice}", path.display()));
+        true
     }
 }

@@ -1,6 +1,6 @@
 //! How a plan is made: each thing decided from what was decided before it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,14 +12,13 @@ use super::environment::{self, Computed, Environment, Inputs};
 use super::files::Disk;
 use super::settings::{self, Settings, Variables};
 use super::users::Users;
-use super::{DEPLOY_ENV, Findings, Part, Plan, Purpose, SKIPPABLE, Stage, hooks, lookup};
+use super::{Boot, DEPLOY_ENV, Findings, Part, Plan, Planned, Purpose, SKIPPABLE, Stage, hooks, lookup};
 use crate::cli::{self, Answer, Options};
 use crate::config::keys::{self, Limits};
 use crate::config::near;
 use crate::config::value::Value;
-use crate::config::values::{HookOutput, LimitValue};
+use crate::config::values::{HookOutput, LimitValue, Named};
 use crate::config::{self, Config, Fault, Layers};
-use crate::exit;
 use crate::logging;
 use crate::sys::bounds::{Bounds, Limit, RESOURCES};
 use crate::sys::{credentials, exec, on_behalf, regular};
@@ -34,10 +33,11 @@ use crate::sys::{credentials, exec, on_behalf, regular};
 pub fn make(
     purpose: Purpose<'_>,
     options: &Options,
-    arguments: Vec<OsString>,
+    arguments: &[OsString],
+    boot: Option<&Boot>,
     deploy_env: Option<&[u8]>,
 ) -> Result<Plan, Answer> {
-    let made = decide(purpose, options, arguments, deploy_env);
+    let made = decide(purpose, options, arguments, boot, deploy_env);
     let Some(signal) = on_behalf::interruption() else { return made };
     let file = made.map_or_else(|answer| answer.termination_file, |plan| plan.termination_file);
     let text = format!("app-init: stop requested by {signal}\n");
@@ -50,17 +50,74 @@ pub fn make(
 fn decide(
     purpose: Purpose<'_>,
     options: &Options,
-    arguments: Vec<OsString>,
+    arguments: &[OsString],
+    boot: Option<&Boot>,
     deploy_env: Option<&[u8]>,
 ) -> Result<Plan, Answer> {
+    let mut left_out = LeftOut::default();
+    loop {
+        // Each time there is a file less.
+        if let Some(plan) = try_to_make(purpose, options, arguments.to_vec(), boot, deploy_env, &mut left_out)? {
+            return Ok(plan);
+        }
+    }
+}
+
+/// Files that say nothing in a shell's plan: what is refused or broken, no command uses, and a shell opens all the same.
+#[derive(Default)]
+struct LeftOut {
+    files: Vec<PathBuf>,
+    /// Why.
+    faults: Vec<Fault>,
+    refusals: Vec<Fault>,
+}
+
+impl LeftOut {
+    /// Takes files that cannot be read for what they say: what was recovered from them may be anything.
+    fn takes_broken(&mut self, faults: &mut Vec<Fault>) -> bool {
+        let files = faults.iter().filter_map(|fault| Some(PathBuf::from(&fault.whole_file()?.0)));
+        let files: Vec<PathBuf> = files.filter(|file| !self.files.contains(file)).collect();
+        if files.is_empty() {
+            return false;
+        }
+        self.files.extend(files);
+        self.faults = std::mem::take(faults);
+        self.faults.retain(|fault| fault.whole_file().is_some());
+        true
+    }
+
+    fn takes_refused(&mut self, files: &[PathBuf], findings: &Findings<'_>) -> bool {
+        if files.is_empty() {
+            return false;
+        }
+        self.files.extend_from_slice(files);
+        self.refusals.extend(findings.refusals_of("user"));
+        true
+    }
+}
+
+/// The plan; `None`: another file is left out.
+fn try_to_make(
+    purpose: Purpose<'_>,
+    options: &Options,
+    arguments: Vec<OsString>,
+    boot: Option<&Boot>,
+    deploy_env: Option<&[u8]>,
+    left_out: &mut LeftOut,
+) -> Result<Option<Plan>, Answer> {
     let given = Environment::new(exec::inherited_environment());
     let variables = Variables(&given);
-    let mut faults = Vec::new();
-    let (mut layers, arguments, meant) = read(purpose, options, &variables, arguments, &mut faults);
+    let mut faults = left_out.faults.clone();
+    let (mut layers, words, warnings) =
+        read(purpose, options, &variables, arguments, boot, &left_out.files, &mut faults);
+    if purpose == Purpose::Shell && left_out.takes_broken(&mut faults) {
+        return Ok(None);
+    }
     let mut config = config::interpret(&mut layers, &mut faults);
     let mut findings = Findings::new(&layers, config.top.strict, faults);
-    if let Some(meant) = meant.filter(|_| config.server.command.is_some()) {
-        findings.warning(&meant);
+    findings.settle(&left_out.refusals);
+    for warning in &warnings {
+        findings.warning(warning);
     }
     let nothing = Environment::default();
     let resident = matches!(purpose, Purpose::Run | Purpose::Hook(..) | Purpose::Check);
@@ -69,10 +126,9 @@ fn decide(
     }
     let said = if resident { &variables } else { &Variables(&nothing) };
 
-    let users = users(purpose, options, &config, &variables, &layers, &mut findings)?;
+    let users = users(purpose, options, &config, &variables, &layers, &mut findings);
     let workdir = workdir(options, &config, &variables, &mut findings);
-    let current = || std::env::current_dir().unwrap_or_else(|_| "/".into());
-    let base = workdir.clone().unwrap_or_else(current);
+    let base = workdir.clone().unwrap_or_else(|| std::env::current_dir().unwrap_or_else(|_| "/".into()));
     // app-init itself is elsewhere by the time that it writes there.
     config.log.termination_file = config.log.termination_file.map(|file| base.join(file));
     let skip = settings::skips(options, &config, &variables, purpose == Purpose::Run, &mut findings);
@@ -86,11 +142,7 @@ fn decide(
     let computed = application_environment(purpose, given.clone(), &config, &users, &base, deploy_env, &mut findings);
     let strings = computed.environment.strings();
 
-    let mut settings = Settings::decide(options, &config, said, &computed.environment, skip, &mut findings);
-    if !resident {
-        // Standard output is somebody's data there.
-        settings.hook_output = HookOutput::Stderr;
-    }
+    let settings = Settings::decide(options, &config, said, &computed.environment, skip, &mut findings);
     let builder = Builder {
         environment: &computed.environment,
         strings: &strings,
@@ -101,7 +153,7 @@ fn decide(
         workdir: workdir.as_deref(),
         base: &base,
     };
-    let (words, argv) = builder.server_words(purpose, &config, arguments, &mut findings);
+    let (words, argv) = builder.server_words(purpose, &config, words, &mut findings);
     let argv: Vec<Vec<u8>> = argv.into_iter().map(OsString::into_vec).collect();
     let needs_server = matches!(purpose, Purpose::Run | Purpose::Nested | Purpose::Exec | Purpose::Shell);
     if words.is_empty() && needs_server && !is_prelude && findings.is_sound() {
@@ -119,7 +171,13 @@ fn decide(
         // What is wrong with the rest is told before anything runs, as far as it shows already.
         builder.rules(Stage { is_prelude: false, ..stage }, server, &config, options, &mut later, &mut findings);
     }
-    builder.check_trust(stage, &layers, &config, programs.iter().chain(&later).collect(), &mut findings);
+    let all: Vec<&Planned> = programs.iter().chain(&later).collect();
+    lookup::check_lengths(&all, &computed.environment, room(&config), &mut findings);
+    let refused = builder.check_trust(stage, &layers, &config, all, &mut findings);
+    let part = part(is_prelude, findings.forbids_hooks());
+    if purpose == Purpose::Shell && left_out.takes_refused(&refused, &findings) {
+        return Ok(None);
+    }
     if purpose == Purpose::Check {
         tell_of_files(&layers, &base.join(&settings.hooks_dir), &mut findings);
         lookup::check_programs(&programs, &mut findings);
@@ -127,10 +185,13 @@ fn decide(
 
     let default = if resident { keys::Log::LEVEL } else { LevelFilter::Warn };
     let level = settings::level(options, config.log.level.map(|level| level.0), &variables, default, &mut findings);
-    let part = part(is_prelude, findings.forbids_hooks());
     let notes = findings.take_notes();
-    let warnings = verdict(findings, purpose, resident, &settings)?;
-    Ok(Plan {
+    let warnings = match purpose {
+        Purpose::Shell => shell_warnings(&users, options, &variables, findings)?,
+        Purpose::Run | Purpose::Hook(..) => boot_verdict(findings, &refused, &settings)?,
+        _ => findings.verdict()?,
+    };
+    Ok(Some(Plan {
         rules,
         keeper,
         programs,
@@ -149,11 +210,34 @@ fn decide(
         origins: origins(purpose, &layers),
         environment: strings.of(users.main().as_deref(), &users),
         secrets: computed.secrets,
-    })
+    }))
 }
 
-/// What is said of the server's life and its stop is not said of a shell, or of a command beside it.
+/// The warnings of a shell. It opens with whatever is wrong, since it is needed most then, but not as more than what is
+/// right would have it.
+fn shell_warnings(
+    users: &Users,
+    options: &Options,
+    variables: &Variables<'_>,
+    findings: Findings<'_>,
+) -> Result<Vec<String>, Answer> {
+    let is_named = options.user.is_some() || variables.text("USER").is_some();
+    let is_somebody = match users.configured() {
+        Some(user) => is_named || user.uid != 0,
+        None => !is_named && !credentials::is_root(),
+    };
+    let is_sure = is_somebody || !is_named && !findings.doubts_identity();
+    if !is_sure || findings.has_refusal("user") || findings.has_refusal("server.command") {
+        return Err(findings
+            .answer(|_| "app-init: this shell was not opened; another user: app-init shell -u UID:GID".to_owned()));
+    }
+    Ok(findings.into_warnings())
+}
+
+/// What is said of the server's life and its stop is not said of a shell, or of a command beside it. Standard output is
+/// somebody's data there.
 fn forget_the_servers_life(config: &mut Config) {
+    config.log.hook_output = Some(Named(HookOutput::Stderr));
     let keys::Server { command, args, .. } = std::mem::take(&mut config.server);
     config.server = keys::Server { command, args, ..keys::Server::default() };
     config.stop = keys::Stop::default();
@@ -175,21 +259,16 @@ fn origins(purpose: Purpose<'_>, layers: &Layers) -> Vec<(String, String)> {
     }
 }
 
-/// The warnings; or, where there are faults, the answer that lists them all.
-fn verdict(
-    findings: Findings<'_>,
-    purpose: Purpose<'_>,
-    resident: bool,
-    settings: &Settings,
-) -> Result<Vec<String>, Answer> {
-    // The container's file is the boot's, and it is none that was just refused.
-    let leaves = resident && purpose != Purpose::Check && !findings.has_refusal("log.termination_file");
-    match purpose {
-        // A shell is needed most when something is wrong.
-        Purpose::Shell => Ok(findings.into_warnings()),
-        _ if leaves => findings.verdict().map_err(|answer| answer.left_in(settings.termination_file.clone())),
-        _ => findings.verdict(),
+/// The warnings of a boot; or, where there are faults, the answer that lists them all, which is left in the container's
+/// file too.
+fn boot_verdict(findings: Findings<'_>, refused: &[PathBuf], settings: &Settings) -> Result<Vec<String>, Answer> {
+    if findings.has_refusal("log.termination_file") {
+        return findings.verdict();
     }
+    // What names another place may be what is refused.
+    let is_usual = findings.doubts_identity() || !refused.is_empty();
+    let file = if is_usual { keys::Log::TERMINATION_FILE.into() } else { settings.termination_file.clone() };
+    findings.verdict().map_err(|answer| answer.left_in(file))
 }
 
 /// The environment that everything of the application gets.
@@ -212,27 +291,53 @@ fn application_environment(
         files: &Disk,
         deploy_env,
         deploy_env_by_user: !hooks::runs_as_root(DEPLOY_ENV, &config.hooks, users),
+        room: room(config),
     };
-    let mut computed = environment::compute(given, &inputs, findings);
+    let is_root = credentials::is_root() && users.main().is_none_or(|user| user.uid == 0);
+    let mut computed = if purpose == Purpose::Shell && is_root && findings.doubts_identity() {
+        // It is not known whose the values are.
+        Computed { environment: given, ..Computed::default() }
+    } else {
+        environment::compute(given, &inputs, findings)
+    };
     if purpose == Purpose::Shell {
+        if users.is_above(users.main().as_deref()) {
+            lookup::keep_own_path(&mut computed.environment, users.boundaries(), base, findings);
+        }
         computed.environment.set_default("TERM", b"xterm");
         computed.environment.set_default("PS1", format!("[{}] $PWD $ ", host_name()).as_bytes());
     }
     computed
 }
 
-/// The files, with the role laid over them, the arguments without its name, and what is to be said if their first is
-/// handed to the server.
+/// How much the kernel takes of arguments and environment.
+fn room(config: &Config) -> usize {
+    exec::room(config.limits.stack.map(|limit| limit.soft))
+}
+
+/// The words of a start that are no options.
+pub struct Words {
+    /// Those of this process, without the role's name.
+    pub own: Vec<OsString>,
+    /// Those that the boot which this process stands beside appends to the server's command.
+    pub of_boot: Vec<OsString>,
+    /// The first was a role's name.
+    pub name_role: bool,
+}
+
+/// The files, with the role laid over them, the words without its name, and warnings.
 fn read(
     purpose: Purpose<'_>,
     options: &Options,
     variables: &Variables<'_>,
     arguments: Vec<OsString>,
+    boot: Option<&Boot>,
+    left_out: &[PathBuf],
     faults: &mut Vec<Fault>,
-) -> (Layers, Vec<OsString>, Option<String>) {
+) -> (Layers, Words, Vec<String>) {
     let alone = options.config.clone().or_else(|| variables.path("CONFIG"));
     let below = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
-    let mut layers = Layers::of(alone.as_deref(), below, faults);
+    let mut layers = Layers::of(alone.as_deref(), below, left_out, faults);
     let reserved = cli::COMMANDS.map(|(name, _, _)| name);
     config::check_roles(&layers, &reserved, faults);
     config::check_conditions(&layers, faults);
@@ -240,8 +345,12 @@ fn read(
     let boots = matches!(purpose, Purpose::Run | Purpose::Check);
     let meant = arguments.first().filter(|first| boots && !first.as_encoded_bytes().starts_with(b"-"));
     let meant = meant.and_then(|first| nearly_a_role(first.to_str()?, &layers));
-    let arguments = choose_role(purpose, &mut layers, variables, arguments, faults);
-    (layers, arguments, meant)
+    let words = choose_role(purpose, &mut layers, variables, arguments, boot, faults);
+    let has_command =
+        matches!(layers.table.get("server"), Some(Value::Table(server)) if server.contains_key("command"));
+    let warnings = meant.filter(|_| has_command).into_iter().chain(boot.and_then(|boot| boot.warning.clone()));
+    let warnings = warnings.collect();
+    (layers, words, warnings)
 }
 
 /// Where configuration was looked for in vain. That there is none at all is hardly ever meant: a `.dockerignore` leaves
@@ -265,28 +374,43 @@ fn nearly_a_role(first: &str, layers: &Layers) -> Option<String> {
     Some(format!("`{first}` is no role and becomes an argument of server.command; for the role write {role}"))
 }
 
-/// Lays the role that the first argument names over the configuration, and takes that argument away; or the one that
-/// `APP_INIT_ROLE` names, for what has no arguments of the container's: a hook, a shell beside it.
+/// Lays a role over the configuration: the one that the first argument names, which is taken away; or the one of the boot
+/// that this process stands beside; or the one that `APP_INIT_ROLE` names.
 fn choose_role(
     purpose: Purpose<'_>,
     layers: &mut Layers,
     variables: &Variables<'_>,
-    mut arguments: Vec<OsString>,
+    mut own: Vec<OsString>,
+    boot: Option<&Boot>,
     faults: &mut Vec<Fault>,
-) -> Vec<OsString> {
-    let boots = matches!(purpose, Purpose::Run | Purpose::Check);
-    let first = arguments.first().filter(|_| boots).and_then(|first| first.to_str());
-    if first.is_some_and(|first| layers.choose_role(first)) {
-        arguments.remove(0);
-        return arguments;
+) -> Words {
+    let mut of_boot = boot.map_or_else(Vec::new, |boot| boot.arguments.clone());
+    if of_boot.first().and_then(|word| word.to_str()).is_some_and(|word| layers.has_role(word)) {
+        of_boot.remove(0);
     }
-    if let Some(name) = variables.text("ROLE")
+    let may_name_role = matches!(purpose, Purpose::Run | Purpose::Check | Purpose::Nested);
+    let first = own.first().filter(|_| may_name_role).and_then(|first| first.to_str());
+    if first.is_some_and(|first| layers.choose_role(first)) {
+        own.remove(0);
+        return Words { own, of_boot, name_role: true };
+    }
+    if purpose == Purpose::Check && own.is_empty() {
+        own.clone_from(&of_boot);
+    }
+    let words = Words { own, of_boot, name_role: false };
+    let variable = variables.text("ROLE");
+    let given = variable.as_ref().map(OsStr::new);
+    let word = boot.and_then(|boot| boot.role_word(given)).and_then(|word| word.to_str());
+    if word.is_some_and(|word| layers.choose_role(word)) {
+        return words;
+    }
+    if let Some(name) = variable
         && !layers.choose_role(&name)
     {
         let what = format!("there is no role `{name}`; write [role.{name}], or unset this");
         faults.push(Fault::new("APP_INIT_ROLE", what));
     }
-    arguments
+    words
 }
 
 /// Who the application runs as, and from whom root is protected. A shell opens with faults of every kind, but not as
@@ -298,23 +422,21 @@ fn users(
     variables: &Variables<'_>,
     layers: &Layers,
     findings: &mut Findings<'_>,
-) -> Result<Users, Answer> {
+) -> Users {
     let mut users = Users::new(&config.top);
+    if layers.is_incomplete() || findings.has_fault("APP_INIT_ROLE") {
+        findings.doubt_identity();
+    }
     let option = options.user.clone().map(|spec| ("--user", spec));
     let variable = || variables.text("USER").map(|spec| ("APP_INIT_USER", spec));
     let configured = || config.top.user.clone().map(|spec| ("user", spec));
-    let hint = |key: &str, why: &dyn std::fmt::Display, code| {
-        Answer::new(format!("app-init: {key}: {why}\nanother user: app-init shell -u UID:GID\n"), code)
-    };
     match option.or_else(variable).or_else(configured) {
-        Some((key, spec)) => match users.set_main(key, &spec, findings) {
-            Err(fault) if purpose == Purpose::Shell => return Err(hint(key, &fault, fault.code())),
-            Err(fault) => findings.put(key, fault),
-            Ok(()) => {}
-        },
-        None if purpose == Purpose::Shell && findings.has_fault("user") => {
-            return Err(hint("user", &"is no user; mend it, or name one", exit::CONFIG));
+        Some((key, spec)) => {
+            if let Err(fault) = users.set_main(key, &spec, findings) {
+                findings.put(key, fault);
+            }
         }
+        None if findings.has_fault("user") => findings.doubt_identity(),
         None if matches!(purpose, Purpose::Run | Purpose::Check) => warn_of_user_elsewhere(config, &users, findings),
         None => {}
     }
@@ -337,8 +459,10 @@ fn users(
         .hooks
         .values()
         .flat_map(|(hook, runs)| hook.user.iter().chain(runs.iter().filter_map(|run| run.user.as_ref())));
-    users.protect(&replaced, own);
-    Ok(users)
+    if !users.protect(&replaced, own) {
+        findings.doubt_identity();
+    }
+    users
 }
 
 /// Warns where only other roles have a user: a key at the end of the file belongs to the table before it.

@@ -1,6 +1,7 @@
 //! The plan: command line, files and environment, decided once. After it nothing reads configuration, and no `None` in it
 //! means "default". Every fault that there is is listed at once (§2, §3).
 
+mod boot;
 mod builder;
 mod environment;
 mod executed;
@@ -38,6 +39,7 @@ use environment::Environment;
 use findings::Findings;
 use settings::Variables;
 
+pub use boot::{Boot, join};
 pub use make::make;
 pub use plain::plain;
 pub use settings::VARIABLES;
@@ -250,7 +252,7 @@ pub fn is_nested(options: &Options) -> bool {
     !options.hooks
         && match processes::standing() {
             Standing::First => false,
-            Standing::Nested => true,
+            Standing::Nested(_) => true,
             // Somebody else's container, in which this is the boot, or one whose app-init made place for the server.
             Standing::Beside => makes_place(options),
         }
@@ -265,7 +267,7 @@ fn makes_place(options: &Options) -> bool {
     let variables = Variables(&given);
     let file = options.config.clone().or_else(|| variables.path("CONFIG"));
     let workdir = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
-    let mut layers = Layers::of(file.as_deref(), workdir, &mut Vec::new());
+    let mut layers = Layers::of(file.as_deref(), workdir, &[], &mut Vec::new());
     if let Some(role) = variables.text("ROLE") {
         layers.choose_role(&role);
     }

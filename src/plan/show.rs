@@ -17,8 +17,7 @@ use crate::sys::exec::Program;
 use crate::wait::{OnTimeout, Wait};
 
 /// The environment for `app-init env`: lines that a shell can `eval` and an env file may hold, or JSON. Secrets are hidden
-/// unless they are to be revealed. A string without a name that a variable may have is left out of the lines: no shell
-/// could set it.
+/// unless they are to be revealed. What no shell could set is a comment for it.
 #[must_use]
 pub fn environment(plan: &Plan, as_json: bool, reveal: bool) -> Vec<u8> {
     let nothing = Secrets::default();
@@ -29,18 +28,26 @@ pub fn environment(plan: &Plan, as_json: bool, reveal: bool) -> Vec<u8> {
         let name = String::from_utf8_lossy(bytes.get(..place)?).into_owned();
         Some((name, secrets.mask(bytes.get(place.saturating_add(1)..)?)))
     };
-    let pairs: Vec<(String, Vec<u8>)> = plan.environment.iter().filter_map(pair).collect();
+    let pairs = plan.environment.iter().filter_map(pair);
     let mut text = Vec::new();
     if as_json {
-        let line = |(name, value): &(String, Vec<u8>)| {
-            format!("  \"{}\": \"{}\"", json(name), json(&String::from_utf8_lossy(value)))
+        let line = |(name, value): (String, Vec<u8>)| {
+            format!("  \"{}\": \"{}\"", json(&name), json(&String::from_utf8_lossy(&value)))
         };
-        let lines: Vec<String> = pairs.iter().map(line).collect();
+        let lines: Vec<String> = pairs.map(line).collect();
         text.extend_from_slice(format!("{{\n{}\n}}\n", lines.join(",\n")).as_bytes());
         return text;
     }
-    for (name, value) in pairs.iter().filter(|(name, _)| is_name(name)) {
-        text.extend(literal::shell_line(name, value));
+    for (name, value) in pairs {
+        let line = literal::shell_line(&name, &value);
+        if is_name(&name) {
+            text.extend(line);
+        } else {
+            // All of its lines: the others would be commands.
+            let lines: Vec<&[u8]> = line.split(|&byte| byte == b'\n').collect();
+            text.extend_from_slice(b"# ");
+            text.extend(lines.join(&b"\n# "[..]));
+        }
         text.push(b'\n');
     }
     text

@@ -8,7 +8,6 @@ use nix::unistd::Gid;
 
 use super::Findings;
 use crate::config::keys;
-use crate::exit;
 use crate::identity::trust::Boundary;
 use crate::identity::{self, Databases, Identity};
 use crate::sys::credentials;
@@ -18,17 +17,6 @@ use crate::sys::credentials;
 pub enum Refused {
     Unknown(String),
     OutOfReach(String),
-}
-
-impl Refused {
-    /// The exit code, where this is what ends the start.
-    #[must_use]
-    pub fn code(&self) -> u8 {
-        match self {
-            Refused::Unknown(_) => exit::CONFIG,
-            Refused::OutOfReach(_) => exit::PERMISSION,
-        }
-    }
 }
 
 impl fmt::Display for Refused {

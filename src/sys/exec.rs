@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
 use super::bounds::Bounds;
 use super::credentials;
@@ -346,6 +347,32 @@ pub fn assignment(name: &str, value: &[u8]) -> Option<CString> {
     string.extend_from_slice(value);
     CString::new(string).ok()
 }
+
+/// How much the kernel counts of a string of the environment: with its NUL, and the pointer to it.
+#[must_use]
+pub fn size(string: &CString) -> usize {
+    string.count_bytes().saturating_add(const { 1 + size_of::<*const c_char>() })
+}
+
+/// The longest string that the kernel takes, its NUL included: 32 pages.
+#[must_use]
+pub fn longest_string() -> usize {
+    // SAFETY: sysconf(3) takes a number and answers with one.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(page).unwrap_or(4096).saturating_mul(32)
+}
+
+/// How much the kernel takes of arguments and environment together (execve(2)): a quarter of what the stack may have, from
+/// 128 KiB to 6 MiB. `stack` is the limit that programs are given.
+#[must_use]
+pub fn room(stack: Option<Option<u64>>) -> usize {
+    let own = || getrlimit(Resource::RLIMIT_STACK).map_or(RLIM_INFINITY, |(soft, _)| soft);
+    let stack = stack.map_or_else(own, |stack| stack.unwrap_or(RLIM_INFINITY));
+    usize::try_from(stack / 4).unwrap_or(usize::MAX).clamp(128 << 10, 6 << 20)
+}
+
+/// What of it an environment leaves to arguments, and to what hooks are told.
+pub const FOR_ARGUMENTS: usize = 16 << 10;
 
 /// An argument vector for the kernel. Arguments come from another argument vector or a checked config: none has a NUL.
 #[must_use]

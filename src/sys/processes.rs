@@ -2,11 +2,12 @@
 //!
 //! Everything here has an answer without `/proc` too: the process itself, or nobody.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs;
 use std::io::Write;
 use std::os::fd::AsRawFd;
-use std::path::Path;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 use nix::libc;
@@ -265,8 +266,8 @@ fn parent_of(pid: i32) -> Option<i32> {
 pub enum Standing {
     /// Nothing says that the container was booted: this may be the boot.
     First,
-    /// Another app-init is above this process, or is the container's init.
-    Nested,
+    /// Another app-init is above this process, or is the container's init: this one.
+    Nested(i32),
     /// Put by `docker exec` into a container that another program is the main process of: in exec mode the server.
     Beside,
 }
@@ -283,12 +284,11 @@ pub fn standing() -> Standing {
         return Standing::First;
     }
     let above = above(own);
-    if above.iter().copied().any(is_app_init) {
-        return Standing::Nested;
-    }
     let top = above.last().copied().unwrap_or(own);
+    // Of several the outermost has booted, unless all of them were put beside the one that has.
+    let above = above.into_iter().rev().find(|&pid| is_app_init(pid)).map_or(Standing::First, Standing::Nested);
     if top == 1 || parent_of(top) != Some(0) {
-        return Standing::First;
+        return above;
     }
     let mounts = mounts_of(own);
     let mut main = None;
@@ -298,12 +298,62 @@ pub fn standing() -> Standing {
     });
     match main {
         Some((_, main)) if main != top => {
-            // Below `docker run --init` another init is the main process, and app-init its child.
-            let is_init = is_app_init(main) || children_of(main).into_iter().any(is_app_init);
-            if is_init { Standing::Nested } else { Standing::Beside }
+            // Below `docker run --init` another init is the main process, and app-init its child: the first of these,
+            // since orphans that are app-inits too become its children later.
+            let below = || children_of(main).into_iter().filter(|&pid| is_app_init(pid));
+            let first = || below().filter_map(|pid| Some((process(pid)?.start, pid))).min().map(|(_, pid)| pid);
+            let init = if is_app_init(main) { Some(main) } else { first() };
+            match (init, above) {
+                (Some(init), _) => Standing::Nested(init),
+                (None, Standing::First) => Standing::Beside,
+                (None, above) => above,
+            }
         }
-        _ => Standing::First,
+        _ => above,
     }
+}
+
+/// Whether this process was put into its PID namespace from outside, as by `docker exec`.
+#[must_use]
+pub fn is_from_outside() -> bool {
+    nix::unistd::getpid().as_raw() != 1 && nix::unistd::getppid().as_raw() == 0
+}
+
+/// The app-init that booted this container, if this process may believe what that says of itself: it belongs to root or
+/// to this process's user.
+#[must_use]
+pub fn boot() -> Option<i32> {
+    let Standing::Nested(pid) = standing() else { return None };
+    let own = nix::unistd::geteuid().as_raw();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let mut uids = uids.split_ascii_whitespace().filter_map(|uid| uid.parse::<u32>().ok());
+    uids.all(|uid| uid == 0 || uid == own).then_some(pid)
+}
+
+/// The words that a process was started with.
+#[must_use]
+pub fn command_of(pid: i32) -> Option<Vec<OsString>> {
+    let text = fs::read(format!("/proc/{pid}/cmdline")).ok().filter(|text| !text.is_empty())?;
+    let words = text.strip_suffix(b"\0").unwrap_or(&text).split(|&byte| byte == 0);
+    Some(words.map(|word| OsStr::from_bytes(word).to_owned()).collect())
+}
+
+/// A variable that a process was given, empty where it was not; `None` where that cannot be seen.
+#[must_use]
+pub fn variable_of(pid: i32, name: &str) -> Option<OsString> {
+    let text = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let value = |string: &[u8]| string.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec);
+    Some(OsString::from_vec(text.split(|&byte| byte == 0).find_map(value).unwrap_or_default()))
+}
+
+/// Where a process is.
+///
+/// # Errors
+///
+/// Why that cannot be seen.
+pub fn directory_of(pid: i32) -> std::io::Result<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/cwd"))
 }
 
 /// The ancestors of a process, as far as they are in this PID namespace, from its parent on.

@@ -197,6 +197,25 @@ fn files_that_the_user_could_have_placed_are_read_with_the_users_rights() {
     });
 }
 
+/// One process reads them all: with one for each the boot would take most of a minute. What could be the user's is named
+/// in a line that can be read.
+#[test]
+fn many_files_of_the_users_are_read_and_few_are_named() {
+    each_place(|cell| {
+        let config = "user = \"app\"\n[[hooks.deploy.run]]\ncommand = [\"id\", \"-u\"]\nuser = \"root\"\n";
+        let setup = Setup::new(cell, ["--", PROBE, "environ"]).config(config);
+        let file = |setup: Setup, number: usize| {
+            setup.file(&format!(".docker/user_vars/V{number:04}"), format!("value {number}\n"), 0o644)
+        };
+        let setup = of_user((0..3000).fold(setup, file), &[".docker/user_vars"]);
+        let end = setup.start().end().exited(0);
+        let found: Vec<&str> = end.out.lines().filter(|line| line.starts_with('V')).collect();
+        let expected: Vec<String> = (0..3000).map(|number| format!("V{number:04}=value {number}")).collect();
+        assert_eq!(found, expected);
+        end.complains(&["cannot hand on V0000, V0001, ", "V0019 and 2980 more to what has more rights than app, "]);
+    });
+}
+
 /// What the user wrote is a value for the user, and no path or argument for root.
 #[test]
 fn root_does_not_act_on_a_value_of_the_users() {
@@ -283,19 +302,12 @@ fn a_shell_does_not_guess_who_it_is_for() {
         assert!(end.out == "shell as 4000\n" && end.err.contains("hook as 4000"), "{}", end.story());
         let end = shell("user = \"app\"\n[hooks.deploy-env]\nuser = \"webapp\"\n").exited(0);
         assert!(end.out == "shell as 4000\n" && !end.err.contains("hook as"), "{}", end.story());
-        for config in ["user = 4000\n", "user = [\"app\"]\n"] {
-            let end = shell(config).exited(78);
-            assert_eq!(
-                end.err,
-                "app-init: user: is no user; mend it, or name one\nanother user: app-init shell -u UID:GID\n",
-                "{}",
-                end.story()
-            );
-            assert_eq!(end.out, "");
+        // Who is meant cannot be told.
+        let told = "app-init: this shell was not opened; another user: app-init shell -u UID:GID\n";
+        for config in ["user = 4000\n", "user = [\"app\"]\n", "user = \"app\n", "user = \"app\"\n[[[\n", "\u{0}"] {
+            let end = shell(config).exited(78).complains(&[".docker/app-init.toml:", told]);
+            assert!(end.out.is_empty() && !end.err.contains("hook as"), "{}", end.story());
         }
-        // Who is meant cannot be read: the shell opens, for whoever asked for it, and no hook runs.
-        let end = shell("user = \"app\n").exited(0);
-        assert!(end.out == "shell as 0\n" && !end.err.contains("hook as"), "{}", end.story());
     });
 }
 
@@ -830,4 +842,106 @@ fn a_stop_request_is_heard_while_somebody_stops_whoever_looks() {
         let end = run.end().exited(143).nothing_left();
         assert_eq!((end.out.as_str(), end.err.as_str()), ("", "app-init: stop requested by TERM\n"), "{args:?}");
     }
+}
+
+/// §11: what a file says that is refused, or that cannot be read, no command uses; a shell opens with what is left.
+#[test]
+fn a_shell_uses_nothing_of_a_file_that_is_refused() {
+    let values = "[env.set]\nPATH = \"/mnt/app/own:/usr/bin:/bin\"\nEVIL = \"1\"\n";
+    let root = format!("user = \"root\"\n{values}");
+    each_place(|cell| {
+        for text in [
+            root.as_str(),
+            &format!("user = \"0:0\"\n[hooks.deploy]\nuser = \"nosuch\"\n{values}"),
+            &format!("user = \"nosuch\"\n{values}"),
+            &format!("user = 0\n{values}"),
+            &format!("workdir = \"/mnt/app/own\"\n{values}"),
+            &format!("{root}]["),
+            &format!("{root}#\u{0}"),
+        ] {
+            let start = |args: &[&str]| {
+                let setup = Setup::new(cell, args).etc("app-init.toml", "user = \"app\"\n[env.set]\nGOOD = \"1\"\n");
+                of_user(setup.config(text).file("own/id", TOOL, 0o755), &[".docker", "own"]).start().end()
+            };
+            let end = start(&["shell", "-c", "echo $GOOD$EVIL; id -u"]).exited(0);
+            assert_eq!(end.out, "1\n4000\n", "{text}: {}", end.story());
+            let last = "app-init: warning: the configuration is wrong; this shell has what could be made of it\n";
+            assert!(end.err.contains(".docker/app-init.toml") && end.err.ends_with(last), "{}", end.story());
+            let end = start(&["exec", "--", "id", "-u"]);
+            assert!(matches!(end.how, Ended::Exited(77 | 78)) && end.out.is_empty(), "{}", end.story());
+        }
+    });
+}
+
+/// Who it is for, it must not guess.
+#[test]
+fn a_shell_is_not_opened_as_more_than_what_is_right_says() {
+    each_place(|cell| {
+        let start = |config: &str, args: &[&str], names: &[&str]| {
+            let setup =
+                Setup::new(cell, ["shell"]).args(args).args(["-c", "echo open as $(id -u) $EVIL"]).config(config);
+            of_user(setup.file("own/env", "EVIL=evil\n", 0o644), names).start().end()
+        };
+        let refused = |end: End, code: i32| {
+            let end =
+                end.exited(code).complains(&["app-init: this shell was not opened; another user: app-init shell -u "]);
+            assert_eq!(end.out, "", "{}", end.story());
+        };
+        let values = "env.files = [\"own/env\"]\n[env.set]\nEVIL = \"evil\"\n";
+        let own = format!("user = \"app\"\n{values}");
+        refused(start(&own, &[], &[".docker"]), 77);
+        for user in ["4000:4001", "0:0", "app"] {
+            let end = start(&own, &["-u", user], &[".docker"]).exited(0);
+            let uid = if user == "0:0" { "0" } else { "4000" };
+            assert_eq!(end.out, format!("open as {uid}\n"), "{}", end.story());
+        }
+        // A role that there is not may have been somebody's.
+        let role = |user: &str, names: &[&str]| {
+            let config = format!("user = \"{user}\"\n{values}");
+            let setup = Setup::new(cell, ["shell", "-c", "echo open as $(id -u) $EVIL"]).config(&config);
+            of_user(setup.file("own/env", "", 0o644).env("APP_INIT_ROLE", "none"), names).start().end()
+        };
+        refused(role("root", &[]), 78);
+        assert_eq!(role("app", &[]).exited(0).out, "open as 4000 evil\n");
+        // Who app is, says a file of app's; numbers are nobody's to say.
+        let passwd = |args: &[&str]| {
+            let setup = Setup::new(cell, ["shell"]).args(args).args(["-c", "echo open as $(id -u)"]);
+            let setup = of_user(setup.config("user = \"app\"\n"), &[]);
+            mode(&setup.world.etc().join("passwd"), 0o666);
+            setup.start().end()
+        };
+        refused(passwd(&[]), 77);
+        assert_eq!(start("user = \"4000:4001\"\n", &[], &[]).exited(0).out, "open as 4000\n");
+    });
+}
+
+/// Root's own, beside an application that is the user's.
+#[test]
+fn a_shell_of_roots_has_nothing_of_the_users() {
+    each_place(|cell| {
+        for (config, args) in [("user = \"app\"\n", &["-u", "0:0"][..]), ("[hooks.deploy]\nuser = \"app\"\n", &[])] {
+            let config = format!(
+                "env.files = [\"own/env\"]\nenv.path_prepend = [\"own\"]\nenv.set = {{ GOOD = \"1\" }}\n{config}"
+            );
+            let setup = Setup::new(cell, ["shell"]).args(args).args(["-c", "echo $GOOD$EVIL; id -u"]).config(&config);
+            let setup = setup.file("own/env", "EVIL=1\nSHELL=/mnt/app/own/id\nENV=/mnt/app/own/id\n", 0o644);
+            let end = of_user(setup.file("own/id", TOOL, 0o755), &["own"]).start().end().exited(0);
+            assert_eq!(end.out, "1\n0\n", "{}", end.story());
+            end.complains(&[
+                "cannot hand on ENV, EVIL, SHELL to what has more rights than app, ",
+                "PATH is without own, which somebody else could change; name programs there by their paths\n",
+            ]);
+        }
+    });
+}
+
+/// Nor does a boot write where such a file leads.
+#[test]
+fn the_reason_of_the_end_is_not_written_where_a_refused_file_says() {
+    let setup = Setup::new(Cell::PID1, SERVER).etc("app-init.toml", "user = \"app\"\n");
+    let setup = setup.config("log.termination_file = \"/mnt/app/precious\"\n").file("precious", "precious", 0o644);
+    let run = of_user(setup, &[".docker"]).start();
+    let held = fs::File::open(run.world.app().join("precious")).expect("it is there");
+    run.end().exited(77);
+    assert_eq!(std::io::read_to_string(held).expect("text"), "precious");
 }

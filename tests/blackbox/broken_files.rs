@@ -33,7 +33,7 @@ fn a_link_to_a_configuration_is_read() {
 #[test]
 fn a_table_that_is_there_twice_hides_no_fault() {
     let config = "[server]\ncolour = 1\n[stop]\ndrain = \"soon\"\n[server]\nmode = \"fork\"\n[stop]\nbudget = true\n\
-        [log] level\nformat = \"xml\"\n";
+        [log]\nformat = \"xml\"\n";
     each_place(|cell| {
         let end = Setup::new(cell, SERVER).config(config).start().end().exited(78);
         let told: Vec<&str> = end.err.lines().filter_map(|line| line.strip_prefix(".docker/app-init.toml:")).collect();
@@ -44,10 +44,40 @@ fn a_table_that_is_there_twice_hides_no_fault() {
             "6: server.mode: `fork` is not known",
             "7: not TOML: duplicate key `stop`; write it once",
             "8: stop.budget: expected a duration",
-            "9: not TOML: ",
             "10: log.format: `xml` is not known",
         ];
         let fits = told.len() == expected.len() && told.iter().zip(expected).all(|(told, line)| told.starts_with(line));
         assert!(fits, "{}", end.story());
     });
+}
+
+/// One thing was forgotten, and it is told once, where it was: what follows from it is nobody's mistake.
+#[test]
+fn a_file_that_is_no_toml_is_one_fault_and_nothing_is_said_of_its_values() {
+    let config = "[server]\nmode = \"fork\"\ncommand = [\"sleep\", \"1\"\nargs = []\ncolour = 1\n[[wait]]\ntarget = 1\n\
+        [hooks.deploy\ntimeout = \"soon\"\n[role.web]\nuser = \"nobody-there\"\n";
+    let told = "app-init.toml:3: not TOML: `[` is opened here and not closed before line 4; write `]`\n";
+    each_place(|cell| {
+        for args in [&["web"][..], &["check"], &["env"], &["exec", "--", PROBE, "environ"], &["hook", "none"], &[]] {
+            let setup = || Setup::new(cell, args).env("APP_INIT_ROLE", "none").env("APP_INIT_STOP_SIGNAL", "none");
+            let end = setup().config(config).start().end().exited(78);
+            let expected = format!(".docker/{told}app-init: 1 fault, nothing was started\n");
+            assert_eq!((end.out.as_str(), end.err.as_str()), ("", expected.as_str()), "{args:?}");
+            // Each file has its own.
+            let end = setup().config(config).etc("app-init.toml", "\n\n\n").start().end().exited(78);
+            assert_eq!(end.err, expected, "{args:?}");
+            let end = setup().config(config).etc("app-init.toml", config).start().end().exited(78);
+            let expected = format!(".docker/{told}/etc/{told}app-init: 2 faults, nothing was started\n");
+            assert_eq!(end.err, expected, "{args:?}");
+        }
+    });
+}
+
+/// A shell opens all the same, and hears no more of it.
+#[test]
+fn a_shell_is_told_where_a_file_is_no_toml() {
+    let config = "umask = 0022\nserver.colour = 1\n";
+    let end = Setup::new(Cell::PID1, ["shell", "-c", "echo opened"]).config(config).start().end();
+    assert_eq!(end.err.matches("app-init.toml:").count(), 1, "{}", end.story());
+    end.complains(&["app-init.toml:1: not TOML: "]);
 }

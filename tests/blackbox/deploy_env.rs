@@ -168,8 +168,8 @@ fn much_can_be_written() {
         assert_eq!(end.out.lines().filter(|line| line.starts_with("LONG_") && line.len() > 1000).count(), 1050);
         assert_eq!(value(&end.out, "LAST"), Some("end"));
         let one = "head -c 1048576 /dev/zero | tr '\\0' x | sed 's/^/LONG=/' >&3";
-        let end = Setup::new(cell, ENVIRON).hook("deploy-env", one).start().end().exited(126).nothing_left();
-        end.complains(&["longer than the kernel takes"]);
+        let end = Setup::new(cell, ENVIRON).hook("deploy-env", one).start().end().exited(78).nothing_left();
+        end.complains(&["env: LONG from the deploy-env hook has more than the 128 KiB that the kernel takes"]);
         let endless = "yes A=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx | head -c 5000000 >&3";
         let end = Setup::new(cell, SERVER).hook("deploy-env", endless).start().end().nothing_left();
         let end = end.exited(70).complains(&["the deploy-env hook wrote more than 4 MiB of variables; write less"]);

@@ -49,18 +49,48 @@ fn a_shell_can_evaluate_the_lines() {
     });
 }
 
-/// No shell could set such a name; JSON can hold it.
+/// No shell could set such a name: it reads a comment. JSON can hold it.
 #[test]
-fn a_name_that_no_shell_knows_is_left_out_of_the_lines() {
+fn a_name_that_no_shell_knows_is_a_comment_in_the_lines() {
     each_place(|cell| {
         let of = |args: &[&str]| {
-            let setup = with_values(Setup::new(cell, args)).env("my.name", "x").env("A-B", "x'; touch ran; '");
+            let setup =
+                with_values(Setup::new(cell, args)).env("my.name", "x").env("A-B", "x'; touch ran; '\ntouch ran\n");
+            let setup = setup.env("two\ntouch ran; names", "x");
             setup.start().end().exited(0).out
         };
         let lines = of(&["env"]);
-        assert!(!lines.contains("my.name") && !lines.contains("A-B") && lines.contains("PLAIN='plain'\n"), "{lines}");
+        assert!(lines.contains("\n# my.name='x'\n") && lines.contains("PLAIN='plain'\n"), "{lines}");
+        assert!(lines.contains("# A-B='x'\\''; touch ran; '\\''\n# touch ran\n# '\n"), "{lines}");
+        assert!(lines.contains("\n# two\n# touch ran; names='x'\n"), "{lines}");
         let json = of(&["env", "--json"]);
         assert!(json.contains("\"my.name\": \"x\"") && json.contains("\"A-B\": "), "{json}");
+    });
+}
+
+/// §1: the kernel hands on two values of a name, of which getenv(3) sees the first, and a shell the last.
+#[test]
+fn a_name_that_was_given_twice_is_shown_and_handed_on_once() {
+    let twice = "import os, sys\n\
+        given = [b'TWICE=first', b'PATH=' + os.environb[b'PATH'], b'TWICE=second', b'a.b=1', b'a.b=2']\n\
+        import ctypes\n\
+        libc = ctypes.CDLL(None)\n\
+        array = lambda words: (ctypes.c_char_p * (len(words) + 1))(*words, None)\n\
+        argv = [os.fsencode(word) for word in sys.argv[1:]]\n\
+        libc.execve(argv[0], array(argv), array(given))\n";
+    each_place(|cell| {
+        let of = |args: &[&str]| {
+            let words = ["python3", "twice.py", "/mnt/bin/app-init"].iter().chain(args);
+            let setup = Setup::bare(cell, words).config("umask = \"0022\"\n").file("twice.py", twice, 0o644);
+            setup.start().end().exited(0).out
+        };
+        let json = of(&["env", "--json"]);
+        assert!(json.contains("\"TWICE\": \"first\"") && json.contains("\"a.b\": \"1\""), "{json}");
+        assert_eq!((json.matches("TWICE").count(), json.matches("a.b").count()), (1, 1), "{json}");
+        let lines = of(&["env"]);
+        assert!(lines.contains("TWICE='first'\n") && !lines.contains("second"), "{lines}");
+        let environ = of(&["--", PROBE, "environ"]);
+        assert_eq!((value(&environ, "TWICE"), environ.matches("TWICE=").count()), (Some("first"), 1), "{environ}");
     });
 }
 
@@ -160,6 +190,19 @@ fn a_slow_reader_gets_everything() {
         let lengths: Vec<_> = text.lines().filter(|line| line.starts_with("LONG_")).map(str::len).collect();
         assert_eq!(lengths, [100_009; 10]);
         assert!(text.contains("\nLAST='end'\n") && text.contains("HOOK='1'\n"));
+    });
+}
+
+/// A reader that is gone is nobody's failure: as any program's, its writer's end is SIGPIPE.
+#[test]
+fn a_reader_that_is_gone_ends_it() {
+    each_place(|cell| {
+        let (read, write) = pipe2(nix::fcntl::OFlag::O_CLOEXEC).expect("a pipe can be made");
+        drop(read);
+        let end = with_values(Setup::new(cell, ["env"])).stdout_to(write).start().end().silent_stderr();
+        // The kernel spares a PID 1 without a handler.
+        let expected = if cell.pid1 { Ended::Exited(141) } else { Ended::Signaled(signal::PIPE) };
+        assert_eq!(end.how, expected, "{}", end.story());
     });
 }
 

@@ -269,7 +269,7 @@ pub fn make_pipe(setup: &Setup, name: &str) {
 /// §4.3: the line is named, all of them at once; never what is in it.
 #[test]
 fn bad_lines_of_an_env_file_are_told_without_their_values() {
-    let text = "GOOD=1\nhunter2\nBAD-NAME=hunter2\n\nQUOTED='x' hunter2\nNUL=hunter2\0\n\
+    let text = "GOOD=1\nhunter2\nBAD NAME=hunter2\n\nQUOTED='x' hunter2\nNUL=hunter2\0\n\
         ALSO_GOOD=2\nOPEN=\"hunter2\nhunter2=1\n";
     each_place(|cell| {
         for log in ["trace", "off"] {
@@ -277,7 +277,7 @@ fn bad_lines_of_an_env_file_are_told_without_their_values() {
             let err = refused(setup.file("x/.env", text, 0o644));
             for (line, what) in [
                 (2, "has no `=`; write NAME=value"),
-                (3, "has a name that no variable can have; use letters, digits and _, and no digit first"),
+                (3, "has a name that is empty, no UTF-8 text, or has a blank or a quote in it; write NAME=value"),
                 (5, "has text after the quote that is closed on line 5"),
                 (6, "holds a NUL byte, which no variable can; remove it"),
                 (8, "has a quote, opened on line 8, never closed; close it"),
@@ -286,27 +286,159 @@ fn bad_lines_of_an_env_file_are_told_without_their_values() {
                 assert!(err.contains(&told), "no `{told}` in\n{err}");
             }
             assert!(err.ends_with("app-init: 5 faults, nothing was started\n"), "{err}");
-            assert!(!err.contains("hunter2") && !err.contains("BAD-NAME"), "{err}");
+            assert!(!err.contains("hunter2") && !err.contains("BAD NAME"), "{err}");
         }
     });
 }
 
-/// The kernel takes no string longer than 128 KiB: it is exec that is refused, and it is said why.
+/// An env file of so many variables: V0, V1 and so on.
+fn lines(count: usize, value: &str) -> String {
+    (0..count).fold(String::new(), |lines, number| lines + &format!("V{number}={value}\n"))
+}
+
+/// The kernel takes no string longer than 128 KiB, and a quarter of the stack's limit of all: it is said before anything
+/// runs, and whose it is.
 #[test]
-fn a_variable_that_is_too_long_for_the_kernel_is_told() {
+fn more_than_the_kernel_takes_is_a_fault() {
     each_place(|cell| {
-        let of = |length: usize, args: &[&str]| {
-            let setup = Setup::new(cell, args).config("env.files = [\".env\"]\n");
-            setup.file(".env", format!("LONG={}\n", "x".repeat(length)), 0o644)
+        let setup = |args: &[&str], text: &str| {
+            let setup = Setup::new(cell, args).config("[env]\nfiles = [\"small.env\", \".env\"]\n");
+            setup.file("small.env", "A=1\n", 0o644).file(".env", text, 0o644).hook("deploy", "echo deploy ran")
         };
-        let words = ["arguments or its environment are longer than the kernel takes", PROBE, "shorten them"];
+        let long = |length: usize| format!("LONG={}\n", "x".repeat(length));
         for args in [&ENVIRON[..], &["exec", "--", PROBE, "environ"], &["--exec", "--", PROBE, "environ"]] {
-            of(1 << 20, args).start().end().exited(126).complains(&words);
-            let end = of(100 << 10, args).start().end().exited(0);
-            assert_eq!(value(&end.out, "LONG").map(str::len), Some(100 << 10));
+            // With `LONG=` and its NUL it is all that fits.
+            let end = setup(args, &long((128 << 10) - 6)).start().end().exited(0);
+            assert_eq!(value(&end.out, "LONG").map(str::len), Some((128 << 10) - 6));
+            let err = refused(setup(args, &long((128 << 10) - 5)));
+            let what = "env: LONG from .env has more than the 128 KiB that the kernel takes; make it shorter, or hand on \
+                the name of a file that holds it\napp-init: 1 fault, nothing was started\n";
+            assert_eq!(err, format!(".docker/app-init.toml:1: {what}"));
         }
-        let end = of(1 << 20, &ENVIRON).hook("deploy", "exit 0").start().end().exited(70);
-        end.complains(&["deploy hook failed", "longer than the kernel takes"]);
+        let many = lines(70, &"x".repeat(100_000));
+        let err = refused(setup(&ENVIRON, &many));
+        let known =
+            err.starts_with(".docker/app-init.toml:1: env: with V") && err.contains(" from .env it is more than the ");
+        assert!(known && err.ends_with("app-init: 1 fault, nothing was started\n"), "{err}");
+        // The limit that programs are given counts.
+        let config = |stack: u32| format!("env.files = [\".env\"]\nlimits.stack = \"{stack}:unlimited\"\n");
+        let of = |stack: u32| setup(&ENVIRON, &lines(5, &"x".repeat(100_000))).config(&config(stack));
+        of(3 << 20).start().end().exited(0);
+        let err = refused(of(1 << 20));
+        assert!(
+            err.contains("env: with V2 from .env it is more than the 256 KiB that the kernel takes; hand on less"),
+            "{err}"
+        );
+    });
+}
+
+/// So are arguments, which may be made of values.
+#[test]
+fn arguments_that_are_longer_than_the_kernel_takes_are_a_fault() {
+    let long = format!("env.set.LONG = \"{}\"\n", "x".repeat(100_000));
+    let what = "its arguments are longer than the kernel takes; shorten them, or hand on the name of a file\n";
+    each_place(|cell| {
+        let setup = |more: &str| Setup::new(cell, ENVIRON).config(&format!("{long}{more}"));
+        let server = format!("[server]\ncommand = [\"{PROBE}\", \"environ\"]\nargs = [\"${{LONG}}${{LONG}}\"]\n");
+        let err = refused(setup(&server).hook("deploy", "echo deploy ran"));
+        assert_eq!(
+            err,
+            format!(".docker/app-init.toml:3: server.command: {what}app-init: 1 fault, nothing was started\n")
+        );
+        let hook = format!("[[hooks.deploy.run]]\ncommand = [{}]\n", ["\"${LONG}\""; 70].join(", "));
+        let err = refused(setup(&hook));
+        assert!(err.contains("hooks.deploy.run[0]") && err.contains(what), "{err}");
+        // A shell is opened in any case, and it is the kernel that says it.
+        let end = Setup::new(cell, ["shell", "-c", "true"]).config("env.files = [\".env\"]\n");
+        let end = end.file(".env", format!("LONG={}\n", "x".repeat(1 << 20)), 0o644).start().end().exited(126);
+        end.complains(&["arguments or its environment are longer than the kernel takes", "shorten them"]);
+    });
+}
+
+/// As many as the kernel takes.
+#[test]
+fn many_variables_arrive() {
+    const COUNT: usize = 40_000;
+    let file = lines(COUNT, "x");
+    each_place(|cell| {
+        let setup = Setup::new(cell, ENVIRON).config("env.files = [\".env\"]\n").file(".env", &file, 0o644);
+        let end = setup.start().end().exited(0);
+        let found = end.out.lines().filter(|line| line.starts_with('V')).count();
+        assert_eq!((found, value(&end.out, "V39999")), (COUNT, Some("x")));
+    });
+}
+
+/// A file that is something else is told as such, and not by each of its lines.
+#[test]
+fn of_many_bad_lines_the_first_are_told() {
+    each_place(|cell| {
+        let lines = "no equals\n".repeat(100_000);
+        let setup = Setup::new(cell, ENVIRON).config("env.files = [\".env\"]\n").file(".env", &lines, 0o644);
+        let err = refused(setup);
+        let told: Vec<&str> = err.lines().collect();
+        assert_eq!(told.len(), 22, "{err}");
+        assert_eq!(told[20], ".docker/app-init.toml:1: env.files[0]: .env, … and 99980 more lines");
+        let hook = "i=0; while [ $i -lt 30 ]; do echo no equals; i=$((i+1)); done >&3";
+        let err = Setup::new(cell, ENVIRON).hook("deploy-env", hook).start().end().exited(78).nothing_left().err;
+        assert!(err.contains("hooks.deploy-env: what it wrote, … and 10 more lines\napp-init: 21 faults"), "{err}");
+        let files = |setup: Setup, number: usize| setup.file(&format!(".docker/user_vars/{number}"), "", 0o644);
+        let err = refused((0..25).fold(Setup::new(cell, ENVIRON), files));
+        assert!(err.contains("env.vars_dir: .docker/user_vars/… and 5 more files\napp-init: 21 faults"), "{err}");
+    });
+}
+
+/// §4: others expand these, and app-init does not. What they are is not told.
+#[test]
+fn what_an_env_file_does_not_expand_is_a_warning() {
+    let warning = |file: &str, lines: &str| {
+        format!(
+            "{file}, line {lines}: ${{NAME}} and $NAME are not expanded there; put the value into env.set, or in single quotes"
+        )
+    };
+    each_place(|cell| {
+        let setup = |strict: &str| {
+            let setup =
+                Setup::new(cell, ENVIRON).config(&format!("{strict}env.files = [\"a.env\", \"b.env\", \"c.env\"]\n"));
+            let setup = setup.file("a.env", "A='$B'\nB=\"\\$A\"\n", 0o644);
+            setup.file("b.env", "#\nB=hunter2$A\nC=\"hunter2${A}\"\n", 0o644).file("c.env", "D=$\nE=${A}", 0o644)
+        };
+        let end =
+            setup("").start().end().exited(0).complains(&[&warning("b.env", "2 (and 1 more)"), &warning("c.env", "2")]);
+        assert!(!end.err.contains("a.env") && !end.err.contains("hunter2"), "{}", end.story());
+        for (name, expected) in [("A", "$B"), ("B", "hunter2$A"), ("C", "hunter2${A}"), ("D", "$"), ("E", "${A}")] {
+            assert_eq!(value(&end.out, name), Some(expected), "{}", end.story());
+        }
+        let err = refused(setup("strict = true\n"));
+        assert!(err.contains(&format!("strict: {}\n", warning("c.env", "2"))), "{err}");
+    });
+}
+
+/// §4: as Elasticsearch and .NET ask for them.
+#[test]
+fn names_that_no_shell_knows_are_handed_on_from_env_files() {
+    each_place(|cell| {
+        let setup = Setup::new(cell, ENVIRON).config("env.files = [\".env\"]\n").env("given.name", "given");
+        let end = setup.file(".env", "discovery.type=single-node\nLog:Level='x'\n", 0o644).start().end().exited(0);
+        for (name, expected) in [("discovery.type", "single-node"), ("Log:Level", "x"), ("given.name", "given")] {
+            assert_eq!(value(&end.out, name), Some(expected), "{}", end.story());
+        }
+    });
+}
+
+/// §4: Windows' editors write one.
+#[test]
+fn a_byte_order_mark_is_skipped_in_each_kind_of_file() {
+    each_place(|cell| {
+        let setup = Setup::new(cell, ENVIRON).config(
+            "[env]\nfiles = [\".env\"]\nvars_dir = \"vars\"\nsecrets = [{ name = \"SECRET\", file = \"secret\" }]\n",
+        );
+        let setup = setup.file(".env", "\u{feff}FILE=1\n", 0o644).file("vars/VARIABLE", "\u{feff}2\n", 0o644);
+        let setup =
+            setup.file("secret", "\u{feff}secret\n", 0o644).hook("deploy-env", "printf '\\357\\273\\277HOOK=4\\n' >&3");
+        let end = setup.start().end().exited(0);
+        for (name, expected) in [("FILE", "1"), ("VARIABLE", "2"), ("SECRET", "secret"), ("HOOK", "4")] {
+            assert_eq!(value(&end.out, name), Some(expected), "{}", end.story());
+        }
     });
 }
 

@@ -83,10 +83,31 @@ fn faults_are_left_in_the_termination_file() {
     });
 }
 
-/// More than any pipe takes at once.
+/// As many as are told, and more than any pipe takes at once.
 fn many_faults() -> (String, usize) {
-    const COUNT: usize = 3000;
-    ((0..COUNT).fold(String::new(), |faults, number| faults + &format!("key{number} = 1\n")), COUNT)
+    const COUNT: usize = 50;
+    let long = "x".repeat(4000);
+    ((0..COUNT).fold(String::new(), |faults, number| faults + &format!("key{number}{long} = 1\n")), COUNT)
+}
+
+/// The first show what the others are like.
+#[test]
+fn of_very_many_faults_the_first_are_told_and_the_others_counted() {
+    each_place(|cell| {
+        let count = 3000;
+        let config = (0..count).fold(String::new(), |faults, number| faults + &format!("key{number} = 1\n"));
+        let end = Setup::new(cell, ["check"]).config(&config).start().end().exited(78);
+        let told: Vec<&str> = end.err.lines().collect();
+        assert_eq!(told.len(), 52, "{}", end.story());
+        assert!(told[49].starts_with(".docker/app-init.toml:50: key49: "), "{}", end.story());
+        assert_eq!(told[50..], ["… and 2950 more", "app-init: 3000 faults, nothing was started"]);
+        // Those of the environment are found later.
+        let faults =
+            (0..count).fold("[env.set]\n".to_owned(), |all, number| all + &format!("A{number} = \"${{B}}\"\n"));
+        let end = Setup::new(cell, ["check"]).config(&faults).start().end().exited(78);
+        let told: Vec<&str> = end.err.lines().collect();
+        assert_eq!(told[50..], ["… and 2950 more", "app-init: 3000 faults, nothing was started"]);
+    });
 }
 
 /// Whoever reads hears all of it: of a boot, and of a check, whose reader is waited for as long as it takes.
@@ -125,6 +146,6 @@ fn a_check_waits_for_its_reader_and_can_be_interrupted() {
     let run = start(writer);
     let mut text = String::new();
     reader.read_to_string(&mut text).expect("it is text");
-    assert!(text.ends_with("app-init: 3000 faults, nothing was started\n"), "{text}");
+    assert!(text.ends_with("app-init: 50 faults, nothing was started\n"), "{text}");
     run.end().exited(78);
 }

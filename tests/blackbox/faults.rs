@@ -194,7 +194,7 @@ fn a_file_that_cannot_be_read_is_told() {
 /// What env files and the hook that writes variables may hold.
 #[test]
 fn each_fault_of_a_line_is_told() {
-    let lines = "A=\0\nB='x'y\nC\n1D=x\nE='\n";
+    let lines = "A=\0\nB='x'y\nC\n D D=x\nE='\n";
     let setup = server(Cell::PID1).config("env.files = [\"own.env\"]\n").file("own.env", lines, 0o644);
     check(
         setup,
@@ -202,10 +202,10 @@ fn each_fault_of_a_line_is_told() {
             ":1: env.files[0]: own.env, line 1: holds a NUL byte, which no variable can; remove it, or save the text as \
               UTF-8",
             ":1: env.files[0]: own.env, line 2: has text after the quote that is closed on line 2; quote the value as a \
-              whole, and put a blank before a comment",
+              whole",
             ":1: env.files[0]: own.env, line 3: has no `=`; write NAME=value",
-            ":1: env.files[0]: own.env, line 4: has a name that no variable can have; use letters, digits and _, and no \
-              digit first",
+            ":1: env.files[0]: own.env, line 4: has a name that is empty, no UTF-8 text, or has a blank or a quote in it; \
+              write NAME=value",
             ":1: env.files[0]: own.env, line 5: has a quote, opened on line 5, never closed; close it",
         ],
     );

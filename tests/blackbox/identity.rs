@@ -757,8 +757,8 @@ fn a_shell_of_an_unknown_user_says_how_to_get_one() {
     each_place(|cell| {
         let shell = |args: &[&str], user: &str| image(with_user(cell, args, user)).start().end();
         let end = shell(&["shell", "-c", "echo open"], "nosuch").exited(78);
-        let told = "app-init: user: user `nosuch` has no valid entry in /etc/passwd; add one, or write numbers, as in \
-            1000:1000\nanother user: app-init shell -u UID:GID\n";
+        let told = ".docker/app-init.toml:1: user: user `nosuch` has no valid entry in /etc/passwd; add one, or write \
+            numbers, as in 1000:1000\napp-init: this shell was not opened; another user: app-init shell -u UID:GID\n";
         assert_eq!((end.out.as_str(), end.err.as_str()), ("", told));
         for spec in ["0:0", "app", "1234:1234"] {
             let end = shell(&["shell", "-u", spec, "-c", "echo open $(id -u)"], "nosuch").exited(0);

@@ -10,7 +10,12 @@ const EXEC_MODE: &str = "[server]\nmode = \"exec\"\n";
 
 /// Puts a command into the namespaces of a running container, as `docker exec` does: its code and all that it says.
 fn exec(run: &Running, entering: &str, command: &str) -> (Option<i32>, String) {
-    let script = format!("cd {APP} && exec {command} 2>&1");
+    exec_in(APP, run, entering, command)
+}
+
+/// The same as `docker exec -w`.
+fn exec_in(directory: &str, run: &Running, entering: &str, command: &str) -> (Option<i32>, String) {
+    let script = format!("cd {directory} && exec {command} 2>&1");
     let words = format!("--target {} --mount --pid -- {entering} sh -c", run.pid);
     let mut nsenter = Command::new("nsenter");
     nsenter.args(words.split_whitespace()).arg(script).stdin(Stdio::null());
@@ -116,4 +121,132 @@ fn one_without_a_command_is_told_so() {
     let (code, said) = exec(&run, "", APP_INIT);
     let told = "app-init: app-init runs here already; name a command, or use --hooks\n";
     assert!(code == Some(64) && said.starts_with(told), "{code:?} {said}");
+}
+
+/// An application with a worker and a health check: `server` prints what it is, and waits.
+const ROLES: &str = "[server]\ncommand = [\"/mnt/bin/probe\", \"do\", \"print=up\", \"pause\"]\n\
+    [env.set]\nWHO = \"web\"\n[role.worker]\numask = \"0027\"\n[role.worker.env.set]\nWHO = \"worker\"\n\
+    [role.worker.hooks.which]\nrun = [{ command = [\"sh\", \"-c\", \"echo which $WHO\"], when = [\"args:*up pause print=x\"] }]\n\
+    [role.health]\nserver.command = [\"sh\", \"-c\", \"echo $WHO $(pwd) $*; exit 3\", \"sh\"]\nserver.args = [\"a\"]\n\
+    [role.health.env.set]\nWHO = \"health\"\n";
+
+/// §1, §3: a role's word is that role's command, in its environment, whatever was booted.
+#[test]
+fn a_roles_word_is_its_command() {
+    for started in [&[APP_INIT, "--"][..], &[APP_INIT, "--", "worker", "print=x"]] {
+        let run = container(started, ROLES);
+        let health = |more: &str| (Some(3), format!("health {APP} a{more}\n"));
+        assert_eq!(exec(&run, "", &format!("{APP_INIT} -- health")), health(""));
+        assert_eq!(exec_in("/usr", &run, "", &format!("{APP_INIT} health b 'c d'")), health(" b c d"));
+        // A word that is none is a command, in the environment of what was booted.
+        let who = if started.len() == 2 { "web" } else { "worker" };
+        let (code, said) = exec(&run, "", &format!("{APP_INIT} -- sh -c 'echo $WHO; exit 9'"));
+        assert_eq!((code, said), (Some(9), format!("{who}\n")));
+    }
+    // Without a command of its own or of the server it is a word for nothing.
+    let run = container(&[APP_INIT, "--", PROBE, "do", "print=up", "pause"], "[role.bare.env.set]\nA = \"b\"\n");
+    let (code, said) = exec(&run, "", &format!("{APP_INIT} -- bare"));
+    assert!(code == Some(64) && said.starts_with("app-init: nothing to run: "), "{code:?} {said}");
+    assert_eq!(exec(&run, "", &format!("{APP_INIT} -- bare sh -c 'echo $A'")), (Some(0), "b\n".to_owned()));
+}
+
+/// §1: what is put beside a boot is of that boot: its role, its options, its directory.
+#[test]
+fn commands_beside_a_boot_are_of_its_role() {
+    let started = format!("{APP_INIT} -- worker print=x");
+    for main in [&["sh", "-c", &format!("exec {started}")][..], &["sh", "-c", &format!("{started}; exit $?")]] {
+        let run = container(main, ROLES);
+        for directory in [APP, "/usr"] {
+            let says = |command: &str| exec_in(directory, &run, "", &format!("{APP_INIT} {command}"));
+            let worker = (Some(0), format!("worker {APP} 0027\n"));
+            assert_eq!(says("exec -- sh -c 'echo $WHO $(pwd) $(umask)'"), worker);
+            assert_eq!(says("shell -c 'echo $WHO $(pwd) $(umask)'"), worker);
+            assert!(says("env").1.contains("WHO='worker'\n"));
+            assert_eq!(says("hook which").1.lines().last(), Some("which worker"));
+            let (code, plan) = says("check");
+            assert_eq!(code, Some(0), "{plan}");
+            assert!(plan.contains("\n  /mnt/bin/probe do print=up pause print=x\n"), "{plan}");
+            assert!(plan.contains("  role.worker.umask  (.docker/app-init.toml:6)\n"), "{plan}");
+            // Somebody who says another one means it.
+            assert!(says("check health").1.contains("\n  sh -c"), "{plan}");
+            let other = format!("env APP_INIT_ROLE=health {APP_INIT} exec -- sh -c 'echo $WHO'");
+            assert_eq!(exec_in(directory, &run, "", &other), (Some(0), "health\n".to_owned()));
+        }
+    }
+}
+
+/// §1: the options that the container was started with count too, and those that are typed count more.
+#[test]
+fn commands_beside_a_boot_have_its_options() {
+    let config =
+        "[server]\ncommand = [\"/mnt/bin/probe\", \"do\", \"print=up\", \"pause\"]\n[env.set]\nA = \"other\"\n";
+    let script = format!(
+        "chmod 755 . && mkdir conf && printf '{}' > conf/x.toml && \
+         exec {APP_INIT} -c conf/x.toml -u 12345:12345 --workdir conf --drain 7s",
+        config.replace('"', "\\\"").replace("\\\"", "\"")
+    );
+    let setup = Setup::bare(Cell::PID1, ["sh", "-c", &script]);
+    let run = setup.start();
+    run.line("up");
+    let says = |command: &str| exec_in("/usr", &run, "", &format!("{APP_INIT} {command}"));
+    let echo = "sh -c 'echo $A $(id -u) $(pwd)'";
+    assert_eq!(says(&format!("exec -- {echo}")), (Some(0), "other 12345 /mnt/app/conf\n".to_owned()));
+    assert_eq!(says(&format!("-- {echo}")), (Some(0), "other 12345 /mnt/app/conf\n".to_owned()));
+    assert_eq!(says(&format!("-u 0:0 --workdir share exec -- {echo}")), (Some(0), "other 0 /usr/share\n".to_owned()));
+    assert_eq!(says("shell -u 4:4 -c 'id -u'"), (Some(0), "4\n".to_owned()));
+    let (code, plan) = says("check");
+    assert!(code == Some(0) && plan.contains("  drain 7s\n") && plan.contains("12345:12345"), "{plan}");
+    let (code, plan) = says("--drain 1s check");
+    assert!(code == Some(0) && plan.contains("  drain 1s\n"), "{plan}");
+}
+
+/// A plain init has no application: what is put beside it is where it was put, and silent.
+#[test]
+fn a_plain_start_beside_a_plain_init_stays_where_it_is() {
+    let run = Setup::bare(Cell::PID1, [APP_INIT, "--", PROBE, "do", "print=up", "pause"]).start();
+    run.line("up");
+    for user in ["", "setpriv --reuid 12345 --regid 12345 --clear-groups "] {
+        assert_eq!(exec_in("/usr", &run, "", &format!("{user}{APP_INIT} -- pwd")), (Some(0), "/usr\n".to_owned()));
+        let exec = format!("{user}{APP_INIT} exec -- sh -c 'pwd >&3' 3>&1");
+        assert!(exec_in("/usr", &run, "", &exec).1.ends_with("/usr\n"));
+    }
+}
+
+/// Another user may not see where it was started: that is said where it matters.
+#[test]
+fn who_may_not_see_where_the_boot_was_started_is_told() {
+    let run = container(&[APP_INIT, "--", "worker", "print=x"], ROLES);
+    let user = "setpriv --reuid 12345 --regid 12345 --clear-groups";
+    let exec = format!("{user} {APP_INIT} exec -- sh -c 'echo $WHO'");
+    assert_eq!(exec_in(APP, &run, "", &exec), (Some(0), "worker\n".to_owned()));
+    let told = "app-init: warning: cannot see where the running app-init was started (Permission denied (os error 13)); its \
+        configuration is looked for in /usr: name its directory by --workdir\n";
+    assert_eq!(exec_in("/usr", &run, "", &exec), (Some(0), format!("{told}\n")));
+    let exec = format!("{user} {APP_INIT} --workdir {APP} exec -- sh -c 'echo $WHO'");
+    assert!(exec_in("/usr", &run, "", &exec).1.ends_with("worker\n"));
+}
+
+/// Docker's root may not look into a process that must leave no core file.
+#[test]
+fn the_role_of_a_boot_with_secrets_is_seen_without_a_right_to_trace() {
+    let secret = "[env]\nsecrets = [\"TOKEN\"]\n[env.defaults]\nTOKEN = \"s3cret\"\n";
+    let config = format!("{secret}{ROLES}");
+    let run = container(&[APP_INIT, "--", "worker", "print=x"], &config);
+    let confined = format!("setpriv --bounding-set -sys_ptrace {APP_INIT} exec -- sh -c 'echo $WHO $TOKEN'");
+    assert_eq!(exec(&run, "", &confined), (Some(0), "worker s3cret\n".to_owned()));
+    assert!(exec_in("/usr", &run, "", &confined).1.contains("cannot see where the running app-init was started"));
+}
+
+/// Root believes nothing that another user's app-init says of itself.
+#[test]
+fn what_a_users_app_init_was_started_with_is_not_roots() {
+    let config =
+        "[env.set]\nWHO = \"the user\"\n[server]\ncommand = [\"/mnt/bin/probe\", \"do\", \"print=up\", \"pause\"]\n";
+    let setup = Setup::new(Cell { identity: Identity::Nobody, ..Cell::PID1 }, ["-c", "evil.toml", "--"]);
+    let run = setup.file("evil.toml", config, 0o644).config("[env.set]\nWHO = \"image\"\n").start();
+    run.line("up");
+    let command = format!("{APP_INIT} exec -- sh -c 'echo $WHO'");
+    assert_eq!(exec(&run, "", &command), (Some(0), "image\n".to_owned()));
+    let user = format!("setpriv --reuid 12345 --regid 12345 --clear-groups {command}");
+    assert_eq!(exec(&run, "", &user), (Some(0), "the user\n".to_owned()));
 }

@@ -23,6 +23,7 @@ mod logs;
 mod nested;
 mod plain;
 mod promptness;
+mod readme;
 mod restart;
 mod run_timeout;
 mod schema;

@@ -3,6 +3,7 @@
 
 mod as_the_engine_reads_it;
 mod logs;
+mod other_users;
 
 use crate::harness::cli::docker_ok;
 use crate::harness::container::{Container, Recipe};

@@ -96,5 +96,8 @@ fn the_workers_are_counted() {
     log.wait_for("*** Listening on default");
     let done = count();
     assert_eq!((done.code, done.stdout.as_str()), (0, "2 workers are active\n"), "{done:?}");
+    // As its health check is asked, beside it.
+    let done = worker.exec(&["app-init", "--", "workers_healthcheck"]);
+    assert_eq!((done.code, done.stdout.as_str()), (0, "2 workers are active\n"), "{done:?}");
     assert_eq!(worker.stop(), 0);
 }

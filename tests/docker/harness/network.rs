@@ -20,6 +20,11 @@ impl Network {
         Recipe::of(image).options(&["--network", &self.name])
     }
 
+    /// What puts a container on this network, for a command line of one's own.
+    pub fn option(&self) -> [&str; 2] {
+        ["--network", &self.name]
+    }
+
     /// The same for one that the others find as `name`, from its start on.
     pub fn service(&self, name: &str, image: &str) -> Recipe {
         self.member(image).options(&["--network-alias", name])

@@ -1,0 +1,80 @@
+//! The boot that a command stands beside: what `docker exec` starts in a container means the application as it was
+//! started there, with the role, the options and the directory that the running app-init has (§1).
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use crate::cli::{self, Command, Request};
+use crate::sys::processes;
+
+/// What the app-init that booted this container was started with.
+#[derive(Debug, Default)]
+pub struct Boot {
+    /// Its arguments, where it runs a server: a role's name, perhaps, and what is appended to the server's command.
+    pub arguments: Vec<OsString>,
+    /// Its `APP_INIT_ROLE`, empty where it has none; `None` where that is not for this user to see.
+    role: Option<OsString>,
+    /// What could not be found out.
+    pub warning: Option<String>,
+}
+
+impl Boot {
+    /// The word that may have chosen its role, unless `given`, this process's `APP_INIT_ROLE`, is another than its own:
+    /// somebody wants another role then.
+    #[must_use]
+    pub fn role_word(&self, given: Option<&OsStr>) -> Option<&OsStr> {
+        let is_its_own = self.role.as_ref().is_none_or(|role| role == given.unwrap_or_default());
+        self.arguments.first().filter(|_| is_its_own).map(OsString::as_os_str)
+    }
+}
+
+/// The boot that `request` stands beside. What was not asked for is filled in from there, and this process goes to where
+/// that was started.
+#[must_use]
+pub fn join(request: &mut Request) -> Option<Boot> {
+    let is_plain = match &request.command {
+        Command::Wait(_) => return None,
+        Command::Run if request.options.hooks => return None,
+        Command::Run => super::is_plain(&request.options),
+        Command::Exec | Command::Shell | Command::Hook | Command::Check | Command::Env { .. } => false,
+    };
+    // A plain start is none of a boot's business, unless it was put beside one.
+    let pid = if is_plain && !processes::is_from_outside() { None } else { processes::boot() }?;
+    let its = cli::parse(processes::command_of(pid)?.split_off(1)).ok()?;
+    let here = std::env::current_dir().unwrap_or_default();
+    let entered = enter(pid);
+    if entered == Ok(true) {
+        // What was typed here means what it means here.
+        for path in [&mut request.options.config, &mut request.options.workdir].into_iter().flatten() {
+            *path = here.join(&*path);
+        }
+    }
+    request.options.fill_in(its.options, request.command == Command::Check);
+    if is_plain && super::is_plain(&request.options) {
+        // There is no application that it could belong to.
+        let _ = nix::unistd::chdir(&here);
+        return None;
+    }
+    let is_here = here.join(DIRECTORY).exists();
+    let warning = entered.err().filter(|_| !is_here).map(|why| {
+        format!("{why}; its configuration is looked for in {}: name its directory by --workdir", here.display())
+    });
+    let arguments = if its.command == Command::Run { its.arguments } else { Vec::new() };
+    Some(Boot { arguments, role: processes::variable_of(pid, "APP_INIT_ROLE"), warning })
+}
+
+/// Goes to where the boot was started, which in plain use it has left.
+fn enter(pid: i32) -> Result<bool, String> {
+    let there = processes::directory_of(pid)
+        .map_err(|error| format!("cannot see where the running app-init was started ({error})"))?;
+    if there == Path::new("/") && !there.join(DIRECTORY).exists() {
+        return Ok(false);
+    }
+    let entered = nix::unistd::chdir(&there);
+    entered
+        .map_err(|errno| format!("cannot enter {}, where app-init was started ({})", there.display(), errno.desc()))?;
+    Ok(true)
+}
+
+/// What an application's configuration is in.
+const DIRECTORY: &str = ".docker";

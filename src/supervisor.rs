@@ -300,7 +300,9 @@ impl<'p> Supervisor<'p> {
             }
             Some((_, Job::Wait { waits, .. })) => {
                 let (inherited, parent, report) = (self.inherited, signals::own_pid(), report_of(plan));
-                self.children.fork_self(child, || on_its_own(inherited, parent, || wait::run(waits, inherited, report)))
+                let stop = self.rules.stop.timeout;
+                self.children
+                    .fork_self(child, || on_its_own(inherited, parent, || wait::run(waits, inherited, report, stop)))
             }
             None => keeper::start(plan, child, &mut self.children, &mut self.link, self.inherited),
         };

@@ -660,6 +660,8 @@ fn numbers() -> Vec<(&'static str, String)> {
         (own, format!("where it is longer than {attempt})")),
         (own, format!("Numbers are plain decimal, 0 to {}", number("identity/properties.rs", "LARGEST"))),
         (own, format!("with up to {leftovers} to do so")),
+        (own, format!("`stop.timeout` says ({} when unset)", seconds(wait::Pace::USUAL.stop))),
+        (own, format!("({} for the `command` of a wait)", seconds(wait::Pace::USUAL.stop))),
         (own, format!("Such a file has {} to be read", time("sys/on_behalf.rs", "LONGEST"))),
         ("README.md", format!("│ TERM, {leftovers},│")),
         ("README.md", format!("waits for it, {moment} at most")),

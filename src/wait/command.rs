@@ -27,10 +27,21 @@ use crate::{logging, secrets};
 const LINE: usize = 64 * 1024;
 const REPORTED: usize = 200;
 
-/// Makes this process one that can run commands: it is not ended by a signal that it could not act on, and it adopts
-/// what they leave behind.
+/// What asks a wait to end; the command in the probe's group hears it too.
+const STOP_REQUESTS: [Named; 4] = [Named::SIGTERM, Named::SIGINT, Named::SIGHUP, Named::SIGQUIT];
+
+/// Has news once a stop was asked for, in a process that holds all signals. Where that is refused, the end of the pipe
+/// tells.
+pub fn stop_requests() -> Option<SignalFd> {
+    let all: SigSet = STOP_REQUESTS.into_iter().collect();
+    SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).ok()
+}
+
+/// Makes this process one that can run commands: it is not ended by a signal that it could not act on, is in a group with
+/// them alone, and adopts what they leave behind.
 pub fn prepare() {
     signals::hold_again();
+    let _ = nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0));
     // Where that is refused, orphans are the init's.
     let _ = processes::become_subreaper();
 }
@@ -56,6 +67,10 @@ pub fn run(program: &Program, inherited: Inherited, watcher: BorrowedFd<'_>) -> 
     let own = nix::unistd::getpid().as_raw();
     let command = offspring::spawn(|| become_command(program, &theirs, inherited, own)).map_err(refused("fork"))?;
     drop(theirs);
+    // What was asked before there was a command to hear it.
+    let asked =
+        signals::pending().into_iter().find(|signal| STOP_REQUESTS.iter().any(|one| *one as i32 == signal.number()));
+    asked.map(|signal| signals::send(command.as_raw(), signal));
     // Only this end: what is read last is what is there.
     let _ = nix::fcntl::fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
     let mut output = Output { pipe: Some(File::from(output)), line: Vec::new(), last: String::new(), program };
@@ -137,8 +152,8 @@ fn end_what_is_left(own: i32) {
             Err(Errno::ECHILD) => return,
             Ok(WaitStatus::StillAlive) => {
                 processes::signal_descendants(own, Signal::KILL);
-                // Their ends come as SIGCHLD.
-                let _ = signals::wait(Some(BETWEEN));
+                // Their ends come as SIGCHLD; a stop request is still to be seen after this.
+                let _ = signals::wait_for(&[Signal::CHLD], BETWEEN);
                 looks += 1;
             }
             Ok(_) | Err(Errno::EINVAL) => {}

@@ -13,11 +13,14 @@
 //! - [`connect`], [`http`], [`command`]: one attempt.
 //! - [`tell`]: what is said.
 //!
-//! **Nothing is left behind.** Watcher, probes and commands are one process group, so a signal to it reaches all. When the
-//! watcher goes alone, the kernel kills the probes (`PR_SET_PDEATHSIG`), but for those of commands: a command may have
-//! taken on another identity, with which it loses such a wish. So the probe of a command cannot be stopped by signals
-//! other than KILL, it sees the watcher's end on the pipe between them, and it is a subreaper: it kills every descendant
-//! before it ends.
+//! **Nothing is left behind.** Watcher and probes are one process group, so a signal to it reaches all. When the watcher
+//! goes alone, the kernel kills the probes (`PR_SET_PDEATHSIG`), but for those of commands: a command may have taken on
+//! another identity, with which it loses such a wish. So the probe of a command cannot be stopped by signals other than
+//! KILL, is in a group of its own, sees the watcher's end on the pipe between them, and is a subreaper: it kills every
+//! descendant before it ends.
+//!
+//! **A command ends as a hook does** when a stop is asked for: where there are commands, the watcher holds the signal,
+//! hands it on to their groups, and waits for their end as long as they may take.
 //!
 //! **A probe looks with the rights of the application's user** (§5): the user may have chosen the target. That user may
 //! signal it, too; a probe that is gone or stands still is started again or continued with the next tick.
@@ -41,6 +44,7 @@ use std::time::Duration;
 pub use target::Target;
 pub use tell::Report;
 
+use crate::config::keys::Hook;
 use crate::identity::Identity;
 use crate::sys::descriptors;
 use crate::sys::signals::{self, Inherited};
@@ -76,24 +80,31 @@ pub struct Pace {
     pub pause: Duration,
     /// Between two lines of what is missing, and between two looks for probes that have to be started again.
     pub tick: Duration,
+    /// From a stop request to KILL, for commands.
+    pub stop: Duration,
 }
 
 impl Pace {
-    pub const USUAL: Pace =
-        Pace { attempt: Duration::from_secs(5), pause: Duration::from_secs(5), tick: Duration::from_secs(5) };
+    pub const USUAL: Pace = Pace {
+        attempt: Duration::from_secs(5),
+        pause: Duration::from_secs(5),
+        tick: Duration::from_secs(5),
+        stop: Hook::STOP_TIMEOUT,
+    };
     /// A line that is written over may change more often.
-    const ON_TERMINAL: Pace = Pace { tick: Duration::from_secs(1), ..Pace::USUAL };
+    const TICK_ON_TERMINAL: Duration = Duration::from_secs(1);
 }
 
 /// Waits for all, in parallel: 0 when they are there, or were given up where that is wanted; 124 when time ran out; 77
-/// where an identity to look with cannot be taken on.
+/// where an identity to look with cannot be taken on. `stop` is what commands have from a stop request to KILL, where it is
+/// not the usual time.
 ///
 /// To be called in a process of its own that ends with this code: it closes every inherited descriptor and changes the
 /// dispositions of signals for good.
 #[must_use]
-pub fn run(waits: &[Wait], inherited: Inherited, report: Report) -> u8 {
-    let pace = if report.terminal { Pace::ON_TERMINAL } else { Pace::USUAL };
-    run_at(waits, inherited, report, pace)
+pub fn run(waits: &[Wait], inherited: Inherited, report: Report, stop: Option<Duration>) -> u8 {
+    let tick = if report.terminal { Pace::TICK_ON_TERMINAL } else { Pace::USUAL.tick };
+    run_at(waits, inherited, report, Pace { tick, stop: stop.unwrap_or(Pace::USUAL.stop), ..Pace::USUAL })
 }
 
 fn run_at(waits: &[Wait], inherited: Inherited, report: Report, pace: Pace) -> u8 {

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
+use nix::sys::signalfd::SignalFd;
 
 use super::command::{self, Failure};
 use super::connect::{self, Stage, Step};
@@ -16,7 +17,7 @@ use super::{Pace, Wait, http};
 use crate::exit;
 use crate::machine::Signal;
 use crate::sys::clock::Clock;
-use crate::sys::signals::Inherited;
+use crate::sys::signals::{self, Inherited};
 use crate::sys::{descriptors, offspring, on_behalf, processes};
 
 /// No pause is shorter: a processor has other things to do.
@@ -32,10 +33,12 @@ pub fn run(wait: &Wait, pace: Pace, inherited: Inherited, pipe: OwnedFd, watcher
     let start = clock.now();
     // The other probes' pipes among them: their end must be seen when the watcher closes them.
     descriptors::close_inherited(&[pipe.as_raw_fd()]);
-    let mut refused = None;
+    let (mut refused, mut stops) = (None, None);
     if wait.target.is_command() {
         command::prepare();
+        stops = command::stop_requests();
     } else {
+        signals::be_ordinary(inherited);
         refused = wait.identity.as_deref().and_then(|identity| on_behalf::become_who_looks(identity).err());
         // A lookup may hang; this ends it. Where it is refused, the pipe tells in the next pause. It does not outlive a
         // change of identity.
@@ -44,7 +47,7 @@ pub fn run(wait: &Wait, pace: Pace, inherited: Inherited, pipe: OwnedFd, watcher
     if !processes::is_parent(watcher) {
         return exit::SYSTEM;
     }
-    let mut report = Reporter { pipe: File::from(pipe), said: Step::new(), stage: None, failed_at: None };
+    let mut report = Reporter { pipe: File::from(pipe), stops, said: Step::new(), stage: None, failed_at: None };
     if let Some(why) = refused {
         report.say(why);
         return exit::PERMISSION;
@@ -100,6 +103,8 @@ fn attempt(target: &Target, bound: Duration, inherited: Inherited, report: &mut 
 #[derive(Debug)]
 struct Reporter {
     pipe: File,
+    /// Of a command's probe, which no signal ends: that it should end all the same.
+    stops: Option<SignalFd>,
     said: Step,
     /// How far this attempt has come, and how far the last one came.
     stage: Option<Stage>,
@@ -128,10 +133,11 @@ impl Reporter {
         }
     }
 
-    /// Pauses; `false` when the watcher has ended meanwhile.
+    /// Pauses; `false` when the watcher has ended, or a stop was asked for.
     fn is_wanted_after(&self, pause: Duration) -> bool {
         // Nothing is asked for: what is announced in any case is that nobody can read any more.
-        let mut entries = [PollFd::new(self.pipe.as_fd(), PollFlags::empty())];
+        let mut entries = vec![PollFd::new(self.pipe.as_fd(), PollFlags::empty())];
+        entries.extend(self.stops.iter().map(|stops| PollFd::new(stops.as_fd(), PollFlags::POLLIN)));
         offspring::wait_for_news(&mut entries, poll_timeout(pause));
         entries.iter().all(|entry| entry.any() != Some(true))
     }
@@ -153,7 +159,7 @@ mod tests {
     fn what_hangs_is_told_unless_a_failure_says_more() {
         let (mut ours, theirs) = std::io::pipe().expect("a pipe");
         let pipe = File::from(OwnedFd::from(theirs));
-        let mut report = Reporter { pipe, said: Step::new(), stage: None, failed_at: None };
+        let mut report = Reporter { pipe, stops: None, said: Step::new(), stage: None, failed_at: None };
         let mut attempt = |stages: &[Stage], step: &str| {
             for &stage in stages {
                 report.begin(stage);

@@ -29,7 +29,7 @@ use crate::{logging, secrets};
 
 const MOMENT: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_secs(600);
-const PACE: Pace = Pace { attempt: LONG, pause: MOMENT, tick: MOMENT };
+const PACE: Pace = Pace { attempt: LONG, pause: MOMENT, tick: MOMENT, stop: MOMENT };
 
 fn wait(target: Target) -> Wait {
     Wait { target, identity: None, timeout: None, interval: MOMENT, on_timeout: OnTimeout::Abort }
@@ -528,6 +528,37 @@ fn nothing_is_left_behind_when_the_watcher_is_ended() {
         command.read_to_end(&mut rest).expect("the end of the command");
         assert_eq!(watcher.ends().0, 128 + signal as i32);
     }
+}
+
+/// A command has its time to act on a stop request.
+#[test]
+fn a_command_ends_as_it_likes_when_a_stop_is_asked_for() {
+    let quiet = Report { quiet: false, terminal: false };
+    let patient = Pace { stop: LONG, ..PACE };
+    for signal in [Named::SIGTERM, Named::SIGINT, Named::SIGHUP, Named::SIGQUIT] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let fifo = directory.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).expect("a pipe");
+        let leaving = format!("exec 9>{}; trap 'echo leaving >&9; exit 0' TERM INT HUP QUIT", fifo.display());
+        let command = shell(&format!("{leaving}; echo here >&9; while :; do sleep 1000 & wait; done"));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let probed = at(&format!("http://{}/", listener.local_addr().expect("an address")));
+        let watcher = Watcher::start(&[command, probed], quiet, patient);
+        let mut pipe = here(&fifo);
+        let (mut connection, _) = listener.accept().expect("a connection");
+        watcher.signal(signal);
+        let mut left = String::new();
+        pipe.read_to_string(&mut left).expect("the end of the command");
+        connection.read_to_end(&mut Vec::new()).expect("the end of the probe");
+        assert_eq!(left, "leaving\n");
+        let (code, said) = watcher.ends();
+        assert!(code == 128 + signal as i32 && !said.contains(" is there after "), "{said}");
+    }
+    // Nobody is waited for between two attempts.
+    let mut watcher = Watcher::start(&[Wait { interval: LONG, ..shell("exit 4") }], quiet, patient);
+    watcher.says("(exit 4)");
+    watcher.signal(Named::SIGTERM);
+    assert_eq!(watcher.ends().0, 143);
 }
 
 #[test]

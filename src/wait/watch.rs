@@ -9,10 +9,11 @@ use log::Level;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag};
 use nix::poll::{PollFd, PollFlags};
+use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 
 use super::tell::{self, Missing, Voice};
-use super::{OnTimeout, Pace, Report, Wait, probe};
+use super::{OnTimeout, Pace, Report, Wait, command, probe};
 use crate::config::duration;
 use crate::exit;
 use crate::machine::Signal;
@@ -28,6 +29,13 @@ pub fn watch(waits: &[Wait], inherited: Inherited, report: Report, pace: Pace) -
     let mut voice = Voice::new(report);
     let mut watched: Vec<Watched> = waits.iter().map(Watched::new).collect();
     let mut tick = pace.tick;
+    // Commands may take their time to end, and somebody has to give it to them.
+    let has_commands = waits.iter().any(|wait| wait.target.is_command());
+    let stops = if has_commands { command::stop_requests() } else { None };
+    if stops.is_some() {
+        signals::hold_again();
+    }
+    let mut asked = None;
     start_probes(&mut watched, pace, inherited, Duration::ZERO);
     let code = 'watch: loop {
         let waited = clock.now().since(start);
@@ -45,7 +53,14 @@ pub fn watch(waits: &[Wait], inherited: Inherited, report: Report, pace: Pace) -
             tick = waited.saturating_add(pace.tick);
         }
         let until = next_limit(&watched).map_or(tick, |limit| limit.min(tick));
-        wait_for_news(&watched, until.saturating_sub(waited));
+        wait_for_news(&watched, stops.as_ref(), until.saturating_sub(waited));
+        if let Some(info) = stops.as_ref().and_then(|stops| stops.read_signal().ok()?) {
+            asked = Signal::new(info.ssi_signo.cast_signed());
+            if let Some(signal) = asked {
+                let_commands_end(&mut watched, signal, pace.stop, &mut clock, &mut voice);
+            }
+            break asked.map_or(0, Signal::exit_code);
+        }
         for one in &mut watched {
             match one.verdict() {
                 Some(0) => {
@@ -62,7 +77,46 @@ pub fn watch(waits: &[Wait], inherited: Inherited, report: Report, pace: Pace) -
     };
     voice.clear();
     watched.iter_mut().for_each(Watched::stop);
+    if let Some(signal) = asked {
+        // As it would have without commands.
+        signals::be_ordinary(inherited);
+        signals::send(nix::unistd::getpid().as_raw(), signal);
+    }
     code
+}
+
+/// Hands the signal on to commands, and waits for what they do about it, `limit` at most. All other probes end at once.
+fn let_commands_end(
+    watched: &mut [Watched<'_>],
+    signal: Signal,
+    limit: Duration,
+    clock: &mut Clock,
+    voice: &mut Voice,
+) {
+    for one in watched.iter_mut() {
+        match &one.state {
+            State::Probed(probe) if one.wait.target.is_command() => {
+                let group = probe.pid.as_raw().saturating_neg();
+                signals::send(group, signal);
+                // A stopped process acts on nothing else.
+                signals::send(group, Signal::CONT);
+            }
+            State::Probed(_) | State::Idle | State::Done => one.stop(),
+        }
+    }
+    let end = clock.now().after(limit);
+    while let Some(slow) = watched.iter().find(|one| matches!(one.state, State::Probed(_))) {
+        let left = end.since(clock.now());
+        if left.is_zero() {
+            voice.say(Level::Warn, &format!("{} did not end in time, sending KILL", slow.wait.target));
+            return;
+        }
+        wait_for_news(watched, None, left);
+        for one in watched.iter_mut() {
+            // Too late to matter.
+            let _ = one.verdict();
+        }
+    }
 }
 
 /// One target, as the watcher knows it.
@@ -111,6 +165,10 @@ impl<'wait> Watched<'wait> {
         let wait = self.wait;
         let left = wait.timeout.map(|timeout| timeout.saturating_sub(waited));
         let pid = offspring::spawn(move || probe::run(wait, pace, inherited, theirs, own, left))?;
+        if wait.target.is_command() {
+            // Also done by the probe: whoever comes first, the group is there before it is signalled.
+            let _ = nix::unistd::setpgid(pid, pid);
+        }
         self.state = State::Probed(Probe { pid, pipe: File::from(pipe), unread: Vec::new() });
         Ok(())
     }
@@ -201,12 +259,13 @@ fn next_limit(watched: &[Watched<'_>]) -> Option<Duration> {
     watched.iter().filter(|one| one.is_missing()).filter_map(|one| one.wait.timeout).min()
 }
 
-fn wait_for_news(watched: &[Watched<'_>], at_most: Duration) {
+fn wait_for_news(watched: &[Watched<'_>], stops: Option<&SignalFd>, at_most: Duration) {
     let pipes = watched.iter().filter_map(|one| match &one.state {
         State::Probed(probe) => Some(PollFd::new(probe.pipe.as_fd(), PollFlags::POLLIN)),
         State::Idle | State::Done => None,
     });
     let mut entries: Vec<_> = pipes.collect();
+    entries.extend(stops.map(|stops| PollFd::new(stops.as_fd(), PollFlags::POLLIN)));
     // Interrupted or not: everything is looked at.
     offspring::wait_for_news(&mut entries, probe::poll_timeout(at_most));
 }

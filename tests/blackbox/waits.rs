@@ -375,12 +375,13 @@ fn what_can_be_done_without_is_given_up() {
     });
 }
 
-/// A wait that never ends, and what tells that it has begun: a command that leaves a mark and hears nothing.
+/// A wait that never ends, and what tells that it has begun: a command that leaves a mark and hears nothing, for as long
+/// as it is let.
 fn endless(user: &str) -> String {
     format!(
         "{user}[[wait]]\ncommand = [\"{PROBE}\", \"do\", \"ignore=15\", \"ignore=2\", \"[\", \"ignore=15\", \
             \"ignore=2\", \"setsid\", \
-        \"pause\", \"]\", \"touch=/mnt/app/asked\", \"pause\"]\ntimeout = 0\n{}timeout = 0\n{}timeout = 0\n",
+        \"pause\", \"]\", \"touch=/mnt/app/asked\", \"pause\"]\ntimeout = 0\n{}timeout = 0\n{}timeout = 0\n[stop]\ntimeout = \"200ms\"\n",
         target("tcp://127.0.0.1:1"),
         target("file:/no/such")
     )
@@ -407,7 +408,14 @@ fn stopped_while_waiting(pid1: bool) {
     for cell in Cell::all().into_iter().filter(|cell| cell.pid1 == pid1 && !cell.read_only) {
         for (number, code) in [(signal::TERM, 143), (signal::INT, 130)] {
             for mode in ["--supervise", "--exec"] {
-                let setup = Setup::new(cell, [mode]).args(SERVER).config(&endless("")).hook("deploy", "echo hook");
+                // Nobody stays who could keep that time.
+                let config = match mode {
+                    "--exec" => endless("")
+                        .replace("\"ignore=15\", \"ignore=2\",", "")
+                        .replace("[stop]\ntimeout = \"200ms\"\n", ""),
+                    _ => endless(""),
+                };
+                let setup = Setup::new(cell, [mode]).args(SERVER).config(&config).hook("deploy", "echo hook");
                 let run = setup.start();
                 run.eventually("it waits", |run| run.world.app().join("asked").exists());
                 run.signal(number);
@@ -420,12 +428,38 @@ fn stopped_while_waiting(pid1: bool) {
     }
 }
 
+/// §9: a command that is asked is stopped as a hook is: TERM, and time to act on it.
+#[test]
+fn a_stop_request_lets_a_command_end_as_it_likes() {
+    each_place(|cell| {
+        for (mode, number, code) in [("--supervise", signal::TERM, 143), ("--exec", signal::INT, 130)] {
+            let script = "trap 'echo left > left; exit 0' TERM INT; touch asked; while :; do sleep 1000 & wait; done";
+            let other = target("file:/no/such");
+            let config = format!(
+                "[[wait]]\ncommand = [\"sh\", \"-c\", \"{script}\"]\ntimeout = 0\n{other}timeout = 0\n\
+                [[wait]]\ncommand = [\"false\"]\ninterval = \"1h\"\ntimeout = 0\n"
+            );
+            let setup = Setup::new(cell, [mode]).args(SERVER).config(&config).file("left", "", 0o666);
+            let mut left = fs::File::open(setup.world.app().join("left")).expect("a test's own file");
+            let run = setup.hook("deploy", "echo hook").start();
+            run.eventually("it waits", |run| run.world.app().join("asked").exists());
+            run.signal(number);
+            run.eventually("nothing of it is left", nothing_lives);
+            let end = run.end().exited(code);
+            let mut text = String::new();
+            left.read_to_string(&mut text).expect("it is text");
+            assert_eq!(text, "left\n", "{}", end.story());
+            assert!(!end.out.contains("hook") && !end.out.contains("server"), "{}", end.story());
+        }
+    });
+}
+
 /// Whatever app-init was given: each signal that asks to stop ends a wait, also below nohup.
 #[test]
 fn an_ignored_or_blocked_stop_request_ends_a_wait() {
     each_place(|cell| {
         for (number, code) in [(signal::TERM, 143), (signal::INT, 130), (signal::HUP, 129), (signal::QUIT, 131)] {
-            let config = format!("[stop]\nsignals = [\"TERM\", \"INT\", \"HUP\"]\n{}", endless(""));
+            let config = format!("{}signals = [\"TERM\", \"INT\", \"HUP\"]\n", endless(""));
             let setup = Setup::new(cell, SERVER).config(&config).ignoring(number).blocking(number);
             let run = setup.start();
             run.eventually("it waits", |run| run.world.app().join("asked").exists());
@@ -445,7 +479,10 @@ fn a_signal_to_the_process_that_waits_ends_it() {
         {
             // A command's parent is the probe, whose parent waits.
             let script = format!("read -r _ _ _ waits _ < /proc/$PPID/stat; kill -{number} $waits; exec sleep 1000");
-            let config = format!("[[wait]]\ncommand = [\"sh\", \"-c\", \"{script}\"]\ntimeout = 0\n");
+            // The command was given that mask, too.
+            let config = format!(
+                "[[wait]]\ncommand = [\"sh\", \"-c\", \"{script}\"]\ntimeout = 0\n[stop]\ntimeout = \"200ms\"\n"
+            );
             let setup = Setup::new(cell, SERVER).config(&config).ignoring(number).blocking(number);
             let end = setup.start().end().exited(70);
             assert!(end.err.contains(&format!("killed by signal {number} ({name})")), "{}", end.story());

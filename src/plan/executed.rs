@@ -4,12 +4,14 @@
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
 use super::lookup;
 use crate::sys::exec::{self, Program};
+use crate::sys::{mounts, regular};
 
 /// What a program comes to.
 #[derive(Default)]
@@ -18,6 +20,8 @@ pub struct Executed {
     pub paths: Vec<PathBuf>,
     /// An `env` that cannot be followed further, and its word that is the reason.
     pub unclear: Option<(PathBuf, String)>,
+    /// Why this user cannot execute it, and what to do.
+    pub obstacle: Option<String>,
 }
 
 /// Follows the program to what it will be.
@@ -35,9 +39,28 @@ pub fn of(program: &Program) -> Executed {
     execution.executed
 }
 
-/// Whether a path can be executed as far as it shows.
-pub fn runs(path: &Path) -> bool {
-    path.is_file() && access(path, AccessFlags::X_OK).is_ok()
+/// Why this user cannot execute a file, and what to do, as far as it shows; `None` where nothing does.
+fn why_not(path: &Path) -> Option<String> {
+    const OPEN: &str = "run chmod a+rx on it and on the directories above it";
+    let metadata = match path.metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if regular::is_absence(&error) => {
+            return Some("is not there; install it, or name another".to_owned());
+        }
+        Err(error) => return Some(format!("cannot be looked at: {error}; {OPEN}")),
+    };
+    if !metadata.is_file() {
+        let what = if metadata.is_dir() { "is a directory" } else { "is no regular file" };
+        return Some(format!("{what}; name a program"));
+    }
+    if metadata.mode() & 0o111 == 0 {
+        return Some("is not executable; run chmod +x on it".to_owned());
+    }
+    let errno = access(path, AccessFlags::X_OK).err()?;
+    Some(match mounts::without_execution(path) {
+        Some(mount) => format!("is on {}, which is mounted noexec; mount it without that", mount.display()),
+        None => format!("may not be executed: {}; {OPEN}", errno.desc()),
+    })
 }
 
 struct Execution<'p> {
@@ -55,11 +78,25 @@ impl Execution<'_> {
             self.execute(&self.directory.join(path_of(name)), rest, 0);
             return;
         }
+        let (mut first, mut is_found) = (None, false);
         for candidate in self.found(name) {
-            if self.execute(&candidate, rest, 0) && self.by_root {
+            let runs = self.execute(&candidate, rest, 0);
+            let obstacle = self.executed.obstacle.take();
+            if is_found {
+                continue;
+            }
+            is_found = runs;
+            first = if runs { obstacle } else { first.or(obstacle) };
+            if runs && self.by_root {
                 break;
             }
         }
+        let name = String::from_utf8_lossy(name);
+        self.executed.obstacle = match name.strip_suffix('\r') {
+            _ if is_found || first.is_some() => first,
+            Some(name) => Some(carriage_return(name)),
+            None => Some(format!("{name} is not found in PATH; install it, or name another")),
+        };
     }
 
     /// Whatever has the name in a directory of PATH.
@@ -73,25 +110,46 @@ impl Execution<'_> {
         /// As many `#!` as the kernel follows, and what is looked at all in all.
         const DEEPEST: u32 = 5;
         const MOST: usize = 100;
-        let can_run = runs(file);
         self.executed.paths.push(file.to_owned());
-        if !can_run || depth > DEEPEST || self.executed.paths.len() > MOST {
+        let why_not = why_not(file);
+        if why_not.is_some() || depth > DEEPEST || self.executed.paths.len() > MOST {
+            let can_run = why_not.is_none();
+            // In PATH the next one counts.
+            self.executed.obstacle = why_not.map(|why| format!("{} {why}", file.display()));
             return can_run;
         }
+        self.executed.obstacle = None;
         // What cannot be read is no script.
         let start = super::head(file).unwrap_or_else(|| b"\x7fELF".to_vec());
         let (interpreter, argument) = match interpreter(&start) {
             Some((interpreter, argument)) => (interpreter, argument),
             None if exec::is_binary(&start) => {
-                self.enter(file, rest);
-                return true;
+                self.executed.obstacle = loader(file).filter(|loader| !loader.exists()).map(|loader| {
+                    let (file, loader) = (file.display(), loader.display());
+                    format!("{file} needs {loader}, which is not there; use a program that was built for this image")
+                });
+                let runs = self.executed.obstacle.is_none();
+                if runs {
+                    self.enter(file, rest);
+                }
+                return runs;
             }
             // execvp(3), and app-init itself, have the shell run it.
             None => (&b"/bin/sh"[..], None),
         };
         let script = file.as_os_str().as_bytes();
         let rest = argument.into_iter().chain([script]).map(<[u8]>::to_vec).chain(rest.iter().cloned());
-        self.execute(&self.directory.join(path_of(interpreter)), &rest.collect::<Vec<_>>(), depth.saturating_add(1))
+        let rest: Vec<_> = rest.collect();
+        let runs = self.execute(&self.directory.join(path_of(interpreter)), &rest, depth.saturating_add(1));
+        if !runs {
+            let why = self.executed.obstacle.take().unwrap_or_default();
+            let name = String::from_utf8_lossy(interpreter);
+            self.executed.obstacle = Some(match name.strip_suffix('\r') {
+                Some(name) => carriage_return(name),
+                None => format!("its interpreter {why}, or change the #! line"),
+            });
+        }
+        runs
     }
 
     /// What a program does with its words, where that is known.
@@ -115,6 +173,27 @@ impl Execution<'_> {
         }
         self.executed.paths.push(path);
     }
+}
+
+/// What to say of a line from Windows.
+fn carriage_return(interpreter: &str) -> String {
+    format!("its #! line ends in a carriage return (CRLF), so {interpreter} is looked for with one; run dos2unix on it")
+}
+
+/// The dynamic loader that a program of 64 bits asks for (elf(5)), where its name is near the beginning, as linkers put it.
+fn loader(file: &Path) -> Option<PathBuf> {
+    let start = regular::start_of(file, 4096).filter(|start| start.starts_with(b"\x7fELF\x02\x01"))?;
+    let number = |at: usize, size: usize| {
+        let bytes = start.get(at..at.checked_add(size)?)?;
+        let number = bytes.iter().rev().try_fold(0_u64, |sum, &byte| sum.checked_mul(256)?.checked_add(byte.into()));
+        usize::try_from(number?).ok()
+    };
+    let (headers, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
+    let places = (0..count).map_while(|place| headers.checked_add(place.checked_mul(size)?));
+    let place = places.into_iter().find(|&place| number(place, 4) == Some(3))?;
+    let (from, length) = (number(place.checked_add(8)?, 8)?, number(place.checked_add(32)?, 8)?);
+    let name = start.get(from..from.checked_add(length)?)?.split(|&byte| byte == 0).next()?;
+    Some(path_of(name).to_owned()).filter(|path| path.is_absolute())
 }
 
 fn path_of(bytes: &[u8]) -> &Path {

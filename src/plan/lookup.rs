@@ -1,10 +1,8 @@
 //! The programs of a plan, looked for as exec will look for them: for `check`, and for what root must not run.
 
 use std::ffi::{CString, OsStr};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-use nix::unistd::{AccessFlags, access};
 
 use super::environment::Environment;
 use super::executed::{self, Executed};
@@ -24,42 +22,26 @@ pub fn check_programs(programs: &[Planned], findings: &mut Findings<'_>) {
 }
 
 fn check(program: &Program, key: &str, findings: &mut Findings<'_>) {
-    let Some(name) = program.argv.first() else { return };
+    let look = || Ok(executed::of(program).obstacle.map(String::into_bytes));
     // As whom it runs: what that user may not execute is passed over in PATH.
-    let sought = || Ok(find(program).map(|file| file.into_os_string().into_vec()));
-    let identity = program.identity.as_deref();
-    if identity.is_some_and(|identity| matches!(on_behalf::of(identity, sought), Ok(Some(_)))) {
-        return;
-    }
-    let Some(file) = find(program) else {
-        let is_path = name.to_bytes().contains(&b'/');
-        let place = if is_path { "it is not there, or not executable" } else { "not found in PATH" };
-        return findings
-            .fault(key, format!("cannot run {}: {place}; install it, or name another", name.to_string_lossy()));
+    let found = match program.identity.as_deref() {
+        Some(identity) => on_behalf::of(identity, look),
+        None => look(),
     };
-    let Some(identity) = identity else { return };
-    let may_run = || match access(&file, AccessFlags::X_OK) {
-        Ok(()) => Ok(None),
-        Err(errno) => Err(format!("{}; run chmod a+rx on it and on the directories above it", errno.desc())),
+    let why = match found {
+        Ok(None) => return,
+        Ok(Some(why)) => String::from_utf8_lossy(&why).into_owned(),
+        Err(why) => why,
     };
-    if let Err(why) = on_behalf::of(identity, may_run) {
-        findings.fault(key, format!("{} cannot run {}: {why}", users::shown(identity), file.display()));
+    let name = program.name();
+    let full = directory(program).join(&*name).display().to_string();
+    let it = [&*name, &full].into_iter().find_map(|shown| why.strip_prefix(shown)?.strip_prefix(' '));
+    let why = it.map_or_else(|| why.clone(), |rest| format!("it {rest}"));
+    // What nobody can execute has nothing to do with who that is.
+    match program.identity.as_deref().filter(|_| matches!(look(), Ok(None))) {
+        Some(identity) => findings.fault(key, format!("{} cannot run {name}: {why}", users::shown(identity))),
+        None => findings.fault(key, format!("cannot run {name}: {why}")),
     }
-}
-
-/// The file that would be executed.
-fn find(program: &Program) -> Option<PathBuf> {
-    candidates(program).into_iter().find(|path| executed::runs(path))
-}
-
-/// Where the program is looked for, in order.
-fn candidates(program: &Program) -> Vec<PathBuf> {
-    let Some(name) = program.argv.first() else { return Vec::new() };
-    let name = Path::new(OsStr::from_bytes(name.to_bytes()));
-    if name.as_os_str().as_bytes().contains(&b'/') {
-        return vec![directory(program).join(name)];
-    }
-    search_path(program).into_iter().map(|directory| directory.join(name)).collect()
 }
 
 /// The directories of PATH, in the environment that the program will have.
@@ -116,7 +98,7 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
             continue;
         }
         hands_on = true;
-        let Executed { paths, unclear } = executed::of(program);
+        let Executed { paths, unclear, .. } = executed::of(program);
         if let Some((env, word)) = unclear {
             let what = "name the program by its path, and set variables in env.set";
             findings.refusal(&key, format!("cannot tell what {} would run after `{word}`; {what}", env.display()));

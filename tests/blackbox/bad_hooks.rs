@@ -179,6 +179,93 @@ fn a_hook_on_a_mount_without_execution_has_failed() {
     });
 }
 
+/// What would end the boot `check` finds, each with its reason.
+#[test]
+fn check_finds_each_hook_that_cannot_be_run() {
+    let case = |hook: &'static str, why: &'static str| (hook, format!("cannot run .docker/action_hooks/deploy: {why}"));
+    let carriage = |name: &str| {
+        format!(
+            "cannot run .docker/action_hooks/deploy: its #! line ends in a carriage return (CRLF), so {name} is looked for \
+            with one; run dos2unix on it"
+        )
+    };
+    let cases = [
+        ("#!/bin/sh\r\necho ran\r\n", carriage("/bin/sh")),
+        ("#!/usr/bin/env sh\r\necho ran\r\n", carriage("sh")),
+        case(
+            "#!/no/such/python3\n",
+            "its interpreter /no/such/python3 is not there; install it, or name another, or change the #! line",
+        ),
+        case(
+            "#!no/such/python3\n",
+            "its interpreter /mnt/app/no/such/python3 is not there; install it, or name another, or change the #! line",
+        ),
+        case("#!/usr/bin/env no-such-python\n", "no-such-python is not found in PATH; install it, or name another"),
+        case(
+            "#!/mnt/app/plain\n",
+            "its interpreter /mnt/app/plain is not executable; run chmod +x on it, or change the #! line",
+        ),
+        case("#!/mnt/app\n", "its interpreter /mnt/app is a directory; name a program, or change the #! line"),
+    ];
+    for (hook, why) in cases {
+        let setup = |args: &[&str]| Setup::new(Cell::PID1, args).hook("deploy", hook).file("plain", "", 0o644);
+        let end = setup(&["check", "true"]).start().end().exited(78).complains(&[&format!("hooks.deploy: {why}\n")]);
+        assert_eq!(end.out, "", "{}", end.story());
+        let code = if hook.starts_with("#!/usr/bin/env") { 127 } else { 0 };
+        let end = setup(&["hook", "deploy"]).start().end();
+        assert!(end.how != Ended::Exited(0) && (code == 0 || end.how == Ended::Exited(code)), "{}", end.story());
+    }
+    for hook in ["#!/bin/sh\n", "#! /bin/sh -e\n", "#!/usr/bin/env -S sh -e\n", "#!/usr/bin/env A=b sh\n", "echo\n"] {
+        let setup = Setup::new(Cell::PID1, ["check", "true"]).file(".docker/action_hooks/deploy", hook, 0o755);
+        setup.start().end().exited(0);
+    }
+    let noexec = on_noexec(Cell::PID1, &["check", "true"]).start().end().exited(78);
+    noexec.complains(&[
+        "cannot run .docker/action_hooks/deploy: it is on /mnt/app/.docker/action_hooks, which is mounted \
+        noexec; mount it without that\n",
+    ]);
+}
+
+/// A program of another system's C library.
+#[test]
+fn check_finds_a_missing_dynamic_loader() {
+    let program = std::fs::read("/bin/true").expect("it is there");
+    let text = b"/ld-linux-";
+    let at = program.windows(text.len()).position(|window| window == text).expect("it is dynamic");
+    let mut broken = program;
+    broken[at + 1] = b'X';
+    let setup = |args: &[&str]| {
+        let setup = Setup::new(Cell::PID1, args).config("server.command = [\"./serve\"]\n");
+        setup.file("serve", &broken, 0o755)
+    };
+    setup(&["check"])
+        .start()
+        .end()
+        .exited(78)
+        .complains(&["server.command: cannot run ./serve: it needs /", "/Xd-linux-"]);
+    setup(&["--"]).start().end().exited(127);
+    let whole = Setup::new(Cell::PID1, ["check", "/bin/true"]).start().end();
+    whole.exited(0);
+}
+
+/// What the user may not reach is not there for it, though root could run it.
+#[test]
+fn check_looks_as_the_user() {
+    let start = |mode: &str| {
+        let script = format!(
+            "chmod 755 . .docker && mkdir closed && printf '#!/bin/sh\\n' > closed/tool && chmod 755 closed/tool && \
+             chmod {mode} closed && exec {APP_INIT} check"
+        );
+        let config = "user = \"12345:12345\"\nserver.command = [\"./closed/tool\"]\n";
+        Setup::bare(Cell::PID1, ["sh", "-c", &script]).config(config).start().end()
+    };
+    start("755").exited(0);
+    start("700")
+        .exited(78)
+        .complains(&["server.command: 12345 cannot run ./closed/tool: it cannot be looked at: Permission \
+        denied (os error 13); run chmod a+rx on it and on the directories above it\n"]);
+}
+
 /// §6.2: executable is executable, for whomever: one that this user may not run has failed as well.
 #[test]
 fn a_hook_of_somebody_else_has_failed() {

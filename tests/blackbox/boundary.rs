@@ -388,7 +388,7 @@ fn check_looks_with_the_rights_of_the_user() {
     let setup = |config: &str| Setup::new(Cell::PID1, ["check"]).config(config).file("tool", TOOL, 0o700);
     let config = "user = \"app\"\n[server]\ncommand = [\"./tool\"]\n";
     let end = of_user(setup(config), &[]).start().end().exited(78);
-    end.complains(&["app-init.toml:3: server.command: app cannot run ./tool: Permission denied; run chmod a+rx "]);
+    end.complains(&["app-init.toml:3: server.command: app cannot run ./tool: it may not be executed: Permission denied; run chmod a+rx "]);
     of_user(setup(config), &["tool"]).start().end().exited(0);
     of_user(setup("[server]\ncommand = [\"./tool\"]\n"), &[]).start().end().exited(0);
 }

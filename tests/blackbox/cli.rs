@@ -234,7 +234,7 @@ fn check_finds_what_is_missing() {
     each_place(|cell| {
         let setup = Setup::new(cell, ["check"]).config("[server]\ncommand = [\"no-such-server\"]\n");
         let end = setup.start().end().exited(78).nothing_left();
-        let told = ".docker/app-init.toml:2: server.command: cannot run no-such-server: not found in PATH; install it, or \
+        let told = ".docker/app-init.toml:2: server.command: cannot run no-such-server: it is not found in PATH; install it, or \
             name another\napp-init: 1 fault, nothing was started\n";
         assert_eq!((end.out.as_str(), end.err.as_str()), ("", told));
     });

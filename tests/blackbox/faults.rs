@@ -349,8 +349,8 @@ fn check_says_where_a_program_that_is_missing_was_named() {
     let config = "[server]\ncommand = [\"/none\"]\n[[wait]]\ntarget = \"file:/\"\n[[wait]]\ncommand = [\"none1\"]\n\
         [[hooks.deploy.run]]\ncommand = [\"true\"]\n[[hooks.deploy.run]]\ncommand = [\"none2\"]\nskip_if = [\"none3\"]\n\
         [hooks.post-stop]\nskip_if = [\"./none4\"]\n[[hooks.post-stop.run]]\ncommand = [\"true\"]\n";
-    let not_found = "not found in PATH; install it, or name another";
-    let not_there = "it is not there, or not executable; install it, or name another";
+    let not_found = "it is not found in PATH; install it, or name another";
+    let not_there = "it is not there; install it, or name another";
     check(
         Setup::new(Cell::PID1, ["check"]).config(config),
         &[

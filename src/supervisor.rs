@@ -337,7 +337,9 @@ impl<'p> Supervisor<'p> {
     fn told_of_failure<'a>(&self, planned: &Planned, program: &'a Program) -> Cow<'a, Program> {
         let failed = self.failed.filter(|_| planned.phase == plan::ON_FAILURE);
         let Some((failed, ending)) = failed else { return Cow::Borrowed(program) };
-        let hook = self.plan.get(failed).map_or("", |planned| planned.label.as_str());
+        // What is told may run with more rights than whoever could have written a word of the label.
+        let failed = self.plan.get(failed);
+        let hook = failed.map_or("", |failed| if failed.by_user { &failed.key } else { &failed.label });
         let code = exit::of_ending(ending).to_string();
         let mut program = program.clone();
         program.extra.extend(exec::assignment("APP_INIT_FAILED_HOOK", hook.as_bytes()));

@@ -19,6 +19,7 @@ use super::{
 use crate::cli::Options;
 use crate::config::values::{ServerMode, Word};
 use crate::config::{self, Config, Layers, expand, keys};
+use crate::identity::trust;
 use crate::machine::{
     self, ChildId, HookRule, Leftovers, Mode, OnFailure, OnStop, Rules, RunLimit, ServerRule, Signal, SignalTarget,
     StopRules,
@@ -149,9 +150,12 @@ impl Builder<'_> {
     /// `$SHELL`, else bash, else sh. Of the arguments only a leading `-c COMMAND` counts: others are the image's CMD.
     fn shell(&self, arguments: Vec<OsString>) -> Vec<OsString> {
         let is_above = self.users.is_above(self.users.main().as_deref());
-        let own =
-            self.environment.filled("SHELL").filter(|_| !is_above || self.environment.by_user(["SHELL"]).is_none());
-        let own = own.map(|path| PathBuf::from(OsString::from_vec(path)));
+        let could_be_put =
+            |path: &Path| self.users.boundaries().iter().any(|user| trust::could_be_put_by(path, user, &[]).is_some());
+        let own = self.environment.filled("SHELL").map(|path| PathBuf::from(OsString::from_vec(path)));
+        // What somebody else could have chosen is none for more rights.
+        let is_trusted = |path: &PathBuf| self.environment.by_user(["SHELL"]).is_none() && !could_be_put(path);
+        let own = own.filter(|path| !is_above || is_trusted(path));
         let candidates = own.into_iter().chain(["/bin/bash", "/usr/bin/bash"].map(PathBuf::from));
         let shell = candidates.into_iter().find(|path| path.is_file()).unwrap_or_else(|| "/bin/sh".into());
         let mut argv = vec![shell.into_os_string()];
@@ -459,7 +463,7 @@ impl Builder<'_> {
 pub fn helper(job: Job, name: &str, programs: &mut Vec<Planned>) -> HookRule {
     let id = ChildId(u16::try_from(programs.len()).unwrap_or(u16::MAX));
     let [key, label, phase] = [name, name, name].map(str::to_owned);
-    programs.push(Planned { job, key, label, phase, looked_for_in: None });
+    programs.push(Planned { job, key, label, phase, looked_for_in: None, by_user: false });
     helper_rule(id)
 }
 

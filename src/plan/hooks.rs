@@ -342,7 +342,7 @@ impl Appender<'_> {
         findings: &mut Findings<'_>,
     ) {
         command.refuse_where_above(self.around.users, self.around.users.to_become(own).as_deref(), findings);
-        let Command { key, label, argv, .. } = command;
+        let Command { key, label, argv, by_user, .. } = command;
         let id = ChildId(u16::try_from(self.programs.len()).unwrap_or(u16::MAX));
         self.rules.push(HookRule { child: id, ..rule });
         self.programs.push(Planned {
@@ -351,6 +351,7 @@ impl Appender<'_> {
             label,
             phase: self.name.to_owned(),
             looked_for_in: Some(self.around.workdir.to_owned()),
+            by_user: by_user.is_some(),
         });
     }
 

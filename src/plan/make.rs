@@ -451,17 +451,18 @@ fn users(
         }
     }
     let mut replaced = layers.replaced_users.clone();
-    if !matches!(purpose, Purpose::Run | Purpose::Check) {
+    let beside = !matches!(purpose, Purpose::Run | Purpose::Check);
+    if beside {
         // The application runs beside this, whoever this is to run as.
         replaced.extend(config.top.user.clone());
     }
+    // In which role it runs is not known.
+    let of_roles = config.other_users.iter().map(|(_, user)| user).filter(|_| beside);
     let own = config
         .hooks
         .values()
         .flat_map(|(hook, runs)| hook.user.iter().chain(runs.iter().filter_map(|run| run.user.as_ref())));
-    if !users.protect(&replaced, own) {
-        findings.doubt_identity();
-    }
+    users.protect(&replaced, own.chain(of_roles));
     users
 }
 

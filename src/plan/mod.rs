@@ -120,6 +120,8 @@ pub struct Planned {
     pub phase: String,
     /// Where a relative path of the program is looked for, to say what is wrong with it.
     pub looked_for_in: Option<PathBuf>,
+    /// A user could be the author of words in the label.
+    pub by_user: bool,
 }
 
 /// What a started process does.
@@ -146,7 +148,7 @@ impl Planned {
         let here = || relative.then(|| std::env::current_dir().ok()).flatten();
         let looked_for_in = program.directory.clone().or_else(here);
         let key = "server.command".to_owned();
-        Planned { job: Job::Program(program), key, label, phase: "server".into(), looked_for_in }
+        Planned { job: Job::Program(program), key, label, phase: "server".into(), looked_for_in, by_user: false }
     }
 
     /// Every program in it, each with where it was named.

@@ -189,22 +189,18 @@ impl Users {
         self.configured().filter(|identity| identity.uid != 0 && credentials::is_root()).map(|identity| identity.uid)
     }
 
-    /// Protects root from the application's user, from those whom somebody else `replaced`, and from those of hooks;
-    /// `false`: one of them is nobody.
-    pub fn protect<'s>(&mut self, replaced: &[String], of_hooks: impl Iterator<Item = &'s String>) -> bool {
+    /// Protects root from the application's user, from those whom somebody else `replaced`, and from those of hooks, as
+    /// far as they are anybody.
+    pub fn protect<'s>(&mut self, replaced: &[String], of_hooks: impl Iterator<Item = &'s String>) {
         if !credentials::is_root() {
-            return true;
+            return;
         }
         let main = self.main.clone().map(|identity| (Ok(identity), false));
         let replaced = replaced.iter().map(|spec| (self.find(spec), false));
         let all: Vec<_> =
             main.into_iter().chain(replaced).chain(of_hooks.map(|spec| (self.find(spec), true))).collect();
-        let mut all_known = true;
         for (found, is_of_hook) in all {
-            let (Ok(identity), Ok(databases)) = (found, self.databases()) else {
-                all_known = false;
-                continue;
-            };
+            let (Ok(identity), Ok(databases)) = (found, self.databases()) else { continue };
             let groups = databases.groups_in_reach(&identity);
             match self.boundaries.iter_mut().find(|known| known.identity.uid == identity.uid) {
                 Some(known) => known.groups.extend(groups),
@@ -212,7 +208,6 @@ impl Users {
                 None => self.boundaries.push(Boundary { identity, groups, is_of_hook }),
             }
         }
-        all_known
     }
 
     /// The users against whom there is something to protect: app-init is root, and they are not.

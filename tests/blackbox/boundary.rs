@@ -925,6 +925,7 @@ fn a_shell_of_roots_has_nothing_of_the_users() {
             );
             let setup = Setup::new(cell, ["shell"]).args(args).args(["-c", "echo $GOOD$EVIL; id -u"]).config(&config);
             let setup = setup.file("own/env", "EVIL=1\nSHELL=/mnt/app/own/id\nENV=/mnt/app/own/id\n", 0o644);
+            let setup = setup.env("SHELL", "/mnt/app/own/id");
             let end = of_user(setup.file("own/id", TOOL, 0o755), &["own"]).start().end().exited(0);
             assert_eq!(end.out, "1\n0\n", "{}", end.story());
             end.complains(&[
@@ -944,4 +945,28 @@ fn the_reason_of_the_end_is_not_written_where_a_refused_file_says() {
     let held = fs::File::open(run.world.app().join("precious")).expect("it is there");
     run.end().exited(77);
     assert_eq!(std::io::read_to_string(held).expect("text"), "precious");
+}
+
+/// What a hook is called by may have words of the user's in it, and is told to root's.
+#[test]
+fn a_failed_command_of_the_users_words_is_told_by_its_key() {
+    let config = "user = \"app\"\nenv.files = [\"open/env\"]\n[[hooks.deploy.run]]\ncommand = [\"false\", \"${DATA}\"]\n\
+        [[hooks.on-failure.run]]\ncommand = [\"sh\", \"-c\", \"echo told $APP_INIT_FAILED_HOOK\"]\nuser = \"root\"\n";
+    let setup = || Setup::new(Cell::PID1, SERVER).config(config).file("open/env", "DATA=of-user\n", 0o644);
+    for (names, told) in [(&["open"][..], "told hooks.deploy.run[0].command\n"), (&[], "told false of-user\n")] {
+        let end = of_user(setup(), names).start().end().exited(70);
+        assert!(end.out.ends_with(told), "{}", end.story());
+    }
+}
+
+/// In which role the application runs is not known beside it.
+#[test]
+fn a_user_of_another_role_counts_beside_the_application() {
+    let config = "[role.web]\nuser = \"app\"\n[role.job]\nuser = \"root\"\n";
+    let start = |args: &[&str]| of_user(Setup::new(Cell::PID1, args).config(config), &[".docker"]).start().end();
+    for args in [&["exec", "--", "id", "-u"][..], &["env"], &["shell", "-c", "id -u"]] {
+        let end = start(args).exited(77).complains(&["app-init.toml could be changed by app: /mnt/app/.docker (mode "]);
+        assert_eq!(end.out, "", "{}", end.story());
+    }
+    assert_eq!(start(&["job", "id", "-u"]).exited(0).out, "0\n");
 }

@@ -895,6 +895,11 @@ fn a_shell_is_not_opened_as_more_than_what_is_right_says() {
             let uid = if user == "0:0" { "0" } else { "4000" };
             assert_eq!(end.out, format!("open as {uid}\n"), "{}", end.story());
         }
+        // Whose the values of the rest are, said what is left out.
+        let setup = Setup::new(cell, ["shell", "-u", "0:0", "-c", "echo open as $(id -u) $EVIL"]).config("]");
+        let setup = setup.etc("app-init.toml", "env.files = [\"/mnt/app/own/env\"]\n");
+        let end = of_user(setup.file("own/env", "EVIL=evil\n", 0o644), &["own"]).start().end().exited(0);
+        assert_eq!(end.out, "open as 0\n", "{}", end.story());
         // A role that there is not may have been somebody's.
         let role = |user: &str, names: &[&str]| {
             let config = format!("user = \"{user}\"\n{values}");

@@ -393,6 +393,10 @@ mod tests {
         }
         tree.fault("shared/users", "shared/users", &format!("mode 0755, owner {USER}:{GROUP}"));
         tree.fault("shared/users-link", "shared/users-link", &format!("mode 0777, owner {USER}:{USER}"));
+        // Who owns the directory can replace everything in it.
+        tree.directory("own", 0o1777, USER, GROUP);
+        tree.file("own/roots", 0o755, 0, 0);
+        tree.fault("own/roots", "own", &format!("mode 1777, owner {USER}:{GROUP}"));
         // Elsewhere a link may be anybody's: it can be neither changed nor replaced.
         tree.link("etc/hook", "link", USER);
         tree.safe("link");

@@ -49,13 +49,13 @@ fn all_commands_of_the_hook_write_in_their_order() {
         let setup = Setup::new(cell, ENVIRON)
             .config(config)
             // Its last line is one, whatever the next one writes.
-            .hook("deploy-env", "printf A=1 >&3; printf B=1 >/dev/fd/3")
+            .hook("deploy-env", "printf 'A=1\nB=1\n' >&3; printf E=1 >/dev/fd/3")
             .hook("deploy-env.d/1", "echo A=2 >&3; echo \"B=$APP_INIT_PHASE\" >&3")
             .hook("deploy-env.d/2", "echo A=3 >&3; echo C=3 >&3");
         let end = setup.start().end().exited(0);
-        let found = ["A", "B", "C", "D"].map(|name| value(&end.out, name));
+        let found = ["A", "B", "C", "D", "E"].map(|name| value(&end.out, name));
         // They do not see each other's: that is known when all have run.
-        assert_eq!(found, [Some("4"), Some("deploy-env"), Some("3"), Some("unset")], "{}", end.story());
+        assert_eq!(found, [Some("4"), Some("deploy-env"), Some("3"), Some("unset"), Some("1")], "{}", end.story());
         let announced = lines_of(
             &end.out,
             &[

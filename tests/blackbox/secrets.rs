@@ -172,6 +172,9 @@ fn a_file_that_a_variable_names_is_read_with_the_users_rights() {
             "read as root where the user could have put a link"
         );
         found(who(user, fixed, 0o644));
+        // But whoever may set the variable may have named any file of root's.
+        let err = refused(sealed(who(user, "\"SECRET\"", 0o600)).env("SECRET_FILE", path));
+        assert!(err.starts_with(told), "{err}");
         found(who("", "\"SECRET\"", 0o600).env("SECRET_FILE", path));
         // What app-init did as somebody else for a moment, it no longer is: the server becomes that user all the same.
         let setup = who(user, "\"SECRET\"", 0o644).env("SECRET_FILE", path);

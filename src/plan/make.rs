@@ -131,6 +131,9 @@ fn try_to_make(
     let base = workdir.clone().unwrap_or_else(|| std::env::current_dir().unwrap_or_else(|_| "/".into()));
     // app-init itself is elsewhere by the time that it writes there.
     config.log.termination_file = config.log.termination_file.map(|file| base.join(file));
+    if purpose != Purpose::Nested {
+        settings::insist_on_hooks_dir(options, &config, &variables, &base, &mut findings);
+    }
     let skip = settings::skips(options, &config, &variables, purpose == Purpose::Run, &mut findings);
     let expects_more =
         deploy_env.is_none() && asks_for_environment(purpose, options, &config, &variables, &skip, &base);

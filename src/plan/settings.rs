@@ -1,7 +1,7 @@
 //! Each setting's value: the option's, else the `APP_INIT_*` variable's, else the file's, else the default.
 
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -12,6 +12,7 @@ use crate::config::expand::Lookup;
 use crate::config::values::{self, Choice, HookOutput, LogFormat, Named, ServerMode, SignalName, Span};
 use crate::config::{Config, duration, keys};
 use crate::machine::{Rewrite, Signal, SignalTarget};
+use crate::sys::regular;
 
 /// The prefix of every variable that is meant for app-init.
 pub const PREFIX: &str = "APP_INIT_";
@@ -150,8 +151,32 @@ impl Settings {
 /// Where the hooks are.
 #[must_use]
 pub fn hooks_dir(options: &Options, config: &Config, variables: &Variables<'_>) -> PathBuf {
-    let said = options.hooks_dir.clone().or(variables.path("HOOKS_DIR")).or(config.top.hooks_dir.clone());
-    said.unwrap_or_else(|| keys::Top::HOOKS_DIR.into())
+    said_hooks_dir(options, config, variables).map_or_else(|| keys::Top::HOOKS_DIR.into(), |(_, said)| said)
+}
+
+fn said_hooks_dir(options: &Options, config: &Config, variables: &Variables<'_>) -> Option<(&'static str, PathBuf)> {
+    let option = options.hooks_dir.clone().map(|path| ("--hooks-dir", path));
+    let variable = || variables.path("HOOKS_DIR").map(|path| ("APP_INIT_HOOKS_DIR", path));
+    let configured = || config.top.hooks_dir.clone().map(|path| ("hooks_dir", path));
+    option.or_else(variable).or_else(configured)
+}
+
+/// Who says where hooks are has some: a word that is misspelt or a volume that is not there would leave all of them out.
+pub fn insist_on_hooks_dir(
+    options: &Options,
+    config: &Config,
+    variables: &Variables<'_>,
+    base: &Path,
+    findings: &mut Findings<'_>,
+) {
+    let Some((key, said)) = said_hooks_dir(options, config, variables) else { return };
+    let is_missing = match std::fs::metadata(base.join(&said)) {
+        Ok(metadata) => !metadata.is_dir(),
+        Err(error) => regular::is_absence(&error),
+    };
+    if is_missing {
+        findings.fault(key, format!("there is no directory {}; make it, or remove this", said.display()));
+    }
 }
 
 /// What is left out: by the file, the role and `--no-hooks`, and of a boot by the variable.

@@ -76,8 +76,9 @@ fn every_known_key_is_accepted() {
         [log]\nlevel = \"warn\"\nformat = \"text\"\nhook_output = \"stdout\"\ntermination_file = \"/dev/termination-log\"\n"
     );
     each_cell(|cell| {
-        Setup::new(cell, ["--"]).config(&config).start().end().exited(3).nothing_left();
-        Setup::new(cell, ["check"]).config(&config).start().end().exited(0);
+        let setup = |args: [&str; 1]| Setup::new(cell, args).config(&config).hook("other", "exit 1");
+        setup(["--"]).start().end().exited(3).nothing_left();
+        setup(["check"]).start().end().exited(0);
     });
 }
 
@@ -212,6 +213,25 @@ fn a_missing_workdir_is_named() {
         let told = ".docker/app-init.toml:1: workdir: cannot enter /no/such/dir: No such file or directory (os error 2); \
             make it, or name another\napp-init: 1 fault, nothing was started\n";
         assert_eq!((end.out.as_str(), end.err.as_str()), ("", told));
+    });
+}
+
+/// A directory of hooks that is misspelt, or on a volume that is not there, is not mistaken for one without hooks.
+#[test]
+fn a_missing_hooks_dir_is_named() {
+    each_place(|cell| {
+        for (args, variable, key, shown) in [
+            (&[][..], "", ".docker/app-init.toml:1: hooks_dir", "file"),
+            (&["--hooks-dir", "option"], "", "--hooks-dir", "option"),
+            (&["--hooks-dir", ".docker/app-init.toml"], "", "--hooks-dir", ".docker/app-init.toml"),
+            (&[], "variable", "APP_INIT_HOOKS_DIR", "variable"),
+        ] {
+            let setup = Setup::new(cell, args).args(["--", PROBE, "do", "print=ran"]).config("hooks_dir = \"file\"\n");
+            let setup = if variable.is_empty() { setup } else { setup.env("APP_INIT_HOOKS_DIR", variable) };
+            let end = setup.start().end().exited(78).nothing_left();
+            let told = format!("{key}: there is no directory {shown}; make it, or remove this\n");
+            assert_eq!(end.err, format!("{told}app-init: 1 fault, nothing was started\n"));
+        }
     });
 }
 

@@ -416,6 +416,7 @@ fn a_directory_that_only_the_user_may_enter_is_entered() {
             let config = "user = \"app\"\nworkdir = \"/mnt/app/own\"\nhooks_dir = \"/mnt/app/hooks\"\n\
                 [env]\nvars_dir = \"/mnt/app/vars\"\n";
             let setup = image(setup.config(config).file("own/file", "", 0o644).file("vars/A", "a", 0o644));
+            let setup = setup.file("hooks/other", "", 0o644);
             let own = setup.world.app().join("own");
             std::os::unix::fs::chown(&own, Some(4000), Some(4001)).expect("root may give it away");
             mode(&own, mode_of_it);

@@ -53,7 +53,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use cli::{Answer, Command, Options, Request};
 use machine::Outcome;
-use plan::{Boot, Part, Plan, Purpose};
+use plan::{Part, Plan, Purpose, Start};
 use sys::clock::Clock;
 use sys::output::{self, Stream};
 use sys::signals::{self, Inherited};
@@ -66,8 +66,8 @@ pub fn start(inherited: Inherited, arguments: Vec<OsString>) -> u8 {
     inherited.insist();
     match cli::parse(arguments) {
         Ok(mut request) => {
-            let boot = plan::join(&mut request);
-            obey(&request, boot.as_ref(), inherited).unwrap_or_else(|answer| {
+            let start = plan::join(&mut request);
+            obey(&request, &start, inherited).unwrap_or_else(|answer| {
                 let only_tells = matches!(request.command, Command::Check | Command::Env { .. });
                 say(&answer, only_tells, inherited)
             })
@@ -77,8 +77,8 @@ pub fn start(inherited: Inherited, arguments: Vec<OsString>) -> u8 {
     }
 }
 
-fn obey(request: &Request, boot: Option<&Boot>, inherited: Inherited) -> Result<u8, Answer> {
-    let plan = make_plan(request, boot, None)?;
+fn obey(request: &Request, start: &Start, inherited: Inherited) -> Result<u8, Answer> {
+    let plan = make_plan(request, start, None)?;
     if request.command == Command::Check {
         secrets::hide(&plan.secrets);
         return Ok(say(&Answer::new(plan::show(&plan), 0), true, inherited));
@@ -110,7 +110,7 @@ fn obey(request: &Request, boot: Option<&Boot>, inherited: Inherited) -> Result<
         None => return Ok(end.code),
     };
     let said = plan.warnings;
-    let plan = make_plan(request, boot, Some(&written))?;
+    let plan = make_plan(request, start, Some(&written))?;
     take_note(&plan, &said);
     Ok(carry_out(&request.command, plan, inherited))
 }
@@ -151,11 +151,12 @@ fn carry_out(command: &Command, plan: Plan, inherited: Inherited) -> u8 {
 }
 
 /// The plan of what was asked for; `deploy_env` is what the hook of that name wrote, once it has run.
-fn make_plan(request: &Request, boot: Option<&Boot>, deploy_env: Option<&[u8]>) -> Result<Plan, Answer> {
+fn make_plan(request: &Request, start: &Start, deploy_env: Option<&[u8]>) -> Result<Plan, Answer> {
     let Request { command, options, arguments } = request;
-    let make = |purpose, arguments: &[OsString]| plan::make(purpose, options, arguments, boot, deploy_env);
+    let make =
+        |purpose, arguments: &[OsString]| plan::make(purpose, options, arguments, start.boot.as_ref(), deploy_env);
     match command {
-        Command::Run if plan::is_plain(options) => plan::plain(options, arguments.clone()),
+        Command::Run if start.is_plain => plan::plain(options, arguments.clone()),
         Command::Run => match run_or_nested(options) {
             Purpose::Nested if arguments.is_empty() => {
                 Err(cli::usage("app-init runs here already; name a command, or use --hooks"))

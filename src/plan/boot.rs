@@ -28,16 +28,28 @@ impl Boot {
     }
 }
 
-/// The boot that `request` stands beside. What was not asked for is filled in from there, and this process goes to where
-/// that was started.
+/// What a request comes to in the container where it is made.
+#[derive(Debug)]
+pub struct Start {
+    /// An init and nothing else (§0).
+    pub is_plain: bool,
+    pub boot: Option<Boot>,
+}
+
+/// Finds the boot that `request` stands beside. What was not asked for is filled in from there, and this process goes to
+/// where that was started.
 #[must_use]
-pub fn join(request: &mut Request) -> Option<Boot> {
-    let is_plain = match &request.command {
-        Command::Wait(_) => return None,
-        Command::Run if request.options.hooks => return None,
-        Command::Run => super::is_plain(&request.options),
-        Command::Exec | Command::Shell | Command::Hook | Command::Check | Command::Env { .. } => false,
-    };
+pub fn join(request: &mut Request) -> Start {
+    let is_plain = request.command == Command::Run && super::is_plain(&request.options);
+    let boot = boot_beside(request, is_plain);
+    // One that is beside an application is of that.
+    Start { is_plain: is_plain && boot.is_none(), boot }
+}
+
+fn boot_beside(request: &mut Request, is_plain: bool) -> Option<Boot> {
+    if matches!(request.command, Command::Wait(_)) || request.command == Command::Run && request.options.hooks {
+        return None;
+    }
     // A plain start is none of a boot's business, unless it was put beside one.
     let pid = if is_plain && !processes::is_from_outside() { None } else { processes::boot() }?;
     let its = cli::parse(processes::command_of(pid)?.split_off(1)).ok()?;

@@ -39,7 +39,8 @@ use environment::Environment;
 use findings::Findings;
 use settings::Variables;
 
-pub use boot::{Boot, join};
+use boot::Boot;
+pub use boot::{Start, join};
 pub use make::make;
 pub use plain::plain;
 pub use settings::VARIABLES;

@@ -28,7 +28,7 @@ fi
 # Everything is compiled first, so that the tests do not share the processors with the compiler.
 # The examples are the programs that the black-box tests run.
 cargo build --locked --examples
-built=$(cargo test --locked --no-run "${suites[@]}" 2>&1 | tee /dev/stderr)
+built=$(cargo test --locked --no-run "${suites[@]}" 2>&1) || { echo "$built" >&2; exit 1; }
 run() { cargo test --locked "$@" 2>&1 | tee -a "$log"; }
 # Some of them once more, where everything around is hostile: that may change no result.
 hostile() {

@@ -67,7 +67,7 @@ with_debian() {
     env -u RUSTUP_TOOLCHAIN PATH=/usr/bin:/bin RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \
         RUSTFLAGS="$flags -C link-self-contained=no -C linker=musl-gcc -L native=$PWD/$build/link" \
         /usr/bin/cargo build --locked --release --bin app-init --target "$target" --target-dir "$build" \
-        -Zbuild-std=std,panic_abort -Zbuild-std-features=
+        -Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size
 }
 
 # Reads the program headers with od, which every machine has: type 3 (INTERP) names a dynamic loader, type 2

@@ -201,6 +201,10 @@ impl Walk<'_> {
             }
         }
         if entry.is_symlink() {
+            if self.at.starts_with("/proc") {
+                let why = format!("{} leads each process elsewhere", path.display());
+                return Err(Obstacle::AtFault(AtFault { why, is_given: false }));
+            }
             self.links += 1;
             if self.links > MOST_LINKS {
                 return Err(io::Error::from(nix::errno::Errno::ELOOP).into());
@@ -523,6 +527,8 @@ mod tests {
             let fault = why(&tree.path(name), &user()).expect(name);
             assert!(fault.starts_with(&format!("{} cannot be looked at: ", tree.path(name).display())), "{fault}");
         }
+        let magic = why(Path::new("/proc/self/cwd/hook"), &user());
+        assert_eq!(magic.as_deref(), Some("/proc/self leads each process elsewhere"));
         // As many links as the kernel follows are none too many.
         tree.safe("etc/link2");
     }

@@ -119,12 +119,15 @@ impl Execution<'_> {
             return can_run;
         }
         self.executed.obstacle = None;
+        self.take_script(file, rest);
         // What cannot be read is no script.
         let start = super::head(file).unwrap_or_else(|| b"\x7fELF".to_vec());
         let (interpreter, argument) = match interpreter(&start) {
             Some((interpreter, argument)) => (interpreter, argument),
             None if exec::is_binary(&start) => {
-                self.executed.obstacle = loader(file).filter(|loader| !loader.exists()).map(|loader| {
+                let loader = loader(file);
+                self.executed.paths.extend(loader.clone());
+                self.executed.obstacle = loader.filter(|loader| !loader.exists()).map(|loader| {
                     let (file, loader) = (file.display(), loader.display());
                     format!("{file} needs {loader}, which is not there; use a program that was built for this image")
                 });
@@ -152,27 +155,38 @@ impl Execution<'_> {
         runs
     }
 
-    /// What a program does with its words, where that is known.
+    /// The program that `env` calls.
     fn enter(&mut self, file: &Path, words: &[Vec<u8>]) {
-        let is_env = |path: &Path| path.file_name() == Some(OsStr::new("env"));
-        if is_env(file) || file.canonicalize().is_ok_and(|real| is_env(&real)) {
-            match called_by_env(words) {
-                Ok(argv) => self.call(&argv),
-                Err(word) => {
-                    let word = String::from_utf8_lossy(&word).into_owned();
-                    self.executed.unclear = Some((file.to_owned(), word));
-                }
-            }
+        if !names_of(file).iter().any(|name| name == b"env") {
             return;
         }
-        let name = file.file_name().unwrap_or_default().as_bytes();
-        let Some((script, is_sought)) = script_of(name, words) else { return };
+        match called_by_env(words) {
+            Ok(argv) => self.call(&argv),
+            Err(word) => {
+                let word = String::from_utf8_lossy(&word).into_owned();
+                self.executed.unclear = Some((file.to_owned(), word));
+            }
+        }
+    }
+
+    /// The script that an interpreter is given, which may be a script itself.
+    fn take_script(&mut self, file: &Path, words: &[Vec<u8>]) {
+        let names = names_of(file);
+        let Some((script, is_sought)) = names.iter().find_map(|name| script_of(name, words)) else { return };
         let path = self.directory.join(path_of(script));
         if is_sought && !script.contains(&b'/') && !path.exists() {
-            self.executed.paths.extend(self.found(script));
+            let found = self.found(script);
+            self.executed.paths.extend(found);
         }
         self.executed.paths.push(path);
     }
+}
+
+/// What a file is called, and what it is where that is a link.
+fn names_of(file: &Path) -> Vec<Vec<u8>> {
+    let real = file.canonicalize().ok();
+    let names = [Some(file), real.as_deref()].into_iter().flatten().filter_map(Path::file_name);
+    names.map(|name| name.as_bytes().to_vec()).collect()
 }
 
 /// What to say of a line from Windows.

@@ -679,6 +679,20 @@ fn a_script_that_is_an_argument_counts() {
         let end = run(command, &[]).start().end().exited(0);
         assert!(end.out.contains("tool as 0\n"), "{command}: {}", end.story());
     }
+    // An interpreter may be a script itself, or a link.
+    for name in ["bin/python3", "bin/interpreter"] {
+        let config = format!(
+            "user = \"app\"\n[[hooks.deploy.run]]\nuser = \"root\"\ncommand = [\"{name}\", \"-u\", \"own/task\"]\n"
+        );
+        let start = |names: &[&str]| {
+            let setup = Setup::new(Cell::PID1, SERVER).config(&config).file("own/task", "", 0o755);
+            let setup = setup.file("bin/python3", "#!/bin/sh\necho tool as $(id -u)\n", 0o755);
+            symlink("python3", setup.world.app().join("bin/interpreter")).expect("a link can be made");
+            of_user(setup, names)
+        };
+        refused(start(&["own"]), "own/task could be changed by app: /mnt/app/own (mode 0755, owner 4000:4001); ");
+        start(&[]).start().end().exited(0);
+    }
     refused(run("[\"sh\", \"own/none\"]", &["own"]), "own/none could be changed by app: ");
     run("[\"sh\", \"-c\", \"true\", \"own/task\"]", &["own"]).start().end().exited(0);
     refused(run("[\"env\", \"-i\", \"true\"]", &[]), "env would run after `-i`; ");

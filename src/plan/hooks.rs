@@ -78,6 +78,15 @@ impl Surroundings<'_> {
     pub fn is_due(&self, conditions: &[Condition]) -> bool {
         conditions.iter().all(|condition| condition.holds(self))
     }
+
+    /// The same for what `key` names, with a word of what is left out.
+    pub fn is_on(&self, key: &str, conditions: &[Condition], findings: &mut Findings<'_>) -> bool {
+        let is_due = self.is_due(conditions);
+        if !is_due {
+            findings.note(&format!("{key} is off: its `when` does not hold"));
+        }
+        is_due
+    }
 }
 
 /// What is configured for hooks, by name.
@@ -276,7 +285,8 @@ fn commands<'a>(
 ) -> Vec<Command<'a>> {
     let of_hook = configured.and_then(|(hook, _)| hook.when.as_deref()).unwrap_or_default();
     let mut commands = Vec::new();
-    if around.is_due(of_hook) {
+    let is_on = around.is_on(&format!("hooks.{name}"), of_hook, findings);
+    if is_on {
         for file in files(name, around, findings) {
             let label = file.display().to_string();
             let words = [invocable(file)].into_iter().chain(around.arguments.iter().cloned());
@@ -285,10 +295,10 @@ fn commands<'a>(
         }
     }
     for (place, run) in configured.iter().flat_map(|(_, runs)| runs).enumerate() {
-        if !around.is_due(run.when.as_deref().unwrap_or(of_hook)) {
+        let key = format!("hooks.{name}.run[{place}]");
+        if !run.when.as_ref().map_or(is_on, |when| around.is_on(&key, when, findings)) {
             continue;
         }
-        let key = format!("hooks.{name}.run[{place}]");
         let command = words(&run.command, &format!("{key}.command"), around.environment, findings);
         commands.extend(command.map(|command| Command { run: Some((run, key)), ..command }));
     }

@@ -25,7 +25,7 @@ pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mu
     let mut waits = Vec::new();
     for (place, wait) in configured.iter().enumerate() {
         let key = format!("wait[{place}]");
-        if !around.is_due(&wait.when) {
+        if !around.is_on(&key, &wait.when, findings) {
             continue;
         }
         let target = match (&wait.target, wait.command.is_empty()) {
@@ -116,7 +116,7 @@ pub fn preparations(
     }
     for (place, preparation) in configured.iter().enumerate() {
         let label = format!("prepare[{place}]");
-        if !around.is_due(&preparation.when) {
+        if !around.is_on(&label, &preparation.when, findings) {
             continue;
         }
         if let Some(step) = step(preparation, &label, around, findings) {

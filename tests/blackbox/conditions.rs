@@ -399,3 +399,24 @@ fn conditions_that_are_none_are_faults() {
         "hooks.deploy.skip_if: is empty; write a command that exits with 0 when there is nothing to do, or remove it",
     ]);
 }
+
+/// What a condition turns off is told by `check`, and by a boot at `-v`; a command that follows its hook is not told again.
+#[test]
+fn what_is_off_is_named() {
+    let config = echoes("when = [\"env:NONE\"]\n", &[("hook", ""), ("ran", "when = [\"!env:NONE\"]\n")])
+        + "[[hooks.post-stop.run]]\ncommand = [\"echo\", \"run\"]\nwhen = [\"env:NONE\"]\n\
+            [[wait]]\ntarget = \"file:/none\"\nwhen = [\"env:NONE\"]\n\
+            [[prepare]]\ndir = \"made\"\nwhen = [\"env:NONE\"]\n";
+    let names = ["prepare[0]", "wait[0]", "hooks.post-stop.run[0]", "hooks.deploy"];
+    let told = names.map(|name| format!("{name} is off: its `when` does not hold"));
+    let start = |args: &[&str]| Setup::new(Cell::PID1, args).args(&SERVER[1..]).config(&config).start().end().exited(0);
+    for (args, from) in [(&["check"][..], "note: "), (&["-v", "--"], "app-init: ")] {
+        let end = start(args);
+        let all = format!("{}{}", end.out, end.err);
+        let off: Vec<&str> = all.lines().filter(|line| line.contains(" is off")).collect();
+        assert_eq!(off, told.each_ref().map(|line| format!("{from}{line}")), "{}", end.story());
+    }
+    let end = start(&["--"]);
+    assert!(!end.err.contains(" is off"), "{}", end.story());
+    assert_eq!(said_in(&end), ["ran", "server"]);
+}

@@ -127,13 +127,7 @@ fn try_to_make(
     let said = if resident { &variables } else { &Variables(&nothing) };
 
     let users = users(purpose, options, &config, &variables, &layers, &mut findings);
-    let workdir = workdir(options, &config, &variables, &mut findings);
-    let base = workdir.clone().unwrap_or_else(|| std::env::current_dir().unwrap_or_else(|_| "/".into()));
-    // app-init itself is elsewhere by the time that it writes there.
-    config.log.termination_file = config.log.termination_file.map(|file| base.join(file));
-    if purpose != Purpose::Nested {
-        settings::insist_on_hooks_dir(options, &config, &variables, &base, &mut findings);
-    }
+    let (workdir, base) = directories(purpose, options, &mut config, &variables, &mut findings);
     let skip = settings::skips(options, &config, &variables, purpose == Purpose::Run, &mut findings);
     let expects_more =
         deploy_env.is_none() && asks_for_environment(purpose, options, &config, &variables, &skip, &base);
@@ -494,6 +488,24 @@ fn asks_for_environment(
     let skipped = skip.iter().any(|name| name == DEPLOY_ENV);
     let directory = settings::hooks_dir(options, config, variables);
     !is_it && !skipped && hooks::is_there(DEPLOY_ENV, &base.join(directory), config.hooks.get(DEPLOY_ENV))
+}
+
+/// The directory that was asked for, if any was, and the one that relative paths start at.
+fn directories(
+    purpose: Purpose<'_>,
+    options: &Options,
+    config: &mut Config,
+    variables: &Variables<'_>,
+    findings: &mut Findings<'_>,
+) -> (Option<PathBuf>, PathBuf) {
+    let workdir = workdir(options, config, variables, findings);
+    let base = workdir.clone().unwrap_or_else(|| std::env::current_dir().unwrap_or_else(|_| "/".into()));
+    // app-init itself is elsewhere by the time that it writes there.
+    config.log.termination_file = config.log.termination_file.take().map(|file| base.join(file));
+    if purpose != Purpose::Nested {
+        settings::insist_on_hooks_dir(options, config, variables, &base, findings);
+    }
+    (workdir, base)
 }
 
 /// The directory that was asked for, absolute; `None`: the current one.

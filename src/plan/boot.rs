@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::cli::{self, Command, Request};
+use crate::config::BASE_FILE;
 use crate::sys::processes;
 
 /// What the app-init that booted this container was started with.
@@ -67,8 +68,9 @@ fn boot_beside(request: &mut Request, is_plain: bool) -> Option<Boot> {
         let _ = nix::unistd::chdir(&here);
         return None;
     }
-    let is_here = here.join(DIRECTORY).exists();
-    let warning = entered.err().filter(|_| !is_here).map(|why| {
+    // Nobody is bothered with it who gets a configuration all the same.
+    let is_found = here.join(DIRECTORY).exists() || Path::new(BASE_FILE).exists() || request.options.config.is_some();
+    let warning = entered.err().filter(|_| !is_found).map(|why| {
         format!("{why}; its configuration is looked for in {}: name its directory by --workdir", here.display())
     });
     let arguments = if its.command == Command::Run { its.arguments } else { Vec::new() };

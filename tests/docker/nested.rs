@@ -90,11 +90,18 @@ mod a_command_beside_the_server {
         sees_what_the_server_sees(COMPUTED, &["--user", "1:1", "--cap-drop", "ALL"], &users);
     }
 
-    /// Somebody else than the one whom the configuration means: as anywhere, that is refused, and no hook has run.
+    /// Whoever the engine starts it as is who it runs as where that is not root, unless the configuration insists.
     #[test]
     fn of_another_than_the_configured_user() {
+        let ways = [&["--", "id", "-un"][..], &["exec", "--", "id", "-un"], &["shell", "-c", "id -un"]];
         let container = booted(&format!("user = \"www-data\"\n{COMPUTED}"), &[]);
-        for way in [&["--", "id"][..], &["exec", "--", "id"], &["shell", "-c", "id"]] {
+        for way in ways {
+            let done = exec(&container, &["-u", "1"], &[&["app-init"], way].concat());
+            assert_eq!((done.code, done.stdout.as_str(), done.stderr.as_str()), (0, "daemon\n", ""), "{way:?}");
+        }
+        boots_once(&container);
+        let container = booted(&format!("user = \"www-data\"\nuser_required = true\n{COMPUTED}"), &[]);
+        for way in ways {
             let done = exec(&container, &["-u", "1"], &[&["app-init"], way].concat());
             assert_eq!((done.code, done.stdout.as_str()), (77, ""), "{way:?}: {done:?}");
             assert!(done.stderr.contains("www-data") && done.stderr.contains("1:1"), "{way:?}: {done:?}");

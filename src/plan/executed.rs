@@ -18,7 +18,7 @@ use crate::sys::{mounts, regular};
 pub struct Executed {
     /// Every path that is looked at and is there, or that is named.
     pub paths: Vec<PathBuf>,
-    /// An `env` that cannot be followed further, and its word that is the reason.
+    /// An `env`, or a file after very many, that cannot be followed further, and its word that is the reason.
     pub unclear: Option<(PathBuf, String)>,
     /// Why this user cannot execute it, and what to do.
     pub obstacle: Option<String>,
@@ -111,14 +111,16 @@ impl Execution<'_> {
         const DEEPEST: u32 = 5;
         const MOST: usize = 100;
         self.executed.paths.push(file.to_owned());
-        let why_not = why_not(file);
-        if why_not.is_some() || depth > DEEPEST || self.executed.paths.len() > MOST {
-            let can_run = why_not.is_none();
-            // In PATH the next one counts.
-            self.executed.obstacle = why_not.map(|why| format!("{} {why}", file.display()));
-            return can_run;
+        // In PATH the next one counts.
+        self.executed.obstacle = why_not(file).map(|why| format!("{} {why}", file.display()));
+        if self.executed.obstacle.is_some() || depth > DEEPEST {
+            return self.executed.obstacle.is_none();
         }
-        self.executed.obstacle = None;
+        if self.executed.paths.len() > MOST {
+            let word = String::from_utf8_lossy(rest.first().map_or(b"", Vec::as_slice)).into_owned();
+            self.executed.unclear = Some((file.to_owned(), word));
+            return true;
+        }
         self.take_script(file, rest);
         // What cannot be read is no script.
         let start = super::head(file).unwrap_or_else(|| b"\x7fELF".to_vec());
@@ -365,6 +367,17 @@ mod tests {
         ] {
             assert_eq!(interpreter(start), expected, "{}", start.escape_ascii());
         }
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_followed_is_unclear() {
+        let unclear = |count: usize| {
+            let mut argv = vec![c"/usr/bin/env".to_owned(); count];
+            argv.push(c"/bin/true".to_owned());
+            of(&Program::new(argv, exec::Environment::Inherited)).unclear
+        };
+        assert_eq!(unclear(10), None);
+        assert_eq!(unclear(200), Some(("/usr/bin/env".into(), "/usr/bin/env".to_owned())));
     }
 
     #[test]

@@ -76,8 +76,8 @@ impl Test {
         {
             return Err(refuse());
         }
-        let negations = text.len().saturating_sub(bare.len());
-        Ok((0..negations).fold(test, |test, _| Test::Not(Box::new(test))))
+        let is_negated = text.len().saturating_sub(bare.len()) % 2 == 1;
+        Ok(if is_negated { Test::Not(Box::new(test)) } else { test })
     }
 
     /// Whether it holds.
@@ -224,6 +224,14 @@ mod tests {
         ] {
             assert_eq!(holds(test, argv), expected, "{test}");
         }
+    }
+
+    /// One box for each would be dropped one within the other, and the stack has its end.
+    #[test]
+    fn negations_are_counted_and_not_nested() {
+        let signs = "!".repeat(1_000_001);
+        assert_eq!(Test::parse(&format!("{signs}root")), Ok(Test::Not(Box::new(Test::Root))));
+        assert_eq!(Test::parse(&format!("!{signs}root")), Ok(Test::Root));
     }
 
     #[test]

@@ -188,7 +188,7 @@ pub fn why_not_started(planned: &Planned, ending: Ending) -> String {
             let who = program.identity.as_ref().map_or_else(|| reason.to_owned(), who);
             format!("cannot start {name}: cannot become {who}")
         }
-        StartStep::Stdin => format!("cannot start {name}: cannot set its standard input to /dev/null: {reason}"),
+        StartStep::Stdin => format!("cannot start {name}: cannot redirect its standard input or output: {reason}"),
         StartStep::Exec => format!("cannot run {name}: {}", why_not_executed(planned, &name, errno)),
         step => format!("cannot start {name}: {}", why_refused(step, errno as i32)),
     }

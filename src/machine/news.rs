@@ -28,7 +28,7 @@ pub enum StartStep {
     NoNewPrivileges,
     /// The working directory.
     Directory,
-    /// Standard input could not be taken from `/dev/null`, or standard output not be standard error.
+    /// Standard input from `/dev/null`, or standard output to standard error.
     Stdin,
     /// The program itself.
     Exec,

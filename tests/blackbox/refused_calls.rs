@@ -72,7 +72,7 @@ const ROWS: &[Row] = &[
     ("sendto", &[SYS_sendto], [Usual, Usual, Ends(71, "sendto is refused"), Usual, Usual]),
     ("recvfrom", &[SYS_recvfrom], [Usual, Usual, Ends(71, "recvfrom is refused"), Usual, Usual]),
     ("fcntl", &[SYS_fcntl], [Usual, Ends(71, "(fcntl) is refused"), Ends(71, "(fcntl) is refused"), Ends(71, "fcntl"), Usual]),
-    ("dup2", number::DUP2, [Usual, Ends(70, "cannot set its standard input"), Ends(70, "cannot set its standard input"), Usual, Usual]),
+    ("dup2", number::DUP2, [Usual, Ends(70, "cannot redirect its standard input"), Ends(70, "cannot redirect its standard input"), Usual, Usual]),
     ("chdir", &[SYS_chdir], [Usual, Ends(70, "cannot enter"), Ends(70, "cannot enter"), Usual, Usual]),
     ("setpgid", &[SYS_setpgid], [Usual; 5]),
     ("getpgrp", number::GETPGRP, [Usual; 5]),

@@ -128,7 +128,8 @@ pub fn deploy_env(bytes: &[u8]) -> Found {
     })
 }
 
-/// Reads a file that holds one variable: a byte order mark is skipped, and one newline at its end (`\n` or `\r\n`) is dropped, nothing else.
+/// Reads a file that holds one variable: a byte order mark is skipped, and one newline at its end (`\n` or `\r\n`) is
+/// dropped, nothing else.
 ///
 /// # Errors
 ///
@@ -139,8 +140,8 @@ pub fn variable_file(mut bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     if bytes.contains(&0) { Err(NUL.to_owned()) } else { Ok(bytes) }
 }
 
-/// Reads a secret: a byte order mark is skipped, and all newlines at its end (`\n` or `\r\n`) are dropped. [`SECRET_LIMIT`] and one byte more of a file
-/// are enough to tell that it is too long.
+/// Reads a secret: a byte order mark is skipped, and all newlines at its end (`\n` or `\r\n`) are dropped.
+/// [`SECRET_LIMIT`] and one byte more of a file are enough to tell that it is too long.
 ///
 /// # Errors
 ///

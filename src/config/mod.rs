@@ -138,7 +138,7 @@ pub fn check_skips(layers: &Layers, known: &[&str], faults: &mut Vec<Fault>) {
 /// Looks at each text of each list `when`, in roles too.
 fn each_condition(path: &str, table: &Table, look: &mut dyn FnMut(&str, &str)) {
     for (key, value) in table {
-        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let path = document::join(path, key);
         match value {
             Value::Table(table) => each_condition(&path, table, look),
             Value::List(list) => each_of_list(&path, list, key == "when", look),

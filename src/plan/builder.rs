@@ -26,6 +26,7 @@ use crate::machine::{
 };
 use crate::sys::bounds::Bounds;
 use crate::sys::exec::{self, Program};
+use crate::sys::signals;
 
 /// What every part of a plan is made from.
 pub struct Builder<'a> {
@@ -265,7 +266,7 @@ impl Builder<'_> {
             );
         }
         self.check_budget(&pre_stop, findings);
-        let is_pid_1 = nix::unistd::getpid().as_raw() == 1;
+        let is_pid_1 = signals::own_pid() == 1;
         let leftovers = match settings.leftovers {
             _ if mode == (Mode::Prelude { keeps_leftovers: false }) => Leftovers::Drain(keys::Stop::LEFTOVERS),
             Some(limit) if is_pid_1 || !limit.is_zero() => Leftovers::Drain(limit),

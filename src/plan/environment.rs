@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::Findings;
-use super::files::Files;
+use super::files::{Content, Files};
 use super::users::Users;
 use crate::config::expand::{self, Lookup};
 use crate::config::keys::{self, Variables};
@@ -251,8 +251,8 @@ pub fn compute(given: Environment, inputs: &Inputs<'_>, findings: &mut Findings<
     pipeline.computed
 }
 
-/// What a file holds, and whether the application's user could have written it.
-type Read = (Result<Option<Vec<u8>>, String>, bool);
+/// What a file holds, and whether a user could have written it.
+type Read = (Content, bool);
 
 struct Pipeline<'a, 'f> {
     inputs: &'a Inputs<'a>,
@@ -291,7 +291,7 @@ impl Pipeline<'_, '_> {
         }
     }
 
-    /// Reads a file; with the rights of the application's user where that user could have put another one in its place.
+    /// Reads a file; with the rights of a user who could have put another one in its place.
     fn read(&self, path: &Path) -> Read {
         let files = self.inputs.files;
         match self.inputs.could_write(path) {

@@ -18,14 +18,14 @@ pub trait Files {
     /// # Errors
     ///
     /// Why it cannot be read, and what to do.
-    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, String>;
+    fn read(&self, path: &Path) -> Content;
 
     /// Reads with the rights of somebody else.
     ///
     /// # Errors
     ///
     /// As [`Files::read`].
-    fn read_as(&self, identity: &Identity, path: &Path) -> Result<Option<Vec<u8>>, String>;
+    fn read_as(&self, identity: &Identity, path: &Path) -> Content;
 
     /// The same for many, which are read by one process: to start one for each takes long.
     fn read_all_as(&self, identity: &Identity, paths: &[PathBuf]) -> Vec<Content>;
@@ -81,11 +81,11 @@ fn unpack(all: &[u8]) -> Option<(Content, &[u8])> {
 pub struct Disk;
 
 impl Files for Disk {
-    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, String> {
+    fn read(&self, path: &Path) -> Content {
         regular::read(path)
     }
 
-    fn read_as(&self, identity: &Identity, path: &Path) -> Result<Option<Vec<u8>>, String> {
+    fn read_as(&self, identity: &Identity, path: &Path) -> Content {
         if !credentials::is_root() {
             return self.read(path);
         }

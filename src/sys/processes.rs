@@ -316,7 +316,7 @@ pub fn standing() -> Standing {
 /// Whether this process was put into its PID namespace from outside, as by `docker exec`.
 #[must_use]
 pub fn is_from_outside() -> bool {
-    nix::unistd::getpid().as_raw() != 1 && nix::unistd::getppid().as_raw() == 0
+    signals::own_pid() != 1 && nix::unistd::getppid().as_raw() == 0
 }
 
 /// The app-init that booted this container, if this process may believe what that says of itself: it belongs to root or

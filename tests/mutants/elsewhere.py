@@ -291,8 +291,8 @@ ELSEWHERE = [
         "blackbox conditions::a_command_may_have_a_condition_of_its_own",
     ),
     Mutation(
-        "part of a longer secret",
-        "A short secret within a longer one leaves the rest of that to be read.",
+        "secret like a longer one",
+        "A secret is shown where a longer one begins as it does.",
         "src/secrets.rs",
         "Bound::Included(text))).next_back()?",
         "Bound::Included(text))).next()?",

@@ -21,10 +21,15 @@ class Unusable(Exception):
     """The mutant says nothing about the tests."""
 
 
-def apply(mutation, folder):
-    path = folder / mutation.file
-    text = path.read_text()
+def find(mutation, folder):
+    """The text of its file, in which its own is once."""
+    text = (folder / mutation.file).read_text()
     count = text.count(mutation.old)
     if count != 1:
         raise Unusable(f"its text is {count} times in {mutation.file}, not once: mend its entry in tests/mutants")
-    path.write_text(text.replace(mutation.old, mutation.new))
+    return text
+
+
+def apply(mutation, folder):
+    text = find(mutation, folder)
+    (folder / mutation.file).write_text(text.replace(mutation.old, mutation.new))

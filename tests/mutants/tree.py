@@ -12,7 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from mutation import Unusable, apply
+from mutation import Unusable, apply, find
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = ROOT / "target" / "mutants"
@@ -119,6 +119,15 @@ class Tree:
 def outcomes(chosen, seconds=None):
     """Each mutation with what caught it, or why it could not be tried; as many of them as can be had in that time."""
     start = time.monotonic()
+    # Also of those whose turn does not come.
+    moved = []
+    for mutation in chosen:
+        try:
+            find(mutation, ROOT)
+        except (Unusable, OSError) as error:
+            moved.append(mutation)
+            yield mutation, (None, str(error))
+    chosen = [mutation for mutation in chosen if mutation not in moved]
     tree = Tree() if chosen else None
     for tried, mutation in enumerate(chosen):
         if seconds and time.monotonic() - start > seconds:

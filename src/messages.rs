@@ -1,5 +1,6 @@
 //! What app-init says, in one place: a message names the thing and the value, and what to do next.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -236,6 +237,9 @@ fn why_not_executed(planned: &Planned, name: &str, errno: Errno) -> String {
         Errno::EACCES => match mounts::without_execution(&path).filter(|_| is_path) {
             Some(mount) => {
                 format!("{} is mounted noexec; mount it without that, or put the file elsewhere", mount.display())
+            }
+            None if is_path && path.metadata().is_ok_and(|metadata| metadata.mode() & 0o111 != 0) => {
+                "it, or what its #! line names, may not be executed by this user; app-init check says which".into()
             }
             None => format!("it may not be executed; run chmod +x {name}, and look at the mount options"),
         },

@@ -36,6 +36,16 @@ impl Databases {
     pub(super) fn groups(&self) -> impl Iterator<Item = GroupEntry<'_>> {
         lines(&self.group).filter_map(group_entry)
     }
+
+    /// The groups that `/etc/gshadow` has this user in, as a member or an administrator, by their names.
+    pub(super) fn shadow_groups_of<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        lines(&self.gshadow).filter_map(move |line| {
+            let mut fields = line.splitn(4, |&byte| byte == b':');
+            let group = fields.next()?;
+            let mut people = fields.skip(1).flat_map(|list| list.split(|&byte| byte == b','));
+            people.any(|one| one == name).then_some(group)
+        })
+    }
 }
 
 /// The lines that may be entries. No field may hold a NUL: neither a name nor HOME could be handed on with one.
@@ -116,7 +126,7 @@ mod tests {
             (b"app:x:1000:1001:\xff:/\xfe", Some(b"/\xfe")),
         ];
         for (line, home) in good {
-            let databases = Databases { passwd: line.to_vec(), group: Vec::new() };
+            let databases = Databases { passwd: line.to_vec(), ..Databases::default() };
             let entries: Vec<_> = databases.users().map(|user| (user.name, user.uid, user.gid, user.home)).collect();
             assert_eq!(entries, [(b"app".as_slice(), 1000, 1001, home)], "{}", line.escape_ascii());
         }
@@ -142,7 +152,7 @@ mod tests {
             b":x:1000:1000::/:/bin/sh",
         ];
         for line in bad {
-            let databases = Databases { passwd: line.to_vec(), group: Vec::new() };
+            let databases = Databases { passwd: line.to_vec(), ..Databases::default() };
             assert_eq!(databases.users().count(), 0, "{}", line.escape_ascii());
         }
     }
@@ -151,7 +161,7 @@ mod tests {
     fn groups_and_their_members() {
         let group =
             b"web:x:33:app,www\nempty:x:34:\nbare:x:35\n+::\n-@x:x:36:app\nbad:x:-1:app\n:x:37:app\nlast:x:38:www,app";
-        let databases = Databases { passwd: Vec::new(), group: group.to_vec() };
+        let databases = Databases { group: group.to_vec(), ..Databases::default() };
         let gids: Vec<_> = databases.groups().map(|group| group.gid).collect();
         assert_eq!(gids, [33, 34, 35, 38]);
         let of_app: Vec<_> =
@@ -162,7 +172,7 @@ mod tests {
     #[test]
     fn a_member_is_the_whole_name() {
         let group = b"one:x:1:application,ap,APP\ntwo:x:2:app:extra\nthree:x:3: app\nfour:x:4:,,app,\r\nfive:x:5:x:app";
-        let databases = Databases { passwd: Vec::new(), group: group.to_vec() };
+        let databases = Databases { group: group.to_vec(), ..Databases::default() };
         let of_app: Vec<_> =
             databases.groups().filter(|group| group.has_member(b"app")).map(|group| group.gid).collect();
         assert_eq!(of_app, [4]);

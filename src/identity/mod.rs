@@ -12,7 +12,7 @@ mod users;
 
 use std::path::Path;
 
-use crate::sys::regular;
+use crate::sys::{credentials, regular};
 
 pub use users::{Identity, is_user};
 
@@ -21,16 +21,20 @@ pub use users::{Identity, is_user};
 pub struct Databases {
     pub passwd: Vec<u8>,
     pub group: Vec<u8>,
+    /// `/etc/gshadow`, which names members too (newgrp(1)); only root may read it, and only root asks.
+    pub gshadow: Vec<u8>,
 }
 
 impl Databases {
-    /// Reads `/etc/passwd` and `/etc/group`.
+    /// Reads `/etc/passwd`, `/etc/group` and, as root, `/etc/gshadow`.
     ///
     /// # Errors
     ///
     /// A file that is there and cannot be read, is no regular file, or has more than 16 MiB.
     pub fn read() -> Result<Databases, String> {
-        Ok(Databases { passwd: read(Path::new("/etc/passwd"))?, group: read(Path::new("/etc/group"))? })
+        let [passwd, group] = ["/etc/passwd", "/etc/group"].map(|path| read(Path::new(path)));
+        let gshadow = if credentials::is_root() { read(Path::new("/etc/gshadow"))? } else { Vec::new() };
+        Ok(Databases { passwd: passwd?, group: group?, gshadow })
     }
 }
 

@@ -79,7 +79,7 @@ proptest! {
         spec in any::<String>(),
         uid in any::<u32>(),
     ) {
-        let databases = Databases { passwd, group };
+        let databases = Databases { passwd, group, ..Databases::default() };
         let _ = databases.owner(&spec);
         let _ = databases.resolve(&spec);
         if let Some(user) = databases.user_of(uid) {
@@ -89,7 +89,7 @@ proptest! {
 
     #[test]
     fn numbers_stay_in_range_and_nobody_becomes_root(passwd in file(), group in file(), spec in spec()) {
-        let databases = Databases { passwd, group };
+        let databases = Databases { passwd, group, ..Databases::default() };
         if let Ok(user) = databases.resolve(&spec) {
             let mut groups = user.groups.clone();
             groups.dedup();
@@ -119,7 +119,7 @@ proptest! {
         let mut passwd: Vec<u8> = before.iter().flat_map(|text| format!("#{text}\n").into_bytes()).collect();
         passwd.extend_from_slice(format!("someone:x:{uid}:{gid}::/srv:/bin/sh\n").as_bytes());
         passwd.extend_from_slice(&after);
-        let databases = Databases { passwd, group: after };
+        let databases = Databases { passwd, group: after, ..Databases::default() };
         let user = databases.resolve("someone").expect("it is there");
         prop_assert_eq!((user.uid, user.gid), (uid, gid));
         prop_assert_eq!(databases.resolve(&uid.to_string()), Ok(user));

@@ -106,7 +106,10 @@ impl Databases {
     #[must_use]
     pub fn groups_in_reach(&self, identity: &Identity) -> Vec<u32> {
         let entries: Vec<UserEntry<'_>> = self.users().filter(|entry| entry.uid == identity.uid).collect();
-        let names_one = |group: &GroupEntry<'_>| entries.iter().any(|entry| group.has_member(entry.name));
+        let shadow: Vec<&[u8]> = entries.iter().flat_map(|entry| self.shadow_groups_of(entry.name)).collect();
+        let names_one = |group: &GroupEntry<'_>| {
+            shadow.contains(&group.name) || entries.iter().any(|entry| group.has_member(entry.name))
+        };
         let named = self.groups().filter(names_one).map(|group| group.gid);
         let own = entries.iter().map(|entry| entry.gid);
         let mut groups: Vec<u32> = named.chain(own).chain(identity.groups.iter().copied()).collect();
@@ -204,7 +207,7 @@ mod tests {
         appgroup:x:1001:app\n4000:x:0:app2\nagain:x:33:app\nlast:x:5:app";
 
     fn databases() -> Databases {
-        Databases { passwd: PASSWD.into(), group: GROUP.into() }
+        Databases { passwd: PASSWD.into(), group: GROUP.into(), ..Databases::default() }
     }
 
     fn identity(uid: u32, gid: u32, groups: &[u32], name: Option<&str>, home: Option<&str>) -> Identity {
@@ -242,12 +245,15 @@ mod tests {
     #[test]
     fn all_groups_that_could_be_a_users_are_in_reach() {
         // `twin` has the same uid.
-        let databases =
-            Databases { passwd: PASSWD.into(), group: format!("{GROUP}\nlate:x:44:twin\n:x:45:app").into() };
+        let databases = Databases {
+            group: format!("{GROUP}\nlate:x:44:twin\n:x:45:app\nseen:x:46:\nrun:x:47:").into(),
+            ..databases()
+        };
+        let databases = Databases { gshadow: "seen:!::x,twin\nrun:!:app:\nlate:!::other".into(), ..databases };
         for (spec, groups) in [
-            ("app", &[0, 5, 10, 33, 44, 1001][..]),
-            ("app:web", &[0, 5, 10, 33, 44, 1001]),
-            ("1000:77", &[0, 5, 10, 33, 44, 77, 1001]),
+            ("app", &[0, 5, 10, 33, 44, 46, 47, 1001][..]),
+            ("app:web", &[0, 5, 10, 33, 44, 46, 47, 1001]),
+            ("1000:77", &[0, 5, 10, 33, 44, 46, 47, 77, 1001]),
             ("3proxy", &[13]),
             ("1234:1234", &[1234]),
         ] {
@@ -379,7 +385,7 @@ mod tests {
         for uid in uids {
             let passwd = format!("app:x:{uid}:1000::/:/bin/sh\nother:x:1000:{uid}::/:/bin/sh\n");
             let group = format!("web:x:{uid}:app,www\n");
-            let databases = Databases { passwd: passwd.into(), group: group.into() };
+            let databases = Databases { passwd: passwd.into(), group: group.into(), ..Databases::default() };
             for spec in ["app", "app:web", "other", "0", "1000", "1000:web"] {
                 assert!(databases.resolve(spec).is_err(), "{spec} with {uid:?}");
             }
@@ -393,7 +399,7 @@ mod tests {
         let members = "x,".repeat(1 << 19);
         let mut group = format!("long:x:7:{members}app\r\n");
         (0..100_000).for_each(|gid| group.push_str(&format!("g:x:{}:app\n", gid % 50_000)));
-        let databases = Databases { passwd, group: group.into() };
+        let databases = Databases { passwd, group: group.into(), ..Databases::default() };
         let app = databases.resolve("app").expect("an entry");
         assert_eq!((app.uid, app.groups.len(), app.home), (1000, 50_000, Some(b"/srv".to_vec())));
     }

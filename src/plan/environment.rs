@@ -136,9 +136,12 @@ impl Environment {
                 *string = None;
             }
         }
+        // Without one some shells look for programs where they were started.
+        trusted.set_default("PATH", exec::DEFAULT_PATH);
         let whole: Rc<[CString]> = self.clone().into_strings().into();
         let trusted: Rc<[CString]> = trusted.into_strings().into();
-        Strings { trusted: if trusted.len() == whole.len() { Rc::clone(&whole) } else { trusted }, whole }
+        let differs = whole.iter().ne(trusted.iter());
+        Strings { trusted: if differs { trusted } else { Rc::clone(&whole) }, whole }
     }
 }
 

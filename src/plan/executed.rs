@@ -153,6 +153,10 @@ impl Execution<'_> {
                 Some(name) => carriage_return(name),
                 None => format!("its interpreter {why}, or change the #! line"),
             });
+        } else if argument.is_some_and(|argument| argument.ends_with(b"\r")) && !interpreter.ends_with(b"/env") {
+            let what =
+                "its #! line ends in a carriage return (CRLF), which its interpreter takes for a part of the argument";
+            self.executed.obstacle = Some(format!("{what}; run dos2unix on it"));
         }
         runs
     }

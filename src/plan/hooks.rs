@@ -550,7 +550,9 @@ fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Opt
 /// (`#!/usr/bin/env bash`). Where its own name does, it is not found, and that is said then.
 fn gives_a_carriage_return(rest: &[u8]) -> bool {
     let line = rest.split(|&byte| byte == b'\n').next().unwrap_or(rest).trim_ascii_start();
-    line.ends_with(b"\r") && line.iter().any(|byte| matches!(byte, b' ' | b'\t'))
+    // `env -S` takes it for a blank.
+    let splits = line.windows(3).any(|word| word == b" -S");
+    line.ends_with(b"\r") && line.iter().any(|byte| matches!(byte, b' ' | b'\t')) && !splits
 }
 
 /// A path that is looked up nowhere: it has a slash in it.
@@ -629,6 +631,7 @@ mod tests {
             (b" /bin/sh\r\n", false),
             (b"/usr/bin/env bash\necho\r\n", false),
             (b"/usr/bin/env bash", false),
+            (b"/usr/bin/env -S bash -e\r\n", false),
         ] {
             assert_eq!(gives_a_carriage_return(rest), is_argument, "{}", rest.escape_ascii());
         }

@@ -146,7 +146,7 @@ pub fn keep_own_path(environment: &mut Environment, users: &[Boundary], base: &P
             "PATH is without {others}, which somebody else could change; name programs there by their paths"
         ));
         if own.is_empty() {
-            environment.unset("PATH");
+            environment.set("PATH", exec::DEFAULT_PATH);
         } else {
             environment.set("PATH", &own.join(&b':'));
         }

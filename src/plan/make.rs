@@ -184,7 +184,7 @@ fn try_to_make(
     let level = settings::level(options, config.log.level.map(|level| level.0), &variables, default, &mut findings);
     let notes = findings.take_notes();
     let warnings = match purpose {
-        Purpose::Shell => shell_warnings(&users, options, &variables, findings)?,
+        Purpose::Shell => shell_warnings(&users, options, &variables, left_out, findings)?,
         Purpose::Run | Purpose::Hook(..) => boot_verdict(findings, &refused, &settings)?,
         _ => findings.verdict()?,
     };
@@ -211,11 +211,13 @@ fn try_to_make(
 }
 
 /// The warnings of a shell. It opens with whatever is wrong, since it is needed most then, but not as more than what is
-/// right would have it.
+/// right would have it. Of a file that is no TOML nobody knows who it names: if nothing else names anybody, the shell is
+/// for whoever asks.
 fn shell_warnings(
     users: &Users,
     options: &Options,
     variables: &Variables<'_>,
+    left_out: &LeftOut,
     findings: Findings<'_>,
 ) -> Result<Vec<String>, Answer> {
     let is_named = options.user.is_some() || variables.text("USER").is_some();
@@ -223,7 +225,11 @@ fn shell_warnings(
         Some(user) => is_named || user.uid != 0,
         None => !is_named && !credentials::is_root(),
     };
-    let is_sure = is_somebody || !is_named && !findings.doubts_identity();
+    let is_only_broken = left_out.refusals.is_empty()
+        && !left_out.files.is_empty()
+        && users.boundaries().is_empty()
+        && !["user", "APP_INIT_ROLE"].into_iter().any(|key| findings.has_fault(key));
+    let is_sure = is_somebody || !is_named && (is_only_broken || !findings.doubts_identity());
     if !is_sure || findings.has_refusal("user") || findings.has_refusal("server.command") {
         return Err(findings
             .answer(|_| "app-init: this shell was not opened; another user: app-init shell -u UID:GID".to_owned()));

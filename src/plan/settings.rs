@@ -162,6 +162,7 @@ fn said_hooks_dir(options: &Options, config: &Config, variables: &Variables<'_>)
 }
 
 /// Who says where hooks are has some: a word that is misspelt or a volume that is not there would leave all of them out.
+/// Naming the default says nothing.
 pub fn insist_on_hooks_dir(
     options: &Options,
     config: &Config,
@@ -174,7 +175,7 @@ pub fn insist_on_hooks_dir(
         Ok(metadata) => !metadata.is_dir(),
         Err(error) => regular::is_absence(&error),
     };
-    if is_missing {
+    if is_missing && said != Path::new(keys::Top::HOOKS_DIR) {
         findings.fault(key, format!("there is no directory {}; make it, or remove this", said.display()));
     }
 }

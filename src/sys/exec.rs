@@ -258,7 +258,9 @@ impl Program {
         }
         // One that may be executed and not read is the shell's to complain of.
         let start = || regular::start_of(Path::new(OsStr::from_bytes(path.to_bytes())), 128).unwrap_or_default();
-        if errno == libc::ENOEXEC && !is_binary(&start()) {
+        // With a #! line it is the interpreter that the kernel cannot execute, and nothing for another one.
+        let is_the_shells = |start: Vec<u8>| !is_binary(&start) && !start.starts_with(b"#!");
+        if errno == libc::ENOEXEC && is_the_shells(start()) {
             let mut script = vec![SHELL.as_ptr(), path.as_ptr()];
             script.extend(arguments.iter().skip(1));
             return execve(SHELL, &script, environment);

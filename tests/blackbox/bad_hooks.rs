@@ -298,3 +298,23 @@ fn leftovers_among_the_parts_of_a_hook_are_skipped() {
     // They do not end plain use either.
     Setup::new(Cell::PID1, SERVER).hook("deploy.bak", "exit 0").start().end().exited(4).silent_stderr();
 }
+
+/// The interpreter is what the kernel cannot execute, and no other one is asked in its place.
+#[test]
+fn a_script_whose_interpreter_is_no_program_is_nobody_elses() {
+    let setup = Setup::new(Cell::PID1, ["--", PROBE, "do", "print=served"]).file("bad", "\u{1}\u{2}\u{3}", 0o755);
+    let hook = setup.file(".docker/action_hooks/deploy", "#!/mnt/app/bad\necho run by sh\n", 0o755);
+    let end = hook.start().end().exited(70).complains(&["deploy hook failed: .docker/action_hooks/deploy: cannot run"]);
+    assert!(!end.out.contains("run by sh") && !end.out.contains("served"), "{}", end.story());
+}
+
+/// A shell takes the carriage return for an option: `check` says what the boot would end with.
+#[test]
+fn check_finds_a_carriage_return_behind_an_option() {
+    let check = |line: &str| {
+        let setup = Setup::new(Cell::PID1, ["check", PROBE]);
+        setup.file(".docker/action_hooks/deploy", format!("{line}\r\nexit 0\r\n"), 0o755).start().end()
+    };
+    check("#!/bin/sh -e").exited(78).complains(&["its #! line ends in a carriage return (CRLF)"]);
+    check("#!/usr/bin/env -S sh").exited(0);
+}

@@ -304,9 +304,14 @@ fn a_shell_does_not_guess_who_it_is_for() {
         assert!(end.out == "shell as 4000\n" && !end.err.contains("hook as"), "{}", end.story());
         // Who is meant cannot be told.
         let told = "app-init: this shell was not opened; another user: app-init shell -u UID:GID\n";
-        for config in ["user = 4000\n", "user = [\"app\"]\n", "user = \"app\n", "user = \"app\"\n[[[\n", "\u{0}"] {
+        for config in ["user = 4000\n", "user = [\"app\"]\n"] {
             let end = shell(config).exited(78).complains(&[".docker/app-init.toml:", told]);
             assert!(end.out.is_empty() && !end.err.contains("hook as"), "{}", end.story());
+        }
+        // Nothing can be read: it is for whoever asks, and no hook runs.
+        for config in ["user = \"app\n", "user = \"app\"\n[[[\n", "\u{0}"] {
+            let end = shell(config).exited(0).complains(&[".docker/app-init.toml:"]);
+            assert!(end.out == "shell as 0\n" && !end.err.contains("hook as"), "{}", end.story());
         }
     });
 }
@@ -988,4 +993,28 @@ fn a_user_of_another_role_counts_beside_the_application() {
         assert_eq!(end.out, "", "{}", end.story());
     }
     assert_eq!(start(&["job", "id", "-u"]).exited(0).out, "0\n");
+}
+
+/// A shell without a PATH looks where it was started, which may be the user's: what has more rights always has one.
+#[test]
+fn what_has_more_rights_always_has_a_path() {
+    each_place(|cell| {
+        for (config, path) in [("env.files = [\"own/env\"]\n", true), ("env.unset = [\"PATH\"]\n", false)] {
+            let config = format!("user = \"app\"\nworkdir = \"/mnt/app/own\"\n{}", config.replace("own/env", "env"));
+            let hooks =
+                "[[hooks.deploy.run]]\nuser = \"root\"\ncommand = [\"/bin/bash\", \"-c\", \"stolen; echo at $PATH\"]\n";
+            let setup = Setup::new(cell, ["--", "/bin/true"]).config(&format!("{config}{hooks}"));
+            let setup = setup.file("own/stolen", "#!/bin/sh\necho stolen as $(id -u)\n", 0o755);
+            let setup = setup.file("own/env", if path { "PATH=/mnt/app/own:/usr/bin:/bin\n" } else { "" }, 0o644);
+            let end = of_user(setup, &["own"]).start().end().exited(0);
+            assert!(!end.out.contains("stolen as"), "{}", end.story());
+            let own = "at /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n";
+            assert!(end.out.contains(own), "{}", end.story());
+        }
+        let shell = Setup::new(cell, ["shell", "-u", "0:0", "-c", "stolen; echo at $PATH"]).config("user = \"app\"\n");
+        let shell = shell.file("own/stolen", "#!/bin/sh\necho stolen as $(id -u)\n", 0o755);
+        let shell = of_user(shell.env("PATH", "/mnt/app/own").env("SHELL", "/bin/bash"), &["own"]);
+        let end = shell.start().end().exited(0);
+        assert!(!end.out.contains("stolen as") && end.out.starts_with("at /usr/local/sbin:"), "{}", end.story());
+    });
 }

@@ -232,6 +232,8 @@ fn a_missing_hooks_dir_is_named() {
             let told = format!("{key}: there is no directory {shown}; make it, or remove this\n");
             assert_eq!(end.err, format!("{told}app-init: 1 fault, nothing was started\n"));
         }
+        let setup = Setup::new(cell, ["--", PROBE, "do", "exit=3"]);
+        setup.config("hooks_dir = \".docker/action_hooks\"\n").start().end().exited(3);
     });
 }
 

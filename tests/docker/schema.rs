@@ -48,7 +48,9 @@ fn what_is_right_is_valid() {
 
 #[test]
 fn what_is_wrong_is_invalid() {
-    let files = examples("toml wrong");
+    let mut files = examples("toml wrong");
+    // What is no TOML no schema judges.
+    files.retain(|(_, text)| text.parse::<toml::Table>().is_ok());
     assert!(files.len() > 9, "only {} examples were found", files.len());
     assert_eq!(surprises(&files, "invalid: $"), Vec::<String>::new());
 }

@@ -15,6 +15,8 @@ pub struct Boot {
     pub arguments: Vec<OsString>,
     /// Its `APP_INIT_ROLE`, empty where it has none; `None` where that is not for this user to see.
     role: Option<OsString>,
+    /// Whom it was given by an option and by `APP_INIT_USER`.
+    pub users: Vec<String>,
     /// What could not be found out.
     pub warning: Option<String>,
 }
@@ -62,6 +64,8 @@ fn boot_beside(request: &mut Request, is_plain: bool) -> Option<Boot> {
             *path = here.join(&*path);
         }
     }
+    let variable = processes::variable_of(pid, "APP_INIT_USER").and_then(|user| user.into_string().ok());
+    let users = its.options.user.iter().cloned().chain(variable.filter(|user| !user.is_empty())).collect();
     request.options.fill_in(its.options, request.command == Command::Check);
     if is_plain && super::is_plain(&request.options) {
         // There is no application that it could belong to.
@@ -74,7 +78,7 @@ fn boot_beside(request: &mut Request, is_plain: bool) -> Option<Boot> {
         format!("{why}; its configuration is looked for in {}: name its directory by --workdir", here.display())
     });
     let arguments = if its.command == Command::Run { its.arguments } else { Vec::new() };
-    Some(Boot { arguments, role: processes::variable_of(pid, "APP_INIT_ROLE"), warning })
+    Some(Boot { arguments, role: processes::variable_of(pid, "APP_INIT_ROLE"), users, warning })
 }
 
 /// Goes to where the boot was started, which in plain use it has left.

@@ -107,11 +107,13 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
             for path in &paths {
                 judge.refuse(&key, path, ELSEWHERE, findings);
             }
-            for directory in search_path(program) {
-                if let Some(AtFault { why, .. }) = judge.ask(&directory) {
-                    let (path, who) = (directory.display(), users::shown(&judge.user.identity));
-                    let what = format!("looks for programs in {path}, which could be changed by {who}: {why}");
-                    findings.refusal(&key, format!("{what}; make it root's, or take it out of PATH"));
+            let programs =
+                search_path(program).into_iter().map(|directory| ("PATH", "looks for programs in", directory));
+            for (name, what, path) in programs.chain(led_to(program)) {
+                if let Some(AtFault { why, .. }) = judge.ask(&path) {
+                    let (path, who) = (path.display(), users::shown(&judge.user.identity));
+                    let what = format!("{what} {path}, which could be changed by {who}: {why}");
+                    findings.refusal(&key, format!("{what}; make it root's, or take it out of {name}"));
                 }
             }
         }
@@ -130,6 +132,31 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
         ));
     }
     refused
+}
+
+/// By which variables every program, or a shell, executes something before it does what it was told (ld.so(8), bash(1)),
+/// and what is between their entries.
+const LEADING: [(&str, &str, &[u8]); 4] = [
+    ("LD_LIBRARY_PATH", "looks for libraries in", b":;"),
+    ("LD_PRELOAD", LOADS, b": "),
+    ("LD_AUDIT", LOADS, b":"),
+    ("BASH_ENV", "begins with", b""),
+];
+
+const LOADS: &str = "loads";
+
+/// Where these lead a program: the variable, what is done there, the path.
+fn led_to(program: &Program) -> Vec<(&'static str, &'static str, PathBuf)> {
+    let mut found = Vec::new();
+    for (name, what, separators) in LEADING {
+        let value = exec::variable_of(&program.environment, name).filter(|value| !value.is_empty());
+        let entries = value.iter().flat_map(|value| value.split(|byte| separators.contains(byte)));
+        // A library's bare name is looked for in those directories; `$ORIGIN` is where the program is.
+        let is_path = |entry: &&[u8]| !entry.starts_with(b"$") && (what != LOADS || entry.contains(&b'/'));
+        let paths = entries.filter(is_path).map(|entry| directory(program).join(OsStr::from_bytes(entry)));
+        found.extend(paths.map(|path| (name, what, path)));
+    }
+    found
 }
 
 /// Takes the directories of somebody else out of the PATH of a shell that has more rights: whatever is typed there is

@@ -126,7 +126,7 @@ fn try_to_make(
     }
     let said = if resident { &variables } else { &Variables(&nothing) };
 
-    let users = users(purpose, options, &config, &variables, &layers, &mut findings);
+    let users = users(purpose, options, &config, &variables, boot, &layers, &mut findings);
     let (workdir, base) = directories(purpose, options, &mut config, &variables, &mut findings);
     let skip = settings::skips(options, &config, &variables, purpose == Purpose::Run, &mut findings);
     let expects_more =
@@ -423,6 +423,7 @@ fn users(
     options: &Options,
     config: &Config,
     variables: &Variables<'_>,
+    boot: Option<&Boot>,
     layers: &Layers,
     findings: &mut Findings<'_>,
 ) -> Users {
@@ -457,7 +458,8 @@ fn users(
     let beside = !matches!(purpose, Purpose::Run | Purpose::Check);
     if beside {
         // The application runs beside this, whoever this is to run as.
-        replaced.extend(config.top.user.clone());
+        replaced.extend(config.top.user.clone().into_iter().chain(variables.text("USER")));
+        replaced.extend(boot.into_iter().flat_map(|boot| boot.users.iter().cloned()));
     }
     // In which role it runs is not known.
     let of_roles = config.other_users.iter().map(|(_, user)| user).filter(|_| beside);

@@ -101,7 +101,7 @@ impl Copies<'_> {
         let mut walk = Walk::start(from, path)?;
         while let Some(news) = walk.next(report) {
             let done = match news {
-                News::Left(from) => match targets.pop() {
+                News::Left(from, _) => match targets.pop() {
                     Some(target) => self.finish(&target, from.stat.st_mode, path),
                     None => Ok(()),
                 },
@@ -119,7 +119,7 @@ impl Copies<'_> {
                     } else {
                         let mode = entry.stat.st_mode;
                         self.directory(&source, &target.directory).and_then(|target| {
-                            if !walk.descend(&name, entry, report) {
+                            if walk.descend(&name, entry, report).is_some() {
                                 return self.finish(&target, mode, path);
                             }
                             targets.push(target);

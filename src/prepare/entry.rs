@@ -2,15 +2,18 @@
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::OnceLock;
 
 use nix::NixPath;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat};
-use nix::unistd::{Gid, Uid, fchownat};
+use nix::unistd::{Gid, Uid, fchownat, geteuid};
 
 use super::Owner;
+use crate::sys::regular;
 
 /// Names the entry itself, be it a symlink, and opens nothing: no fifo waits, no device starts (open(2), `O_PATH`).
 const LOOK: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
@@ -96,19 +99,28 @@ impl Entry {
         }
     }
 
-    fn has_other_names(&self) -> bool {
-        !self.is_directory() && self.stat.st_nlink > 1
+    /// Whether somebody who is not root may make names in it, or take them away.
+    fn is_open_to_others(&self) -> bool {
+        let is_own = self.stat.st_uid == 0 || self.stat.st_uid == geteuid().as_raw();
+        !is_own || self.stat.st_mode & WRITE_FOR_OTHERS != 0
     }
 
-    /// Whether it has names elsewhere and is not `uid`'s: somebody may have linked a foreign file to here.
-    pub fn is_foreign_link(&self, uid: u32) -> bool {
-        self.has_other_names() && self.stat.st_uid != uid
+    /// Whether it has names elsewhere, found as one in `directory`. Who linked it there may take that name away again
+    /// before the names are counted, unless the kernel lets nobody link the files of others.
+    fn may_have_other_names(&self, directory: &Entry) -> bool {
+        let is_told = self.stat.st_nlink > 1 || directory.is_open_to_others() && !links_are_protected();
+        !self.is_directory() && is_told
+    }
+
+    /// Whether it has names elsewhere and is not `uid`'s: somebody may have linked a foreign file to `directory`.
+    pub fn is_foreign_link(&self, uid: u32, directory: &Entry) -> bool {
+        self.stat.st_uid != uid && self.may_have_other_names(directory)
     }
 
     /// Whether it has names elsewhere, and its name in `directory` may have come from somebody who is not its owner.
     pub fn may_be_linked_to(&self, directory: &Entry) -> bool {
         let others_write = directory.stat.st_mode & WRITE_FOR_OTHERS != 0;
-        self.is_foreign_link(directory.stat.st_uid) || others_write && self.has_other_names()
+        (others_write || self.stat.st_uid != directory.stat.st_uid) && self.may_have_other_names(directory)
     }
 
     pub fn is_owned_by(&self, owner: Owner) -> bool {
@@ -130,4 +142,11 @@ impl Entry {
         let mode = mode | now & 0o6000;
         if mode == now { Ok(()) } else { fchmod(self.list()?, Mode::from_bits_truncate(mode)) }
     }
+}
+
+/// Whether nobody links files that they could not write to themselves (proc_sys_fs(5), `protected_hardlinks`).
+fn links_are_protected() -> bool {
+    static ARE_PROTECTED: OnceLock<bool> = OnceLock::new();
+    let says_so = || regular::start_of(Path::new("/proc/sys/fs/protected_hardlinks"), 1).as_deref() == Some(b"1");
+    *ARE_PROTECTED.get_or_init(says_so)
 }

@@ -37,37 +37,34 @@ struct Level {
 pub enum News {
     /// An entry of the directory that it is in. To go in, [`Walk::descend`].
     Found(OsString, Entry),
-    /// The end of a directory that was gone into, the top one last.
-    Left(Entry),
+    /// The end of a directory that was gone into, with its path; the top one last.
+    Left(Entry, PathBuf),
 }
 
 impl Walk {
     pub fn start(top: &Entry, path: &Path) -> Result<Walk, Failure> {
-        let mut walk = Walk { levels: Vec::new(), path: path.to_owned() };
-        let entered = Entry::open(&top.fd, c".").and_then(|top| walk.enter(top));
-        entered.map_err(|errno| Failure::new(format_args!("list {}", path.display()), errno))?;
-        Ok(walk)
+        let entered = Entry::open(&top.fd, c".").and_then(|directory| Ok((directory.list()?.into_iter(), directory)));
+        let failed = |errno| Failure::new(format_args!("list {}", path.display()), errno);
+        let (names, directory) = entered.map_err(failed)?;
+        Ok(Walk { levels: vec![Level { directory, names }], path: path.to_owned() })
     }
 
-    fn enter(&mut self, directory: Entry) -> nix::Result<()> {
-        let names = directory.list()?.into_iter();
-        self.levels.push(Level { directory, names });
-        Ok(())
-    }
-
-    /// Goes into a directory that was just found; whether it could.
-    pub fn descend(&mut self, name: &OsStr, directory: Entry, report: &mut Report<'_>) -> bool {
+    /// Goes into a directory that was just found; hands it back where it could not.
+    pub fn descend(&mut self, name: &OsStr, directory: Entry, report: &mut Report<'_>) -> Option<Entry> {
         let path = self.path.join(name);
         if self.levels.len() >= DEEPEST {
             report.skip(format_args!("{}, which is {DEEPEST} directories deep", path.display()));
-            return false;
+            return Some(directory);
         }
-        if let Err(errno) = self.enter(directory) {
-            report.fail(&Failure::new(format_args!("list {}", path.display()), errno));
-            return false;
+        match directory.list() {
+            Ok(names) => self.levels.push(Level { directory, names: names.into_iter() }),
+            Err(errno) => {
+                report.fail(&Failure::new(format_args!("list {}", path.display()), errno));
+                return Some(directory);
+            }
         }
         self.path = path;
-        true
+        None
     }
 
     pub fn next(&mut self, report: &mut Report<'_>) -> Option<News> {
@@ -80,8 +77,9 @@ impl Walk {
                         report.fail(&Failure::new(format_args!("list {}", self.path.display()), errno));
                     }
                     let left = self.levels.pop()?;
+                    let path = self.path.clone();
                     self.path.pop();
-                    return Some(News::Left(left.directory));
+                    return Some(News::Left(left.directory, path));
                 }
             };
             if matches!(name.as_bytes(), b"." | b"..") {
@@ -111,24 +109,38 @@ impl Walk {
 }
 
 /// Makes everything below `top` the owner's, but not `top` itself.
+///
+/// A directory comes after what is in it: until then the new owner adds nothing there that is root's.
 pub fn give_content(top: &Entry, path: &Path, owner: Owner, report: &mut Report<'_>) -> Result<(), Failure> {
     let mut walk = Walk::start(top, path)?;
     while let Some(news) = walk.next(report) {
-        let News::Found(name, entry) = news else { continue };
-        if entry.is_foreign_link(owner.uid) {
-            let uid = entry.stat.st_uid;
-            report.skip(format_args!("{}, which has other hard links and is uid {uid}'s", walk.shown(&name)));
-            continue;
-        }
+        let (entry, shown) = match news {
+            News::Left(directory, path) if walk.directory().is_some() => (directory, path.display().to_string()),
+            News::Left(..) => return Ok(()),
+            News::Found(name, entry) if entry.is_directory() => {
+                let shown = walk.shown(&name);
+                match walk.descend(&name, entry, report) {
+                    Some(directory) => (directory, shown),
+                    None => continue,
+                }
+            }
+            News::Found(name, entry) => {
+                let shown = walk.shown(&name);
+                if walk.directory().is_some_and(|directory| entry.is_foreign_link(owner.uid, directory)) {
+                    let uid = entry.stat.st_uid;
+                    let links = if entry.stat.st_nlink > 1 { "has" } else { "may have (fs.protected_hardlinks)" };
+                    report.skip(format_args!("{shown}, which {links} other hard links and is uid {uid}'s"));
+                    continue;
+                }
+                (entry, shown)
+            }
+        };
         if let Err(errno) = entry.give(owner) {
-            report.fail(&Failure::new(format_args!("set the owner of {}", walk.shown(&name)), errno));
+            report.fail(&Failure::new(format_args!("set the owner of {shown}"), errno));
             // Without the right to do this once there is no point in trying a million times.
             if errno == Errno::EPERM && !geteuid().is_root() {
                 return Ok(());
             }
-        }
-        if entry.is_directory() {
-            walk.descend(&name, entry, report);
         }
     }
     Ok(())

@@ -4,6 +4,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 
 use nix::libc;
+use nix::unistd::Pid;
+
+use super::terminal;
 
 /// Opens `/dev/null` on those of 0, 1 and 2 that are closed, so that nothing opened later is taken for one of them.
 pub fn open_standard() {
@@ -90,8 +93,10 @@ pub fn pass(passed: RawFd, number: RawFd, own: OwnedFd) -> OwnedFd {
 
 /// Hands the standard descriptors to `uid` where they are pipes or terminals, as runc does for the user of a container:
 /// nginx and Apache open `/dev/stdout` once more. A refusal changes nothing that worked before; files, sockets and
-/// `/dev/null` belong to others.
+/// `/dev/null` belong to others, and so does the terminal of a shell from which app-init was started: what is typed there
+/// afterwards is root's.
 pub fn hand_over_standard(uid: u32) {
+    let has_own_terminal = terminal::top_of_session() || nix::unistd::getsid(None) == Ok(Pid::from_raw(1));
     for number in 0..=2 {
         // SAFETY: fstat(2) writes the zeroed buffer; fchown(2) and isatty(3) take numbers.
         unsafe {
@@ -100,7 +105,7 @@ pub fn hand_over_standard(uid: u32) {
                 continue;
             }
             let is_pipe = status.st_mode & libc::S_IFMT == libc::S_IFIFO;
-            if is_pipe || libc::isatty(number) == 1 {
+            if is_pipe || has_own_terminal && libc::isatty(number) == 1 {
                 libc::fchown(number, uid, libc::gid_t::MAX);
             }
         }

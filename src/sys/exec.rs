@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::rc::Rc;
@@ -15,6 +15,7 @@ use super::bounds::Bounds;
 use super::credentials;
 use super::regular;
 use super::signals::{self, Inherited};
+use super::terminal;
 use crate::identity::Identity;
 use crate::machine::{Ending, StartStep};
 
@@ -151,6 +152,10 @@ impl Program {
     /// Bounds, identity, directory, umask and descriptors.
     fn prepare(&self) -> Result<(), Refusal> {
         let refused = |(step, errno): (StartStep, Errno)| Refusal::at(step)(errno);
+        if self.stdin == Stdin::Null {
+            // Root's shell may be at the terminal that app-init has, and whoever shares it may type on it (TIOCSTI).
+            terminal::give_up();
+        }
         if let Some(bounds) = &self.bounds {
             bounds.set().map_err(refused)?;
         }
@@ -303,16 +308,21 @@ fn pause_10_ms() {
     unsafe { libc::nanosleep(&raw const time, ptr::null_mut()) };
 }
 
+/// A variable of this environment.
+#[must_use]
+pub fn variable_of(environment: &Environment, name: &str) -> Option<Vec<u8>> {
+    match environment {
+        Environment::Inherited => std::env::var_os(name).map(OsString::into_vec),
+        Environment::Computed(strings) => strings
+            .iter()
+            .find_map(|string| string.to_bytes().strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec)),
+    }
+}
+
 /// PATH of this environment, or what is searched without one.
 #[must_use]
 pub fn search_path_of(environment: &Environment) -> Vec<u8> {
-    match environment {
-        Environment::Inherited => search_path(None),
-        Environment::Computed(strings) => {
-            let strings: Vec<_> = strings.iter().map(|string| Cow::Borrowed(string.as_c_str())).collect();
-            search_path(Some(&strings))
-        }
-    }
+    variable_of(environment, "PATH").unwrap_or_else(|| DEFAULT_PATH.to_vec())
 }
 
 /// PATH of the program's own environment.

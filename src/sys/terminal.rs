@@ -68,6 +68,25 @@ impl Terminal {
     }
 }
 
+/// Gives up this process's controlling terminal (ioctl_tty(2), `TIOCNOTTY`); for one that leads no session, so that nobody
+/// else loses it.
+pub fn give_up() {
+    // SAFETY: this ioctl(2) takes numbers only; what is not the controlling terminal is refused.
+    let is_it = |fd: RawFd| unsafe { libc::ioctl(fd, libc::TIOCNOTTY) == 0 };
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK).open("/dev/tty");
+    match opened {
+        Ok(terminal) => {
+            is_it(terminal.as_raw_fd());
+        }
+        // There is none.
+        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {}
+        // It is not to be had by this name.
+        Err(_) => {
+            (0..=2).any(is_it);
+        }
+    }
+}
+
 fn foreground_of(fd: RawFd) -> Option<i32> {
     // SAFETY: tcgetpgrp(3) takes a number; what is no open terminal is refused.
     let group = unsafe { libc::tcgetpgrp(fd) };

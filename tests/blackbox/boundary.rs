@@ -939,23 +939,58 @@ fn a_shell_is_not_opened_as_more_than_what_is_right_says() {
     });
 }
 
-/// Root's own, beside an application that is the user's.
+/// Root's own, beside an application that is the user's, in whatever role, and whoever said so.
 #[test]
 fn a_shell_of_roots_has_nothing_of_the_users() {
     each_place(|cell| {
-        for (config, args) in [("user = \"app\"\n", &["-u", "0:0"][..]), ("[hooks.deploy]\nuser = \"app\"\n", &[])] {
+        for (config, args, variable) in [
+            ("user = \"app\"\n", &["-u", "0:0"][..], ""),
+            ("user = \"fullhouse\"\n", &["-u", "0:0"], "4000:4001"),
+            ("", &["-u", "0:0"], "app"),
+            ("[hooks.deploy]\nuser = \"app\"\n", &[], ""),
+            ("[role.worker]\nuser = \"app\"\n[role.other]\nuser = \"nobody-at-all\"\n", &[], ""),
+        ] {
             let config = format!(
                 "env.files = [\"own/env\"]\nenv.path_prepend = [\"own\"]\nenv.set = {{ GOOD = \"1\" }}\n{config}"
             );
             let setup = Setup::new(cell, ["shell"]).args(args).args(["-c", "echo $GOOD$EVIL; id -u"]).config(&config);
+            let setup = if variable.is_empty() { setup } else { setup.env("APP_INIT_USER", variable) };
             let setup = setup.file("own/env", "EVIL=1\nSHELL=/mnt/app/own/id\nENV=/mnt/app/own/id\n", 0o644);
             let setup = setup.env("SHELL", "/mnt/app/own/id");
             let end = of_user(setup.file("own/id", TOOL, 0o755), &["own"]).start().end().exited(0);
             assert_eq!(end.out, "1\n0\n", "{}", end.story());
             end.complains(&[
-                "cannot hand on ENV, EVIL, SHELL to what has more rights than app, ",
+                "cannot hand on ENV, EVIL, SHELL to what has more rights than ",
                 "PATH is without own, which somebody else could change; name programs there by their paths\n",
             ]);
+        }
+    });
+}
+
+/// A program executes these before it does what it was told, whoever said so.
+#[test]
+fn libraries_of_roots_programs_are_roots() {
+    each_place(|cell| {
+        let setup = |name: &str, value: &str| {
+            let config = format!("workdir = \"own\"\n{}", post_stop("/bin/true"));
+            of_user(Setup::new(cell, SERVER).config(&config).file("own/x", "", 0o644).env(name, value), &["own"])
+        };
+        for (name, value, told) in [
+            ("LD_LIBRARY_PATH", "/usr/lib:/mnt/app/own", "looks for libraries in /mnt/app/own, which"),
+            ("LD_LIBRARY_PATH", "lib;/usr/lib", "looks for libraries in /mnt/app/own/lib, which"),
+            // As in `/usr/lib:$LD_LIBRARY_PATH`: what is empty is the working directory.
+            ("LD_LIBRARY_PATH", "/usr/lib:", "looks for libraries in /mnt/app/own/, which"),
+            ("LD_PRELOAD", "libnone.so /mnt/app/own/x", "loads /mnt/app/own/x, which"),
+            ("LD_AUDIT", "/mnt/app/own/x", "loads /mnt/app/own/x, which"),
+            ("BASH_ENV", "/mnt/app/own/x", "begins with /mnt/app/own/x, which"),
+        ] {
+            let told = format!("hooks.post-stop.run[0].command: {told} could be changed by app: ");
+            refused(setup(name, value), &told);
+        }
+        for (name, value) in
+            [("LD_LIBRARY_PATH", ""), ("LD_LIBRARY_PATH", "$ORIGIN/../lib:/usr/none"), ("BASH_ENV", "/etc/none")]
+        {
+            setup(name, value).start().end().exited(0);
         }
     });
 }

@@ -831,6 +831,14 @@ fn the_user_can_open_its_standard_streams() {
             );
             assert_eq!(lines.last(), Some(&"done"), "{args:?}: {}", end.story());
         }
+        // That of a shell is the shell's, before and after.
+        if cell.terminal {
+            let script = format!("{APP_INIT} exec -- true; {APP_INIT} -- true; stat -L -c 'owner %u' /dev/stdin");
+            let setup =
+                with_user(cell, &["exec", "-u", "0:0", "--", "setsid", "--ctty", "--wait", "sh", "-c", &script], "app");
+            let end = image(setup).start().end().exited(0);
+            assert_eq!(end.lines().last(), Some(&"owner 0"), "{}", end.story());
+        }
         // Without help it cannot.
         if !cell.terminal {
             let setup = Setup::bare(cell, ["setpriv"]).args(FORMS[0].1).args(["sh", "-c", OPEN]).typed();

@@ -250,3 +250,17 @@ fn what_a_users_app_init_was_started_with_is_not_roots() {
     let user = format!("setpriv --reuid 12345 --regid 12345 --clear-groups {command}");
     assert_eq!(exec(&run, "", &user), (Some(0), "the user\n".to_owned()));
 }
+
+/// Root's command beside it has nothing of whoever the boot runs everything as, also where that is in no file.
+#[test]
+fn whom_a_boot_was_given_is_kept_from_root() {
+    for (variable, option) in [("", "-u 4000:4001"), ("APP_INIT_USER=4000:4001", "")] {
+        let server = "sh -c 'echo up; exec sleep infinity'";
+        let main = format!("echo EVIL=1 > env; chown 4000 env; {variable} exec {APP_INIT} {option} -- {server}");
+        let setup = Setup::bare(Cell::PID1, ["sh", "-c", &main]).config("env.files = [\"env\"]\n");
+        let run = crate::identity::sealed(setup).start();
+        run.line("up");
+        let (code, said) = exec(&run, "", &format!("{APP_INIT} exec -u 0:0 -- printenv EVIL"));
+        assert!(code == Some(1) && said.contains("cannot hand on EVIL to what has more rights than 4000, "), "{said}");
+    }
+}

@@ -298,6 +298,34 @@ fn nobody_leads_it_astray() {
     });
 }
 
+/// §5: a name that was linked there, and is gone before it is counted, is none of the file any more. Root's is given away in
+/// a directory of the user's only where nobody could have linked it; in one of root's, in any case.
+#[test]
+fn where_anybody_may_link_a_file_of_roots_it_stays_roots() {
+    each_place(|cell| {
+        let start = |protected: &str| {
+            let before = format!(
+                "mkdir -p /run/volume/sub; touch /run/volume/roots /run/volume/sub/file; chown 4000 /run/volume\n\
+                echo {protected} > /run/says; mount --bind /run/says /proc/sys/fs/protected_hardlinks"
+            );
+            let config = "[[prepare]]\ndir = \"/run/volume\"\nowner = \"app\"\nrecursive = \"always\"\n\
+                [[prepare]]\ncopy = \"/run/volume\"\nto = \"/run/copy\"\n";
+            let paths = "/run/volume/roots /run/volume/sub /run/volume/sub/file /run/copy/*";
+            let script = format!("stat -c '%n %u' {paths}");
+            image(after(cell, &before, &["--", "sh", "-c", &script]).config(config)).start().end().exited(0)
+        };
+        let given = "/run/volume/roots 4000\n/run/volume/sub 4000\n/run/volume/sub/file 4000\n/run/copy/roots 0\n\
+            /run/copy/sub 0\n";
+        assert_eq!(start("1").out, given);
+        let kept = "/run/volume/roots 0\n/run/volume/sub 4000\n/run/volume/sub/file 4000\n/run/copy/sub 0\n";
+        let end = start("0").complains(&[
+            "prepare[0]: left alone: /run/volume/roots, which may have (fs.protected_hardlinks) other hard links and is uid 0's",
+            "prepare[1]: left alone: /run/volume/roots, which ",
+        ]);
+        assert_eq!(end.out, kept, "{}", end.story());
+    });
+}
+
 #[test]
 fn steps_that_are_none_are_faults() {
     let config = "[[prepare]]\nowner = \"app\"\n[[prepare]]\ndir = \"/a\"\nremove = [\"/b\"]\n[[prepare]]\ncopy = \

@@ -207,6 +207,26 @@ fn a_terminal_of_another_session_is_harmless() {
     });
 }
 
+/// Root's shell may be at the other end of it: whoever shares a terminal may type on it.
+#[test]
+fn hooks_and_commands_of_waits_have_no_terminal() {
+    each_terminal_place(|cell| {
+        let none = |who: &str| format!("(: < /dev/tty) 2> /dev/null || echo {who} has none");
+        let config = format!(
+            "[[wait]]\ncommand = [\"sh\", \"-c\", \"! (: < /dev/tty)\"]\n[[hooks.deploy.run]]\n\
+            command = [\"sh\", \"-c\", \"{}\"]\n",
+            none("command")
+        );
+        let setup = Setup::new(cell, ["--", "sh", "-c", ": < /dev/tty && echo server has one"]).config(&config);
+        let setup = setup.hook("deploy-env", &none("deploy-env")).hook("post-stop", &none("post-stop"));
+        let end = setup.start().end().exited(0).nothing_left();
+        let told: Vec<&str> = end.lines().into_iter().filter(|line| line.contains("has ")).collect();
+        let told: Vec<&str> = told.into_iter().filter(|line| !line.contains("-----")).collect();
+        let expected = ["deploy-env has none", "command has none", "server has one", "post-stop has none"];
+        assert_eq!(told, expected, "{}", end.story());
+    });
+}
+
 /// C61. Its stdin is a terminal that has been hung up: every call on it fails.
 #[test]
 fn a_terminal_that_is_gone_is_harmless() {

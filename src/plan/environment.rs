@@ -130,6 +130,10 @@ impl Environment {
     /// As programs get it.
     #[must_use]
     pub fn strings(&self) -> Strings {
+        let whole: Rc<[CString]> = self.strings.iter().flatten().cloned().collect();
+        if self.get("PATH").is_some() && self.names.values().all(|known| known.by_user.is_none()) {
+            return Strings { trusted: Rc::clone(&whole), whole };
+        }
         let mut trusted = self.clone();
         for known in self.names.values().filter(|known| known.by_user.is_some()) {
             if let Some(string) = trusted.strings.get_mut(known.place) {
@@ -138,10 +142,7 @@ impl Environment {
         }
         // Without one some shells look for programs where they were started.
         trusted.set_default("PATH", exec::DEFAULT_PATH);
-        let whole: Rc<[CString]> = self.clone().into_strings().into();
-        let trusted: Rc<[CString]> = trusted.into_strings().into();
-        let differs = whole.iter().ne(trusted.iter());
-        Strings { trusted: if differs { trusted } else { Rc::clone(&whole) }, whole }
+        Strings { trusted: trusted.into_strings().into(), whole }
     }
 }
 

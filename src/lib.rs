@@ -18,7 +18,7 @@
 //! - [`supervisor`]: the loop that tells the machine and does what it says; [`keeper`], its second process in exec mode.
 //! - [`prepare`], [`wait`]: what app-init does itself before the hooks, each in a process of its own.
 //! - [`messages`], [`logging`], [`secrets`]: what is said, how it gets out, and what does not.
-//! - [`exit`]: the table of exit codes.
+//! - [`exit`]: the table of exit codes; [`text`]: forms of text.
 //! - [`sys`]: the system calls.
 
 #![deny(unsafe_code)]
@@ -36,6 +36,7 @@ pub mod prepare;
 pub mod secrets;
 pub mod supervisor;
 pub mod sys;
+pub mod text;
 pub mod wait;
 
 #[cfg(test)]

@@ -2,16 +2,22 @@
 //!
 //! The logger is built with the first line that is said: a plain start that has nothing to say does not pay for it.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::OnceLock;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use crate::config::values::LogFormat;
 use crate::secrets;
 use crate::sys::arena;
 use crate::sys::output::Stream;
+use crate::text::{escape, json};
+
+/// How app-init's own lines look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
 
 /// What the configuration says about the log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,46 +82,5 @@ fn prefix(level: Level) -> &'static str {
         Level::Error => "error: ",
         Level::Warn => "warning: ",
         Level::Info | Level::Debug | Level::Trace => "",
-    }
-}
-
-/// Makes control characters visible, so that a value cannot forge a line or drive a terminal.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            escaped.extend(character.escape_default());
-        } else {
-            escaped.push(character);
-        }
-    }
-    escaped
-}
-
-/// The inside of a JSON string (RFC 8259, section 7).
-#[must_use]
-pub fn json(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '"' => escaped.push_str("\\\""),
-            '\\' => escaped.push_str("\\\\"),
-            // Writing to a String does not fail.
-            character if character.is_control() => drop(write!(escaped, "\\u{:04x}", u32::from(character))),
-            character => escaped.push(character),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_characters_are_shown_and_not_sent() {
-        assert_eq!(escape("a\nb\x1b[2Jé\t"), "a\\nb\\u{1b}[2Jé\\t");
-        assert_eq!(json("say \"\\\n\x1b\""), "say \\\"\\\\\\u000a\\u001b\\\"");
     }
 }

@@ -7,11 +7,11 @@ use std::rc::Rc;
 use log::Level;
 use nix::errno::Errno;
 
-use crate::config::duration;
 use crate::identity::Identity;
 use crate::machine::{ChildId, Ending, HookRule, Note, OnFailure, Outcome, Signal, StartStep};
 use crate::plan::{self, Plan, Planned};
 use crate::sys::{bounds, credentials, mounts, processes};
+use crate::text::duration;
 
 /// A note as a line of the log.
 #[must_use]

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use crate::config::values::{HookOutput, LogFormat};
+use crate::config::values::HookOutput;
 use crate::keeper::Link;
+use crate::logging::LogFormat;
 use crate::machine::{
     Action, ChildId, Ending, Event, Machine, Mode, Note, Outcome, Recipient, Rules, Signal, SignalTarget, Uptime,
 };
@@ -19,7 +20,7 @@ use crate::sys::signals::{self, Inherited, Wake};
 use crate::sys::terminal::{self, Terminal};
 use crate::sys::written::Written;
 use crate::sys::{arena, descriptors, last_resort, processes};
-use crate::{exit, keeper, logging, messages, prepare, secrets, wait};
+use crate::{exit, keeper, messages, prepare, secrets, text, wait};
 
 /// How many actions one step can take without asking for memory.
 const ACTIONS: usize = 16;
@@ -284,7 +285,7 @@ impl<'p> Supervisor<'p> {
 
     fn announce(&mut self, child: ChildId) {
         let Some(planned) = self.plan.get(child).filter(|_| self.plan.announces) else { return };
-        let line = format!(" -----> Running {}\n", logging::escape(&planned.label));
+        let line = format!(" -----> Running {}\n", text::escape(&planned.label));
         // A stream never fails: what cannot be written is dropped, and told with the next line.
         let _ = self.announcements.write_all(line.as_bytes());
     }
@@ -415,7 +416,7 @@ impl<'p> Supervisor<'p> {
         let Some((level, text)) = messages::end(self.plan, outcome) else { return };
         log::log!(level, "{text}");
         if let Some(path) = &self.plan.termination_file {
-            let text = logging::escape(&secrets::hidden(text));
+            let text = text::escape(&secrets::hidden(text));
             output::leave_message(path, &format!("{text}\n"));
         }
     }

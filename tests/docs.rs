@@ -11,7 +11,7 @@ use std::time::Duration;
 use app_init::config::keys::{self, Stop};
 use app_init::config::{self, Layers};
 use app_init::wait::services;
-use app_init::{cli, exit, machine, plan, wait};
+use app_init::{cli, exit, machine, plan, text, wait};
 use document::{blocks, configurations, documents};
 use schema::Json;
 use tempfile::TempDir;
@@ -631,7 +631,7 @@ fn seconds(time: Duration) -> String {
 fn numbers() -> Vec<(&'static str, String)> {
     let (own, kib) = ("docs/configuration.md", |file, name| format!("{} KiB", number(file, name) / 1024));
     let pace = wait::Pace::USUAL;
-    let show = config::duration::show;
+    let show = text::duration::show;
     let [pause, attempt, tick] = [pace.pause, pace.attempt, pace.tick].map(seconds);
     let leftovers = seconds(Stop::LEFTOVERS);
     let last = time("wait/probe.rs", "LAST_ATTEMPT");

@@ -1,7 +1,5 @@
 //! `${NAME}` in commands, arguments and values (§3): once, without a shell, without splitting.
 
-use super::values::Word;
-
 /// Where values are looked up; `None`: not set.
 pub trait Lookup {
     fn get(&self, name: &str) -> Option<Vec<u8>>;
@@ -10,6 +8,24 @@ pub trait Lookup {
 impl<F: Fn(&str) -> Option<Vec<u8>>> Lookup for F {
     fn get(&self, name: &str) -> Option<Vec<u8>> {
         self(name)
+    }
+}
+
+/// One element of an argument list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Word {
+    One(String),
+    Optional(Vec<String>),
+}
+
+impl Word {
+    /// Everything that is expanded in it.
+    #[must_use]
+    pub fn texts(&self) -> &[String] {
+        match self {
+            Word::One(text) => std::slice::from_ref(text),
+            Word::Optional(group) => group,
+        }
     }
 }
 

@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::expand::Word;
 use super::read::{Keys, Mistakes, Nested, NestedList, NestedMap, Read, schema_of, table};
 use super::value::{Table, Value};
 use super::values::{
-    Condition, FailurePolicy, FileMode, HookOutput, LimitValue, LogFormat, Named, OneOrTable, OomScore, Prefer,
-    RewriteRule, ServerMode, SignalName, Span, Umask, Word,
+    Condition, FailurePolicy, FileMode, HookOutput, LimitValue, Named, OneOrTable, OomScore, Prefer, RewriteRule,
+    ServerMode, SignalName, Span, Umask,
 };
+use crate::cli::words::COMMANDS;
+use crate::logging::LogFormat;
 use crate::machine::{self, OnStop, Signal, SignalTarget};
 use crate::prepare::Recursive;
-use crate::wait::OnTimeout;
+use crate::wait::{OnTimeout, Pace};
 
 /// `env.defaults` and `env.set`.
 pub type Variables = BTreeMap<String, String>;
@@ -68,6 +71,9 @@ table! {
     }
 }
 
+/// What may stand at the top only.
+pub const NOT_FOR_ROLES: [&str; 2] = ["role", "strict"];
+
 /// `[role.NAME]`: each is a file of its own, laid over the rest of this one when it is chosen.
 #[derive(Clone, Debug, Default)]
 pub struct Roles(pub Table);
@@ -78,10 +84,10 @@ impl Read for Roles {
     }
 
     fn schema() -> String {
-        let commands = crate::cli::COMMANDS.map(|(name, _, _)| format!("\"{name}\""));
+        let commands = COMMANDS.map(|(name, _, _)| format!("\"{name}\""));
         let is_command = format!("{{\"enum\": [{}]}}", commands.join(", "));
         let holds = |key: &str| format!("{{\"required\": [\"{key}\"]}}");
-        let refused = super::NOT_FOR_ROLES.map(holds).join(", ");
+        let refused = NOT_FOR_ROLES.map(holds).join(", ");
         format!(
             "{{\"type\": \"object\", \"propertyNames\": {{\"not\": {is_command}}}, \
               \"additionalProperties\": {{\"$ref\": \"#\", \"not\": {{\"anyOf\": [{refused}]}}}}}}"
@@ -216,7 +222,7 @@ table! {
         #[unset(" (`post-deploy`: none)")]
         pub timeout: Option<Span>,
         /// From the TERM at the end of that time to KILL.
-        #[default(STOP_TIMEOUT: Duration = Duration::from_secs(10))]
+        #[default(STOP_TIMEOUT: Duration = Pace::USUAL.stop)]
         pub stop_timeout: Option<Span>,
         /// What a failure means: for the boot, or of post-deploy for the server.
         #[default(ON_FAILURE: FailurePolicy = FailurePolicy::Abort)]

@@ -2,13 +2,11 @@
 
 pub mod condition;
 mod document;
-pub mod duration;
 pub mod expand;
 mod fault;
 pub mod keys;
 mod layers;
 pub mod literal;
-pub mod near;
 mod origins;
 pub mod read;
 pub mod value;
@@ -32,9 +30,6 @@ pub use layers::Layers;
 pub const BASE_FILE: &str = "/etc/app-init.toml";
 /// The application's file, below its working directory.
 pub const APPLICATION_FILE: &str = ".docker/app-init.toml";
-
-/// What may stand at the top only.
-pub const NOT_FOR_ROLES: [&str; 2] = ["role", "strict"];
 
 /// Everything that was configured; what was not is `None` or empty.
 #[derive(Debug, Default)]
@@ -99,7 +94,7 @@ pub fn check_roles(layers: &Layers, reserved: &[&str], faults: &mut Vec<Fault>) 
             fault(&path, format!("expected a table; write [{path}]"));
             continue;
         };
-        for key in NOT_FOR_ROLES.into_iter().filter(|key| role.contains_key(*key)) {
+        for key in keys::NOT_FOR_ROLES.into_iter().filter(|key| role.contains_key(*key)) {
             fault(&format!("{path}.{key}"), "is not for a role; write it at the top of the file".into());
         }
     }

@@ -10,11 +10,9 @@ use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::duration;
-use super::near;
 use super::value::{Table, Value};
-use crate::logging::json;
 use crate::machine::Signal;
+use crate::text::{duration, json, near};
 
 /// What is wrong with a value, and what to do.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -4,12 +4,13 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::condition::{Facts, Test};
-use super::duration;
-use super::expand::{self, Lookup};
+use super::expand::{self, Lookup, Word};
 use super::read::{Keys, Mistakes, Read, Shown, expected, schema_of};
 use super::value::{Table, Value};
+use crate::logging::LogFormat;
 use crate::machine::{OnFailure, OnStop, Rewrite, Signal, SignalTarget};
 use crate::prepare::Recursive;
+use crate::text::duration;
 use crate::wait::OnTimeout;
 
 /// How the server is run.
@@ -53,13 +54,6 @@ impl FailurePolicy {
             FailurePolicy::Continue | FailurePolicy::Ignore => OnFailure::Continue,
         }
     }
-}
-
-/// How app-init's own lines look.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LogFormat {
-    Text,
-    Json,
 }
 
 /// Where the announcements and the standard output of hooks go.
@@ -129,24 +123,6 @@ impl Read for Condition {
 
     fn schema() -> String {
         one_or_list()
-    }
-}
-
-/// One element of an argument list.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Word {
-    One(String),
-    Optional(Vec<String>),
-}
-
-impl Word {
-    /// Everything that is expanded in it.
-    #[must_use]
-    pub fn texts(&self) -> &[String] {
-        match self {
-            Word::One(text) => std::slice::from_ref(text),
-            Word::Optional(group) => group,
-        }
     }
 }
 

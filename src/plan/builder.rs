@@ -17,8 +17,9 @@ use super::{
     Stage, WAIT, lookup, steps,
 };
 use crate::cli::Options;
-use crate::config::values::{ServerMode, Word};
-use crate::config::{self, Config, Layers, expand, keys};
+use crate::config::expand::Word;
+use crate::config::values::ServerMode;
+use crate::config::{Config, Layers, expand, keys};
 use crate::identity::trust;
 use crate::machine::{
     self, ChildId, HookRule, Leftovers, Mode, OnFailure, OnStop, Rules, RunLimit, ServerRule, Signal, SignalTarget,
@@ -27,6 +28,7 @@ use crate::machine::{
 use crate::sys::bounds::Bounds;
 use crate::sys::exec::{self, Program};
 use crate::sys::signals;
+use crate::text::duration;
 
 /// What every part of a plan is made from.
 pub struct Builder<'a> {
@@ -450,7 +452,7 @@ impl Builder<'_> {
         let parts = [settings.drain, settings.stop_timeout.unwrap_or_default(), leftovers, machine::RESERVE];
         let needed = parts.iter().fold(Duration::ZERO, |sum, part| sum.saturating_add(*part));
         if needed > budget {
-            let show = config::duration::show;
+            let show = duration::show;
             let also = if pre_stop.is_empty() { "" } else { ", and pre-stop takes its time too" };
             findings.warning(&format!(
                 "stop.budget {} is less than the {} that drain, stop_timeout, leftovers and a second for the end add up to{also}; the later parts are cut short",

@@ -4,8 +4,8 @@ use super::users::Refused;
 use crate::cli::Answer;
 use crate::config::{Fault, Layers, expand};
 use crate::exit;
-use crate::logging;
 use crate::secrets::Secrets;
+use crate::text::escape;
 
 /// So many faults are told of; whoever has more has seen what they are like.
 const MOST_TOLD: usize = 50;
@@ -238,7 +238,7 @@ impl<'a> Findings<'a> {
         let (faults, count) = self.all_faults();
         let mut text = String::new();
         for fault in &faults {
-            text.push_str(&logging::escape(fault));
+            text.push_str(&escape(fault));
             text.push('\n');
         }
         text.push_str(&last(count));

@@ -15,15 +15,15 @@ use super::users::Users;
 use super::{Findings, Job, Planned, settings};
 use crate::config::Layers;
 use crate::config::condition::{self, Facts};
-use crate::config::expand::{self, Lookup as _};
+use crate::config::expand::{self, Lookup as _, Word};
 use crate::config::keys::{self, Hook, HookRun};
-use crate::config::near;
-use crate::config::values::{Condition, HookOutput, Named, Span, Word};
+use crate::config::values::{Condition, HookOutput, Named, Span};
 use crate::identity::Identity;
 use crate::machine::{ChildId, HookRule, OnFailure, Retry};
 use crate::sys::bounds::Bounds;
 use crate::sys::exec::{self, Program, Stdin, Stdout};
 use crate::sys::regular;
+use crate::text::near;
 
 /// What is said of a command in which every word belongs to an optional group that is left out.
 pub const NO_WORD_LEFT: &str =

@@ -15,13 +15,13 @@ use super::users::Users;
 use super::{Boot, DEPLOY_ENV, Findings, Part, Plan, Planned, Purpose, SKIPPABLE, Stage, hooks, lookup};
 use crate::cli::{self, Answer, Options};
 use crate::config::keys::{self, Limits};
-use crate::config::near;
 use crate::config::value::Value;
 use crate::config::values::{HookOutput, LimitValue, Named};
 use crate::config::{self, Config, Fault, Layers};
 use crate::logging;
 use crate::sys::bounds::{Bounds, Limit, RESOURCES};
 use crate::sys::{credentials, exec, on_behalf, regular};
+use crate::text::near;
 
 /// Makes the plan. Where the `deploy-env` hook has to run first, it is the plan of that: made again, with what the hook
 /// wrote, it is the rest.

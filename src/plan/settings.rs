@@ -9,10 +9,12 @@ use log::LevelFilter;
 use super::Findings;
 use crate::cli::Options;
 use crate::config::expand::Lookup;
-use crate::config::values::{self, Choice, HookOutput, LogFormat, Named, ServerMode, SignalName, Span};
-use crate::config::{Config, duration, keys};
+use crate::config::values::{self, Choice, HookOutput, Named, ServerMode, SignalName, Span};
+use crate::config::{Config, keys};
+use crate::logging::LogFormat;
 use crate::machine::{Rewrite, Signal, SignalTarget};
 use crate::sys::regular;
+use crate::text::duration;
 
 /// The prefix of every variable that is meant for app-init.
 pub const PREFIX: &str = "APP_INIT_";

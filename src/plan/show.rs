@@ -4,16 +4,15 @@ use std::ffi::CString;
 use std::fmt::Write as _;
 
 use super::{Job, Plan, Planned, users};
-use crate::config::duration;
 use crate::config::expand::is_name;
 use crate::config::keys::Stop;
 use crate::config::literal;
-use crate::logging::{escape, json};
 use crate::machine::{HookRule, Leftovers, Mode, OnFailure, OnStop, SignalTarget};
 use crate::prepare::{Owner, Preparation, Recursive, Step};
 use crate::secrets::{self, Secrets};
 use crate::sys::bounds::RESOURCES;
 use crate::sys::exec::Program;
+use crate::text::{duration, escape, json};
 use crate::wait::{OnTimeout, Wait};
 
 /// The environment for `app-init env`: lines that a shell can `eval` and an env file may hold, or JSON. Secrets are hidden

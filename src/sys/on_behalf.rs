@@ -16,9 +16,9 @@ use nix::unistd::{Pid, getpid, getppid};
 use super::clock::Clock;
 use super::signals::{self, Wake};
 use super::{credentials, offspring, processes};
-use crate::config::duration;
 use crate::identity::Identity;
 use crate::machine::Signal;
+use crate::text::duration;
 
 const SOMETHING: u8 = b'+';
 const NOTHING: u8 = b'0';

@@ -17,10 +17,11 @@ use nix::unistd::Pid;
 
 use super::connect::Step;
 use crate::machine::{Signal, StartStep};
+use crate::secrets;
 use crate::sys::exec::{Program, Refusal};
 use crate::sys::signals::{self, Inherited};
 use crate::sys::{last_resort, offspring, processes};
-use crate::{logging, secrets};
+use crate::text::escape;
 
 /// A line of output that is longer is dropped: half of a secret at its cut end would not be known as one. So many characters
 /// of a line are reported.
@@ -225,7 +226,7 @@ impl Output<'_> {
         if !line.is_empty() {
             log::debug!("{}: {line}", self.program.name());
             let start: String = line.chars().take(REPORTED).collect();
-            self.last = logging::escape(&start);
+            self.last = escape(&start);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::url::Endpoint;
-use crate::config::duration;
+use crate::text::duration;
 
 /// What an attempt failed at, and how: `connect: Connection refused`.
 pub type Step = String;

@@ -44,7 +44,6 @@ use std::time::Duration;
 pub use target::Target;
 pub use tell::Report;
 
-use crate::config::keys::Hook;
 use crate::identity::Identity;
 use crate::sys::descriptors;
 use crate::sys::signals::{self, Inherited};
@@ -89,7 +88,7 @@ impl Pace {
         attempt: Duration::from_secs(5),
         pause: Duration::from_secs(5),
         tick: Duration::from_secs(5),
-        stop: Hook::STOP_TIMEOUT,
+        stop: Duration::from_secs(10),
     };
     /// A line that is written over may change more often.
     const TICK_ON_TERMINAL: Duration = Duration::from_secs(1);

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use log::{Level, LevelFilter};
 
-use crate::config::duration;
+use crate::secrets;
 use crate::sys::output::Stream;
-use crate::{logging, secrets};
+use crate::text::{duration, escape};
 
 /// How much is said, and how.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,7 +83,7 @@ impl Voice {
             return;
         }
         // Without wrapping (DECAWM), a line that is too long is cut at the edge and stays one line.
-        self.draw(&format!("\r\x1b[?7lapp-init: {}\x1b[K\x1b[?7h", logging::escape(&secrets::hidden(text.to_owned()))));
+        self.draw(&format!("\r\x1b[?7lapp-init: {}\x1b[K\x1b[?7h", escape(&secrets::hidden(text.to_owned()))));
         self.drawn = true;
     }
 

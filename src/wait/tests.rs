@@ -21,7 +21,6 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::*;
-use crate::config::values::LogFormat;
 use crate::exit;
 use crate::sys::exec::{Environment, Program, Stdin};
 use crate::sys::offspring;
@@ -69,7 +68,7 @@ impl Watcher {
         let pid = offspring::spawn(|| {
             let inherited = signals::hold_all();
             nix::unistd::dup2_stderr(&theirs).expect("standard error");
-            logging::start(logging::Settings { level: LevelFilter::Debug, format: LogFormat::Text });
+            logging::start(logging::Settings { level: LevelFilter::Debug, format: logging::LogFormat::Text });
             first();
             run_at(waits, inherited, report, pace)
         });

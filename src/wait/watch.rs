@@ -14,12 +14,12 @@ use nix::unistd::Pid;
 
 use super::tell::{self, Missing, Voice};
 use super::{OnTimeout, Pace, Report, Wait, command, probe};
-use crate::config::duration;
 use crate::exit;
 use crate::machine::Signal;
 use crate::sys::clock::Clock;
 use crate::sys::signals::{self, Inherited};
 use crate::sys::{last_resort, offspring};
+use crate::text::duration;
 
 /// Waits for all; the code to end with.
 #[must_use]

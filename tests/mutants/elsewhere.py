@@ -32,7 +32,7 @@ ELSEWHERE = [
         "raw reason",
         "The reason of the end drives the terminal of whoever reads it.",
         "src/supervisor.rs",
-        "let text = logging::escape(&secrets::hidden(text));\n",
+        "let text = text::escape(&secrets::hidden(text));\n",
         "let text = secrets::hidden(text);\n",
         "blackbox log::the_termination_file_holds_the_reason_alone",
     ),
@@ -40,7 +40,7 @@ ELSEWHERE = [
         "raw fault",
         "A fault drives the terminal of whoever reads it.",
         "src/plan/findings.rs",
-        "text.push_str(&logging::escape(fault));",
+        "text.push_str(&escape(fault));",
         "text.push_str(fault);",
         "blackbox log::the_termination_file_holds_the_reason_alone",
     ),
@@ -188,10 +188,10 @@ ELSEWHERE = [
     Mutation(
         "units out of order",
         "1s1m is taken for a duration.",
-        "src/config/duration.rs",
+        "src/text/duration.rs",
         "if milliseconds >= smallest {",
         "if false {",
-        "lib config::duration::tests::everything_else_is_refused",
+        "lib text::duration::tests::everything_else_is_refused",
     ),
     Mutation(
         "unset differs from nothing",
@@ -341,10 +341,10 @@ ELSEWHERE = [
     Mutation(
         "raw log",
         "A line of the log drives a terminal.",
-        "src/logging.rs",
+        "src/text/escape.rs",
         "if character.is_control() {",
         "if false {",
-        "lib logging::tests::control_characters_are_shown_and_not_sent",
+        "lib text::escape::tests::control_characters_are_shown_and_not_sent",
     ),
     # ---- identity
     Mutation(

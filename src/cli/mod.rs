@@ -1,5 +1,7 @@
 //! The command line as it was typed. Nothing is resolved here: that is the plan's business.
 
+pub mod words;
+
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,22 +9,13 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser};
 
-use crate::config::{self, duration, values};
+use crate::config::{self, values};
 use crate::exit;
 use crate::machine::{Rewrite, Signal};
+use crate::text::duration;
 use crate::wait::Target;
 
-/// The commands, with their usage and what they do. Their names are the reserved words: as the first operand they are
-/// the command, so a program of the same name is run as `app-init -- NAME`.
-pub const COMMANDS: [(&str, &str, &str); 7] = [
-    ("run", "run [OPTIONS] [--] [ARG]...", "boot: waits, deploy hooks, then the server; the default"),
-    ("exec", "exec [OPTIONS] [--] CMD [ARG]...", "become CMD in the application's environment; no hooks"),
-    ("shell", "shell [-u SPEC] [-c COMMAND]", "an interactive shell in the same environment; also --shell"),
-    ("hook", "hook [OPTIONS] NAME [ARG]...", "run one hook and exit with its code"),
-    ("check", "check [OPTIONS] [ARG]...", "read the configuration, print the plan or every fault; start nothing"),
-    ("env", "env [--json] [--reveal]", "print the application's environment, secrets as ***"),
-    ("wait", "wait [OPTIONS] TARGET... [-- CMD]", "wait for ports, files, services; then become CMD"),
-];
+pub use words::COMMANDS;
 
 /// What was asked for.
 #[derive(Debug)]

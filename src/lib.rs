@@ -158,7 +158,7 @@ fn make_plan(request: &Request, start: &Start, deploy_env: Option<&[u8]>) -> Res
         |purpose, arguments: &[OsString]| plan::make(purpose, options, arguments, start.boot.as_ref(), deploy_env);
     match command {
         Command::Run if start.is_plain => plan::plain(options, arguments.clone()),
-        Command::Run => match run_or_nested(options) {
+        Command::Run => match run_or_nested(start, options) {
             Purpose::Nested if arguments.is_empty() => {
                 Err(cli::usage("app-init runs here already; name a command, or use --hooks"))
             }
@@ -182,8 +182,8 @@ fn make_plan(request: &Request, start: &Start, deploy_env: Option<&[u8]>) -> Res
     }
 }
 
-fn run_or_nested(options: &Options) -> Purpose<'static> {
-    if plan::is_nested(options) { Purpose::Nested } else { Purpose::Run }
+fn run_or_nested(start: &Start, options: &Options) -> Purpose<'static> {
+    if plan::is_nested(start, options) { Purpose::Nested } else { Purpose::Run }
 }
 
 /// `exec`, and `shell` below another init: this process is the program from here on.

@@ -102,7 +102,7 @@ pub fn check_roles(layers: &Layers, reserved: &[&str], faults: &mut Vec<Fault>) 
 
 /// Finds conditions that name a role that nobody could choose.
 pub fn check_conditions(layers: &Layers, faults: &mut Vec<Fault>) {
-    each_condition("", &layers.table, &mut |key, text| {
+    each_condition(&mut String::new(), &layers.table, &mut |key, text| {
         let test = condition::Test::parse(text).ok();
         if let Some(name) = test.as_ref().and_then(condition::Test::role).filter(|name| !layers.has_role(name)) {
             let what = format!("there is no role `{name}`; write [role.{name}], or name another");
@@ -130,27 +130,38 @@ pub fn check_skips(layers: &Layers, known: &[&str], faults: &mut Vec<Fault>) {
     }
 }
 
-/// Looks at each text of each list `when`, in roles too.
-fn each_condition(path: &str, table: &Table, look: &mut dyn FnMut(&str, &str)) {
+/// Looks at each text of each list `when`, in roles too. `path` grows on the way in and shrinks on the way out.
+fn each_condition(path: &mut String, table: &Table, look: &mut dyn FnMut(&str, &str)) {
+    let outer = path.len();
     for (key, value) in table {
-        let path = document::join(path, key);
+        if !matches!(value, Value::Table(_) | Value::List(_)) {
+            continue;
+        }
+        path.push_str(if outer == 0 { "" } else { "." });
+        path.push_str(key);
         match value {
-            Value::Table(table) => each_condition(&path, table, look),
-            Value::List(list) => each_of_list(&path, list, key == "when", look),
+            Value::Table(table) => each_condition(path, table, look),
+            Value::List(list) => each_of_list(path, list, key == "when", look),
             Value::Text(_) | Value::Number(_) | Value::Truth(_) | Value::Other(_) => {}
         }
+        path.truncate(outer);
     }
 }
 
-fn each_of_list(path: &str, list: &[Value], is_when: bool, look: &mut dyn FnMut(&str, &str)) {
+fn each_of_list(path: &mut String, list: &[Value], is_when: bool, look: &mut dyn FnMut(&str, &str)) {
+    let outer = path.len();
     for (place, value) in list.iter().enumerate() {
-        let path = format!("{path}[{place}]");
+        if !is_when && value.as_text().is_some() {
+            continue;
+        }
+        path.push_str(&format!("[{place}]"));
         match value {
-            Value::Table(table) => each_condition(&path, table, look),
-            Value::List(list) => each_of_list(&path, list, is_when, look),
-            Value::Text(text) if is_when => look(&path, text),
+            Value::Table(table) => each_condition(path, table, look),
+            Value::List(list) => each_of_list(path, list, is_when, look),
+            Value::Text(text) if is_when => look(path, text),
             Value::Text(_) | Value::Number(_) | Value::Truth(_) | Value::Other(_) => {}
         }
+        path.truncate(outer);
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::cli::{self, Command, Request};
 use crate::config::BASE_FILE;
-use crate::sys::processes;
+use crate::sys::processes::{self, Standing};
 
 /// What the app-init that booted this container was started with.
 #[derive(Debug, Default)]
@@ -36,6 +36,8 @@ impl Boot {
 pub struct Start {
     /// An init and nothing else (§0).
     pub is_plain: bool,
+    /// How this process stands to its container, where that matters.
+    pub standing: Option<Standing>,
     pub boot: Option<Boot>,
 }
 
@@ -44,17 +46,22 @@ pub struct Start {
 #[must_use]
 pub fn join(request: &mut Request) -> Start {
     let is_plain = request.command == Command::Run && super::is_plain(&request.options);
-    let boot = boot_beside(request, is_plain);
+    let standing = standing(request, is_plain);
+    let boot = standing.and_then(processes::boot).and_then(|pid| boot_beside(request, is_plain, pid));
     // One that is beside an application is of that.
-    Start { is_plain: is_plain && boot.is_none(), boot }
+    Start { is_plain: is_plain && boot.is_none(), standing, boot }
 }
 
-fn boot_beside(request: &mut Request, is_plain: bool) -> Option<Boot> {
-    if matches!(request.command, Command::Wait(_)) || request.command == Command::Run && request.options.hooks {
-        return None;
-    }
+/// Looks once at who else is there: it takes a while, and does not change.
+fn standing(request: &Request, is_plain: bool) -> Option<Standing> {
+    let is_of_none =
+        matches!(request.command, Command::Wait(_)) || request.command == Command::Run && request.options.hooks;
     // A plain start is none of a boot's business, unless it was put beside one.
-    let pid = if is_plain && !processes::is_from_outside() { None } else { processes::boot() }?;
+    let is_alone = is_plain && !processes::is_from_outside();
+    (!is_of_none && !is_alone).then(processes::standing)
+}
+
+fn boot_beside(request: &mut Request, is_plain: bool, pid: i32) -> Option<Boot> {
     let its = cli::parse(processes::command_of(pid)?.split_off(1)).ok()?;
     let here = std::env::current_dir().unwrap_or_default();
     let entered = enter(pid);

@@ -191,8 +191,7 @@ impl<'a> Findings<'a> {
 
     /// Those of a key.
     pub fn refusals_of(&self, key: &str) -> impl Iterator<Item = Fault> {
-        let key = self.layers.fault(key, "").key;
-        self.refusals.iter().filter(move |refusal| refusal.key == key).cloned()
+        Findings::of_key(self.layers, &self.refusals, key).cloned()
     }
 
     /// Tells of what is refused no more, since nothing of it is used.
@@ -203,8 +202,14 @@ impl<'a> Findings<'a> {
     /// Whether a key is wrong.
     #[must_use]
     pub fn has_fault(&self, key: &str) -> bool {
-        let key = self.layers.fault(key, "").key;
-        self.faults.iter().any(|fault| fault.key == key)
+        Findings::of_key(self.layers, &self.faults, key).next().is_some()
+    }
+
+    /// Those of `faults` that a key has. Where that stands, in a role perhaps, is only looked for where there are any: it
+    /// takes another look at the files.
+    fn of_key<'f>(layers: &Layers, faults: &'f [Fault], key: &str) -> impl Iterator<Item = &'f Fault> + use<'f> {
+        let key = if faults.is_empty() { String::new() } else { layers.fault(key, "").key };
+        faults.iter().filter(move |fault| fault.key == key)
     }
 
     /// Counts as not known who programs run as.

@@ -202,7 +202,7 @@ fn meant_phase(name: &str) -> Option<&'static str> {
     }
     // No finger slips on a number: `deploy2` is another.
     let slips = usize::from(!stem.bytes().any(|byte| byte.is_ascii_digit()));
-    super::PHASES.into_iter().find(|&phase| name != phase && near::distance(&stem, &letters(phase)) <= slips)
+    super::PHASES.into_iter().find(|&phase| name != phase && near::is_within(slips, &stem, &letters(phase)))
 }
 
 /// What is said of a command: by its own table, or else by its hook's.

@@ -31,7 +31,7 @@ use crate::machine::{ChildId, Rules, Signal};
 use crate::prepare::Preparation;
 use crate::secrets::Secrets;
 use crate::sys::exec::{self, Program};
-use crate::sys::processes::{self, Standing};
+use crate::sys::processes::Standing;
 use crate::sys::regular;
 use crate::wait::{Target, Wait};
 
@@ -251,13 +251,13 @@ pub fn head(path: &Path) -> Option<Vec<u8>> {
 
 /// Whether `run` finds its container booted by another app-init.
 #[must_use]
-pub fn is_nested(options: &Options) -> bool {
+pub fn is_nested(start: &Start, options: &Options) -> bool {
     !options.hooks
-        && match processes::standing() {
-            Standing::First => false,
-            Standing::Nested(_) => true,
+        && match start.standing {
+            Some(Standing::First) | None => false,
+            Some(Standing::Nested(_)) => true,
             // Somebody else's container, in which this is the boot, or one whose app-init made place for the server.
-            Standing::Beside => makes_place(options),
+            Some(Standing::Beside) => makes_place(options),
         }
 }
 

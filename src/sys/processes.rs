@@ -319,11 +319,11 @@ pub fn is_from_outside() -> bool {
     signals::own_pid() != 1 && nix::unistd::getppid().as_raw() == 0
 }
 
-/// The app-init that booted this container, if this process may believe what that says of itself: it belongs to root or
-/// to this process's user.
+/// The app-init that booted the container of a process that stands so, if this one may believe what that says of itself: it
+/// belongs to root or to this process's user.
 #[must_use]
-pub fn boot() -> Option<i32> {
-    let Standing::Nested(pid) = standing() else { return None };
+pub fn boot(standing: Standing) -> Option<i32> {
+    let Standing::Nested(pid) = standing else { return None };
     let own = nix::unistd::geteuid().as_raw();
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;

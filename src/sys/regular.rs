@@ -17,8 +17,11 @@ pub const LARGEST: u64 = 16 * 1024 * 1024;
 ///
 /// Why it cannot be read, and what to do, as the rest of "cannot read PATH: ".
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
-    let Some(file) = open(path)? else { return Ok(None) };
+    let Some((file, length)) = open(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
+    // With room for one byte more it is read at once, and so is its end.
+    let room = usize::try_from(length.min(LARGEST)).unwrap_or(0).saturating_add(1);
+    bytes.try_reserve_exact(room).map_err(|error| why_not(&error.into()))?;
     file.take(LARGEST.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| why_not(&error))?;
     if bytes.len() as u64 > LARGEST {
         return Err("it has more than 16 MiB; make it smaller".to_owned());
@@ -30,18 +33,19 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
 #[must_use]
 pub fn start_of(path: &Path, limit: u64) -> Option<Vec<u8>> {
     let mut start = Vec::new();
-    open(path).ok()??.take(limit).read_to_end(&mut start).ok()?;
+    open(path).ok()??.0.take(limit).read_to_end(&mut start).ok()?;
     Some(start)
 }
 
-fn open(path: &Path) -> Result<Option<File>, String> {
+/// The file, and how long it says that it is.
+fn open(path: &Path) -> Result<Option<(File, u64)>, String> {
     let file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path) {
         Ok(file) => file,
         Err(error) if is_absence(&error) => return Ok(None),
         Err(error) => return Err(why_not(&error)),
     };
     match file.metadata() {
-        Ok(metadata) if metadata.is_file() => Ok(Some(file)),
+        Ok(metadata) if metadata.is_file() => Ok(Some((file, metadata.len()))),
         Ok(_) => Err(NO_FILE.to_owned()),
         Err(error) => Err(why_not(&error)),
     }

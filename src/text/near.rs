@@ -24,6 +24,12 @@ pub fn distance(one: &str, other: &str) -> usize {
     rows[2].last().copied().unwrap_or(0)
 }
 
+/// Whether that many make `one` of `other`, or fewer. Most words differ by more in length alone.
+#[must_use]
+pub fn is_within(slips: usize, one: &str, other: &str) -> bool {
+    one.chars().count().abs_diff(other.chars().count()) <= slips && distance(one, other) <= slips
+}
+
 /// The word that `word` was probably meant to be: another, of which it differs by a slip of one letter, or of two where
 /// it is long.
 #[must_use]

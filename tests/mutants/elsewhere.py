@@ -538,8 +538,8 @@ ELSEWHERE = [
         "device is read",
         "What is no file is read as one.",
         "src/sys/regular.rs",
-        "Ok(metadata) if metadata.is_file() => Ok(Some(file)),",
-        "Ok(metadata) if !metadata.is_dir() => Ok(Some(file)),",
+        "Ok(metadata) if metadata.is_file() => Ok(Some((file, metadata.len()))),",
+        "Ok(metadata) if !metadata.is_dir() => Ok(Some((file, metadata.len()))),",
         "lib sys::regular::tests::what_is_no_regular_file_is_refused_and_never_waited_for",
     ),
     Mutation(

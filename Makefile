@@ -17,6 +17,9 @@ demo: ## build it and run a small real application with it
 test: ## unit, machine, black-box and Docker tests; installs what they need
 	@tests/run.sh
 
+soak: ## what `make test` does, often and large, and every figure; takes an hour or two
+	@tests/soak.sh
+
 bench: ## measure against tini, dumb-init and catatonit, and write the table
 	@tests/setup/packages.sh bench
 	@docker/static.sh
@@ -38,4 +41,4 @@ clean-docker: ## remove the images that the tests built
 	@docker images --filter label=app-init-test --quiet | sort -u | xargs -r docker rmi -f >/dev/null
 	@docker images --format '{{.Repository}}:{{.Tag}}' | grep '^app-init-test/' | xargs -r docker rmi -f >/dev/null
 
-.PHONY: help static demo test bench mutants lint man schema clean-docker
+.PHONY: help static demo test soak bench mutants lint man schema clean-docker

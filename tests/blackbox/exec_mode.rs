@@ -1,6 +1,7 @@
 //! §7.2: app-init is replaced by the server.
 
 use crate::harness::*;
+use crate::soak::scale;
 use crate::waits::nothing_lives;
 
 /// §7.2, C69. The server has app-init's own number, and otherwise what a bare exec would give it.
@@ -229,7 +230,7 @@ fn what_hooks_left_behind_ends_with_the_server() {
 /// The hook that tells the load balancer runs only when there is a server to tell of.
 #[test]
 fn post_deploy_does_not_run_when_the_server_never_did() {
-    for _ in 0..10 {
+    for _ in 0..scale(3, 300) {
         let setup = Setup::new(Cell::SUBREAPER, ["--exec", "--", "no-such-program"]);
         let end = setup.hook("post-deploy", "echo announced").start().end().exited(127);
         assert!(!end.out.contains("announced"), "{}", end.story());

@@ -11,6 +11,8 @@
 mod harness;
 #[path = "../settled.rs"]
 mod settled;
+#[path = "../soak.rs"]
+mod soak;
 
 mod bad_hooks;
 mod boundary;

@@ -1,6 +1,7 @@
 //! One reaper owns every status: no zombie stays, no status is lost.
 
 use crate::harness::*;
+use crate::soak::scale;
 
 /// C27.
 #[test]
@@ -26,7 +27,7 @@ fn orphans_are_reaped_everywhere() {
 #[test]
 fn the_main_childs_code_survives_a_storm_of_orphans() {
     each_place(|cell| {
-        for _ in 0..5 {
+        for _ in 0..scale(1, 100) {
             let run = Setup::new(cell, ["--", PROBE, "do", "[", "orphans=500", "]", "orphans=500", "exit=6"]).start();
             let end = run.end().exited(6);
             // The half that still forks when everything is torn down is refused, and says so; app-init says nothing.
@@ -78,7 +79,7 @@ fn reaping_goes_on_under_a_storm_of_signals() {
         let steps = ["do", "ignore=1", "ignore=10", "ignore=40", "print=up", "orphans=1500", "reaped", "exit=4"];
         let run = Setup::new(cell, ["--", PROBE]).args(steps).start();
         run.line("up");
-        for _ in 0..20_000 {
+        for _ in 0..scale(2_000, 200_000) {
             for number in [signal::HUP, signal::USR1, 40] {
                 run.signal(number);
             }

@@ -1,6 +1,7 @@
 //! What app-init itself takes, and what it does where the kernel gives less.
 
 use crate::harness::*;
+use crate::soak::scale;
 
 fn number_of(text: &str) -> u64 {
     text.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(u64::MAX)
@@ -147,11 +148,11 @@ fn a_burst_of_signals_takes_no_memory() {
         ];
         let run = Setup::new(cell, steps).start();
         run.line("up");
-        for _ in 0..800_000 {
+        for _ in 0..scale(80_000, 800_000) {
             run.signal(signal::HUP);
         }
         // These queue, as many as the kernel lets them.
-        for _ in 0..200_000 {
+        for _ in 0..scale(20_000, 200_000) {
             run.signal(36);
         }
         run.line("strangers 0");

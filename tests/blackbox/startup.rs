@@ -1,6 +1,7 @@
 //! The first instants: whatever state app-init is started in, nothing is lost and nothing is said.
 
 use crate::harness::*;
+use crate::soak::scale;
 use std::time::Duration;
 
 /// What a TERM of that moment made of the run.
@@ -21,7 +22,7 @@ const TRAPS_TERM: [&str; 7] = ["--", PROBE, "do", "trap=15:0:42", "print=up", "p
 /// C1, C14, C15. TERM is blocked from before the start on, so that no moment of it can kill: each must arrive.
 #[test]
 fn a_term_at_any_early_moment_arrives() {
-    for delay in delays(150) {
+    for delay in delays(scale(150, 3000)) {
         let end = early_term(Setup::new(Cell::SUBREAPER, TRAPS_TERM).blocking(signal::TERM), delay).nothing_left();
         let stopped_in_time = end.how == Ended::Exited(143) && !end.out.contains("up");
         assert!(end.how == Ended::Exited(42) || stopped_in_time, "after {delay:?}: {:?} {}", end.how, end.story());
@@ -31,7 +32,7 @@ fn a_term_at_any_early_moment_arrives() {
 /// C1, C14, C15. With TERM at its default it ends app-init itself before it has taken over, or else the server.
 #[test]
 fn an_early_term_ends_app_init_or_reaches_the_server() {
-    for delay in delays(150) {
+    for delay in delays(scale(150, 3000)) {
         let end = early_term(Setup::new(Cell::SUBREAPER, TRAPS_TERM), delay).nothing_left();
         let server_ended = matches!(end.how, Ended::Exited(42 | 143));
         let nothing_started = end.how == Ended::Signaled(15) && end.out.is_empty();
@@ -42,7 +43,7 @@ fn an_early_term_ends_app_init_or_reaches_the_server() {
 /// C16. The same with the whole group as the target: there is no moment in which the group does not exist yet.
 #[test]
 fn an_early_term_for_the_group_arrives() {
-    for delay in delays(60) {
+    for delay in delays(scale(60, 1500)) {
         let setup = Setup::new(Cell::SUBREAPER, ["-g"]).args(TRAPS_TERM).blocking(signal::TERM);
         let end = early_term(setup, delay).nothing_left();
         assert!(matches!(end.how, Ended::Exited(42 | 143)), "after {delay:?}: {:?} {}", end.how, end.story());

@@ -1,6 +1,7 @@
 //! With a terminal: job control, ^C, ^Z, size, and the foreground given and taken as a shell expects it.
 
 use crate::harness::*;
+use crate::soak::scale;
 
 /// Types a line to the shell; quotes in it keep the echo apart from the answer.
 fn type_line(run: &mut Running, line: &str) {
@@ -97,7 +98,7 @@ fn the_server_is_told_of_a_new_size() {
 /// C57. As PID 1 nobody could resume it.
 #[test]
 fn a_stop_key_does_not_freeze_the_container() {
-    for _ in 0..3 {
+    for _ in 0..scale(1, 100) {
         let mut run = Setup::new(Cell::TERMINAL, ["--", PROBE, "do", "print=up", "read", "exit=5"]).start();
         run.line("up");
         run.write("\x1a");

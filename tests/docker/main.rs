@@ -9,6 +9,8 @@
 )]
 
 mod harness;
+#[path = "../soak.rs"]
+mod soak;
 
 mod cases;
 mod check;

@@ -15,7 +15,7 @@
 //! - [`identity`]: who programs run as, and what that user must not be able to change.
 //! - [`plan`]: both and the environment, decided: a [`plan::Plan`], or every fault.
 //! - [`machine`]: what to do next; pure.
-//! - [`supervisor`]: the loop that tells the machine and does what it says; [`keeper`], its second process in exec mode.
+//! - [`supervisor`]: the loop that tells the machine and does what it says, in exec mode in a second process too.
 //! - [`prepare`], [`wait`]: what app-init does itself before the hooks, each in a process of its own.
 //! - [`messages`], [`logging`], [`secrets`]: what is said, how it gets out, and what does not.
 //! - [`exit`]: the table of exit codes; [`text`]: forms of text.
@@ -27,7 +27,6 @@ pub mod cli;
 pub mod config;
 pub mod exit;
 pub mod identity;
-pub mod keeper;
 pub mod logging;
 pub mod machine;
 pub mod messages;

@@ -31,7 +31,7 @@ ELSEWHERE = [
     Mutation(
         "raw reason",
         "The reason of the end drives the terminal of whoever reads it.",
-        "src/supervisor.rs",
+        "src/supervisor/mod.rs",
         "let text = text::escape(&secrets::hidden(text));\n",
         "let text = secrets::hidden(text);\n",
         "blackbox log::the_termination_file_holds_the_reason_alone",
@@ -47,7 +47,7 @@ ELSEWHERE = [
     Mutation(
         "later hooks are mute",
         "A post-stop hook has no standard output where it is the only hook.",
-        "src/supervisor.rs",
+        "src/supervisor/mod.rs",
         "let later = [&self.rules.post_deploy, &self.rules.pre_stop, &self.rules.post_stop];",
         "let later = [&self.rules.post_deploy, &self.rules.pre_stop];",
         "blackbox stop_rules::a_hook_behind_the_servers_start_can_print",
@@ -145,7 +145,7 @@ ELSEWHERE = [
     Mutation(
         "helper with an input",
         "A wait holds the server's input.",
-        "src/supervisor.rs",
+        "src/supervisor/mod.rs",
         "    descriptors::close_inherited(&[]);\n    descriptors::let_go(0);\n",
         "    descriptors::close_inherited(&[]);\n",
         "blackbox waits::a_wait_has_no_input",
@@ -153,7 +153,7 @@ ELSEWHERE = [
     Mutation(
         "keeper with an input",
         "The keeper holds the server's input.",
-        "src/keeper.rs",
+        "src/supervisor/keeper.rs",
         "        descriptors::let_go(0);\n",
         "",
         "blackbox exec_mode::the_keeper_has_no_input",
@@ -488,7 +488,7 @@ ELSEWHERE = [
     Mutation(
         "wait outlives app-init",
         "After a KILL of app-init a wait goes on.",
-        "src/supervisor.rs",
+        "src/supervisor/mod.rs",
         "    let _ = processes::ask_for_parent_death_signal(Signal::KILL);\n",
         "",
         "blackbox waits::a_killed_app_init_leaves_nobody_who_waits",
@@ -521,7 +521,7 @@ ELSEWHERE = [
     Mutation(
         "busy directory",
         "app-init keeps the directory busy that it was started in.",
-        "src/supervisor.rs",
+        "src/supervisor/mod.rs",
         "let _ = nix::unistd::chdir(\"/\");",
         "",
         "blackbox spawn::app_init_itself_leaves_the_working_directory",
@@ -529,7 +529,7 @@ ELSEWHERE = [
     Mutation(
         "copies of descriptors",
         "app-init keeps the server's descriptors open.",
-        "src/supervisor.rs",
+        "src/supervisor/mod.rs",
         "        descriptors::close_inherited(&own);\n",
         "        let _ = own;\n",
         "blackbox spawn::app_init_closes_its_copy_of_an_inherited_descriptor",
@@ -561,7 +561,7 @@ ELSEWHERE = [
     Mutation(
         "terminal is kept",
         "The shell above does not get its terminal back.",
-        "src/supervisor.rs",
+        "src/supervisor/mod.rs",
         "        if let Some(terminal) = &self.terminal {\n            terminal.take_back();\n        }\n",
         "",
         "blackbox terminal::the_terminal_is_given_back_at_the_end",

@@ -1,12 +1,13 @@
 //! The loop: wait, take one signal, reap until nothing, step, act. One thread, one wait, and nothing in it can fail.
 
+mod keeper;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use crate::config::values::HookOutput;
-use crate::keeper::Link;
 use crate::logging::LogFormat;
 use crate::machine::{
     Action, ChildId, Ending, Event, Machine, Mode, Note, Outcome, Recipient, Rules, Signal, SignalTarget, Uptime,
@@ -20,7 +21,9 @@ use crate::sys::signals::{self, Inherited, Wake};
 use crate::sys::terminal::{self, Terminal};
 use crate::sys::written::Written;
 use crate::sys::{arena, descriptors, last_resort, processes};
-use crate::{exit, keeper, messages, prepare, secrets, text, wait};
+use crate::{exit, messages, prepare, secrets, text, wait};
+
+use keeper::Link;
 
 /// How many actions one step can take without asking for memory.
 const ACTIONS: usize = 16;
@@ -305,7 +308,10 @@ impl<'p> Supervisor<'p> {
                 self.children
                     .fork_self(child, || on_its_own(inherited, parent, || wait::run(waits, inherited, report, stop)))
             }
-            None => keeper::start(plan, child, &mut self.children, &mut self.link, self.inherited),
+            None => {
+                let inherited = self.inherited;
+                keeper::start(child, &mut self.children, &mut self.link, |link| keep(plan, link, inherited))
+            }
         };
         match started {
             Ok(()) => {
@@ -420,6 +426,12 @@ impl<'p> Supervisor<'p> {
             output::leave_message(path, &format!("{text}\n"));
         }
     }
+}
+
+/// What the keeper does: the same loop, with a machine of its own.
+fn keep(plan: &Plan, link: Link, inherited: Inherited) -> u8 {
+    let Some(rules) = plan.keeper.clone() else { return 0 };
+    Supervisor::new(plan, rules, None, Some(link), inherited).run().code
 }
 
 /// How much is said of waiting.

@@ -11,11 +11,9 @@ use std::os::unix::net::UnixStream;
 
 use crate::exit;
 use crate::machine::{ChildId, Event, Signal, StartStep};
-use crate::plan::Plan;
-use crate::supervisor::Supervisor;
 use crate::sys::children::Children;
 use crate::sys::exec::Refusal;
-use crate::sys::signals::{self, Inherited};
+use crate::sys::signals;
 use crate::sys::{descriptors, last_resort, processes};
 
 /// One end of the line between the two processes.
@@ -101,17 +99,16 @@ fn heed<T>(call: &str, error: &std::io::Error) -> Option<T> {
     }
 }
 
-/// Starts the keeper as child `id`, and leaves the line to it in `link`.
+/// Starts the keeper as child `id`, and leaves the line to it in `link`. `life` is what it does with its own end.
 ///
 /// # Errors
 ///
 /// What the system refuses before there is a process.
 pub fn start(
-    plan: &Plan,
     id: ChildId,
     children: &mut Children,
     link: &mut Option<Link>,
-    inherited: Inherited,
+    life: impl FnOnce(Link) -> u8,
 ) -> Result<(), Refusal> {
     let refuse =
         |error: std::io::Error| Refusal { step: StartStep::SocketPair, errno: error.raw_os_error().unwrap_or(0) };
@@ -126,7 +123,10 @@ pub fn start(
         // The server's input is the server's.
         descriptors::let_go(0);
         match Link::new(theirs, End::Keeper(server)) {
-            Ok(link) => keep_for(plan, link, inherited),
+            Ok(link) => {
+                prepare_to_keep();
+                life(link)
+            }
             // It was granted to the other process a moment ago.
             Err(_) => exit::SYSTEM,
         }
@@ -135,13 +135,11 @@ pub fn start(
     Ok(())
 }
 
-/// The keeper's life.
-fn keep_for(plan: &Plan, link: Link, inherited: Inherited) -> u8 {
+/// What hooks leave behind is the keeper's, and the keeper is the server's.
+fn prepare_to_keep() {
     if let Err(error) = processes::become_subreaper() {
         log::warn!("cannot become a child subreaper ({}): what hooks leave behind is the server's", error.desc());
     }
     // Where the server is not PID 1, its end would leave the keeper behind.
     let _ = processes::ask_for_parent_death_signal(Signal::TERM);
-    let Some(rules) = plan.keeper.clone() else { return 0 };
-    Supervisor::new(plan, rules, None, Some(link), inherited).run().code
 }

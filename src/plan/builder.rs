@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::environment::{Environment, Strings};
 use super::hooks::{self, Surroundings};
 use super::make::Words;
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::users::Users;
 use super::{
     DEPLOY, DEPLOY_ENV, Findings, Job, ON_FAILURE, POST_DEPLOY, POST_STOP, PRE_STOP, PREPARE, Planned, Purpose, START,
@@ -221,7 +221,7 @@ impl Builder<'_> {
         }
         if boots && !stage.is_prelude {
             hooks::tell_of_others(&config.hooks, &self.hooks(OnFailure::Abort, argv), findings);
-            super::warn_of_unknown_variables(findings);
+            settings::warn_of_unknown_variables(findings);
         }
         let whole = matches!(purpose, Purpose::Run | Purpose::Check) && !stage.is_prelude;
         if boots && !stage.is_prelude && !self.skips(WAIT) {

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
-use super::lookup;
 use crate::sys::exec::{self, Program};
 use crate::sys::{mounts, regular};
 
@@ -29,14 +28,34 @@ pub struct Executed {
 pub fn of(program: &Program) -> Executed {
     let argv: Vec<Vec<u8>> = program.argv.iter().map(|word| word.to_bytes().to_vec()).collect();
     let mut execution = Execution {
-        directory: lookup::directory(program),
-        search: lookup::search_path(program),
+        directory: directory(program),
+        search: search_path(program),
         // What root may execute another user may not, and then the next directory counts.
         by_root: program.identity.as_ref().is_none_or(|identity| identity.uid == 0),
         executed: Executed::default(),
     };
     execution.call(&argv);
     execution.executed
+}
+
+/// The directories of PATH, in the environment that the program will have.
+pub fn search_path(program: &Program) -> Vec<PathBuf> {
+    let path = exec::search_path_of(&program.environment);
+    let entries = path.split(|&byte| byte == b':').map(|entry| Path::new(OsStr::from_bytes(entry)));
+    entries.map(|entry| directory(program).join(entry)).collect()
+}
+
+pub fn directory(program: &Program) -> &Path {
+    program.directory.as_deref().unwrap_or_else(|| Path::new(""))
+}
+
+/// As much as the kernel looks at (`BINPRM_BUF_SIZE`).
+const HEAD: usize = 256;
+
+/// The first bytes of a file, as far as they say how it is executed.
+#[must_use]
+pub fn head(path: &Path) -> Option<Vec<u8>> {
+    regular::start_of(path, HEAD as u64)
 }
 
 /// Why this user cannot execute a file, and what to do, as far as it shows; `None` where nothing does.
@@ -123,7 +142,7 @@ impl Execution<'_> {
         }
         self.take_script(file, rest);
         // What cannot be read is no script.
-        let start = super::head(file).unwrap_or_else(|| b"\x7fELF".to_vec());
+        let start = head(file).unwrap_or_else(|| b"\x7fELF".to_vec());
         let (interpreter, argument) = match interpreter(&start) {
             Some((interpreter, argument)) => (interpreter, argument),
             None if exec::is_binary(&start) => {
@@ -230,7 +249,7 @@ fn interpreter(start: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     let name = line.get(line.iter().position(|byte| !is_blank(byte))?..)?;
     let after = name.iter().position(is_end);
     // A name may have been cut off by the end of what the kernel reads; the end of the file is none.
-    let is_cut = end.is_none() && start.len() >= super::HEAD;
+    let is_cut = end.is_none() && start.len() >= HEAD;
     if is_cut && after.is_none() {
         return None;
     }

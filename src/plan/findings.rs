@@ -1,6 +1,7 @@
 //! What was found wrong or odd while the plan was made.
 
-use super::users::Refused;
+use std::fmt;
+
 use crate::cli::Answer;
 use crate::config::{Fault, Layers, expand};
 use crate::exit;
@@ -11,6 +12,20 @@ use crate::text::escape;
 const MOST_TOLD: usize = 50;
 /// So many are kept to be put in order.
 const MOST_KEPT: usize = 1000;
+
+/// Why somebody cannot be who a program runs as.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refused {
+    Unknown(String),
+    OutOfReach(String),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Refused::Unknown(why) | Refused::OutOfReach(why)) = self;
+        formatter.write_str(why)
+    }
+}
 
 /// Everything that was found; nothing in it shows a secret.
 #[derive(Debug)]

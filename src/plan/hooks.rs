@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::environment::{self, Environment, Strings};
+use super::executed;
 use super::files::{Disk, Files as _};
 use super::users::Users;
 use super::{Findings, Job, Planned, settings};
@@ -533,7 +534,7 @@ fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Opt
         return None;
     }
     // A program that may be executed and not read is none of ours to judge.
-    let Some(start) = super::head(&full) else { return Some(path) };
+    let Some(start) = executed::head(&full) else { return Some(path) };
     match start.strip_prefix(b"#!") {
         Some(rest) if gives_a_carriage_return(rest) => findings.warning(&format!(
             "hook {shown} will not run: its #! line ends in a carriage return (CRLF); run dos2unix on it"

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
-use super::executed::{self, Executed};
+use super::executed::{self, Executed, directory, search_path};
 use super::users::{self, Users};
 use super::{Findings, Planned};
 use crate::config::Layers;
@@ -42,17 +42,6 @@ fn check(program: &Program, key: &str, findings: &mut Findings<'_>) {
         Some(identity) => findings.fault(key, format!("{} cannot run {name}: {why}", users::shown(identity))),
         None => findings.fault(key, format!("cannot run {name}: {why}")),
     }
-}
-
-/// The directories of PATH, in the environment that the program will have.
-pub fn search_path(program: &Program) -> Vec<PathBuf> {
-    let path = exec::search_path_of(&program.environment);
-    let entries = path.split(|&byte| byte == b':').map(|entry| Path::new(OsStr::from_bytes(entry)));
-    entries.map(|entry| directory(program).join(entry)).collect()
-}
-
-pub fn directory(program: &Program) -> &Path {
-    program.directory.as_deref().unwrap_or_else(|| Path::new(""))
 }
 
 /// What root is about to use of the application's.

@@ -10,6 +10,7 @@ mod findings;
 mod hooks;
 mod lookup;
 mod make;
+mod nested;
 mod plain;
 mod settings;
 mod show;
@@ -22,26 +23,23 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::cli::Options;
-use crate::config::value::Value;
+use crate::config;
 use crate::config::values::HookOutput;
-use crate::config::{self, Layers};
 use crate::identity::Identity;
 use crate::logging;
 use crate::machine::{ChildId, Rules, Signal};
 use crate::prepare::Preparation;
 use crate::secrets::Secrets;
 use crate::sys::exec::{self, Program};
-use crate::sys::processes::Standing;
-use crate::sys::regular;
 use crate::wait::{Target, Wait};
 
-use environment::Environment;
-use findings::Findings;
-use settings::Variables;
-
 use boot::Boot;
+use findings::Findings;
+
 pub use boot::{Start, join};
+pub use executed::head;
 pub use make::make;
+pub use nested::is_nested;
 pub use plain::plain;
 pub use settings::VARIABLES;
 pub use show::{environment as show_environment, show};
@@ -225,58 +223,4 @@ pub fn is_plain(options: &Options) -> bool {
         && !exec::any_inherited(for_app_init)
         && Path::new(config::BASE_FILE).symlink_metadata().is_err()
         && (!docker.exists() || !files())
-}
-
-/// Warns of variables that are meant for app-init and that it does not know. What hooks are given they hand on.
-fn warn_of_unknown_variables(findings: &mut Findings<'_>) {
-    const OF_HOOKS: [&str; 4] = ["APP_INIT_PHASE", "APP_INIT_HOOK", "APP_INIT_FAILED_HOOK", "APP_INIT_FAILED_CODE"];
-    let known: Vec<&str> = VARIABLES.iter().flat_map(|(names, _)| names.split(',')).map(str::trim).collect();
-    for string in exec::inherited_environment() {
-        let string = string.to_string_lossy();
-        let Some((name, _)) = string.split_once('=') else { continue };
-        if name.starts_with(settings::PREFIX) && !known.contains(&name) && !OF_HOOKS.contains(&name) {
-            findings.warning(&format!("{name} means nothing; unset it, or set one of {}", known.join(", ")));
-        }
-    }
-}
-
-/// As much as the kernel looks at (`BINPRM_BUF_SIZE`).
-const HEAD: usize = 256;
-
-/// The first bytes of a file, as far as they say how it is executed.
-#[must_use]
-pub fn head(path: &Path) -> Option<Vec<u8>> {
-    regular::start_of(path, HEAD as u64)
-}
-
-/// Whether `run` finds its container booted by another app-init.
-#[must_use]
-pub fn is_nested(start: &Start, options: &Options) -> bool {
-    !options.hooks
-        && match start.standing {
-            Some(Standing::First) | None => false,
-            Some(Standing::Nested(_)) => true,
-            // Somebody else's container, in which this is the boot, or one whose app-init made place for the server.
-            Some(Standing::Beside) => makes_place(options),
-        }
-}
-
-/// Whether the server takes app-init's place. What is wrong with the files is told when the plan is made.
-fn makes_place(options: &Options) -> bool {
-    if options.exec || options.supervise {
-        return options.exec;
-    }
-    let given = Environment::new(exec::inherited_environment());
-    let variables = Variables(&given);
-    let file = options.config.clone().or_else(|| variables.path("CONFIG"));
-    let workdir = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
-    let mut layers = Layers::of(file.as_deref(), workdir, &[], &mut Vec::new());
-    if let Some(role) = variables.text("ROLE") {
-        layers.choose_role(&role);
-    }
-    let mode = match layers.table.get("server") {
-        Some(Value::Table(server)) => server.get("mode").and_then(Value::as_text),
-        _ => None,
-    };
-    mode == Some("exec")
 }

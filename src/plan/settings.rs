@@ -13,7 +13,7 @@ use crate::config::values::{self, Choice, HookOutput, Named, ServerMode, SignalN
 use crate::config::{Config, keys};
 use crate::logging::LogFormat;
 use crate::machine::{Rewrite, Signal, SignalTarget};
-use crate::sys::regular;
+use crate::sys::{exec, regular};
 use crate::text::duration;
 
 /// The prefix of every variable that is meant for app-init.
@@ -34,6 +34,19 @@ pub const VARIABLES: [(&str, &str); 12] = [
     ("APP_INIT_DRAIN", "as --drain"),
     ("APP_INIT_RUN_TIMEOUT, APP_INIT_RUN_TIMEOUT_SIGNAL", "as --run-timeout and --run-timeout-signal"),
 ];
+
+/// Warns of variables that are meant for app-init and that it does not know. What hooks are given they hand on.
+pub fn warn_of_unknown_variables(findings: &mut Findings<'_>) {
+    const OF_HOOKS: [&str; 4] = ["APP_INIT_PHASE", "APP_INIT_HOOK", "APP_INIT_FAILED_HOOK", "APP_INIT_FAILED_CODE"];
+    let known: Vec<&str> = VARIABLES.iter().flat_map(|(names, _)| names.split(',')).map(str::trim).collect();
+    for string in exec::inherited_environment() {
+        let string = string.to_string_lossy();
+        let Some((name, _)) = string.split_once('=') else { continue };
+        if name.starts_with(PREFIX) && !known.contains(&name) && !OF_HOOKS.contains(&name) {
+            findings.warning(&format!("{name} means nothing; unset it, or set one of {}", known.join(", ")));
+        }
+    }
+}
 
 /// What was decided, with every default filled in. `None` is a value here: no limit, no signal of one's own.
 #[derive(Debug)]

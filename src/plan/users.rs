@@ -1,30 +1,16 @@
 //! Who the parts of a plan run as (§5).
 
 use std::cell::{Cell, OnceCell};
-use std::fmt;
+use std::path::Path;
 use std::rc::Rc;
 
 use nix::unistd::Gid;
 
-use super::Findings;
+use super::findings::{Findings, Refused};
 use crate::config::keys;
 use crate::identity::trust::Boundary;
 use crate::identity::{self, Databases, Identity};
-use crate::sys::credentials;
-
-/// Why somebody cannot be who a program runs as.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Refused {
-    Unknown(String),
-    OutOfReach(String),
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Refused::Unknown(why) | Refused::OutOfReach(why)) = self;
-        formatter.write_str(why)
-    }
-}
+use crate::sys::{credentials, regular};
 
 /// Users by name, looked up once and only where somebody asks.
 #[derive(Debug, Default)]
@@ -167,7 +153,7 @@ impl Users {
     ///
     /// What cannot be read.
     pub fn databases(&self) -> Result<&Databases, String> {
-        self.databases.get_or_init(Databases::read).as_ref().map_err(Clone::clone)
+        self.databases.get_or_init(read_databases).as_ref().map_err(Clone::clone)
     }
 
     /// `UID:GID` needs nobody to say who it is.
@@ -227,7 +213,7 @@ impl Users {
 #[must_use]
 pub fn described(user: Option<&Identity>) -> String {
     let (uid, gid) = user.map_or_else(own_ids, |user| (user.uid, user.gid));
-    let own = || Databases::read().ok()?.user_of(uid)?.name;
+    let own = || read_databases().ok()?.user_of(uid)?.name;
     match user.map_or_else(own, |user| user.name.clone()) {
         Some(name) => format!("as {} ({uid}:{gid})", String::from_utf8_lossy(&name)),
         None => format!("as {uid}:{gid}"),
@@ -259,4 +245,20 @@ fn note_passed_over(key: &str, spec: &str, refused: &Refused, findings: &mut Fin
 #[must_use]
 pub fn shown(user: &Identity) -> String {
     user.name.as_ref().map_or_else(|| user.uid.to_string(), |name| String::from_utf8_lossy(name).into_owned())
+}
+
+/// Reads `/etc/passwd`, `/etc/group` and, as root, `/etc/gshadow`.
+///
+/// # Errors
+///
+/// A file that is there and cannot be read, is no regular file, or has more than 16 MiB.
+fn read_databases() -> Result<Databases, String> {
+    let [passwd, group] = ["/etc/passwd", "/etc/group"].map(|path| read_or_empty(Path::new(path)));
+    let gshadow = if credentials::is_root() { read_or_empty(Path::new("/etc/gshadow"))? } else { Vec::new() };
+    Ok(Databases { passwd: passwd?, group: group?, gshadow })
+}
+
+fn read_or_empty(path: &Path) -> Result<Vec<u8>, String> {
+    let content = regular::read(path).map_err(|why| format!("cannot read {}: {why}", path.display()))?;
+    Ok(content.unwrap_or_default())
 }

@@ -10,6 +10,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
+use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use nix::unistd::Pid;
 
 use super::*;
 use crate::exit;
+use crate::identity::Identity;
 use crate::sys::exec::{Environment, Program, Stdin};
 use crate::sys::offspring;
 use crate::{logging, secrets};

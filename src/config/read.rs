@@ -33,18 +33,21 @@ impl From<String> for Mistakes {
     }
 }
 
-/// Collects the parts of a value, or all that is wrong with them.
-fn collect<T, C: FromIterator<T>>(parts: impl Iterator<Item = (String, Result<T, Mistakes>)>) -> Result<C, Mistakes> {
-    let mut found = Vec::new();
-    let sound = |(at, part): (String, Result<T, Mistakes>)| match part {
-        Ok(part) => Some(part),
-        Err(Mistakes(mistakes)) => {
-            found.extend(mistakes.into_iter().map(|mistake| Mistake { at: at.clone() + &mistake.at, ..mistake }));
-            None
-        }
-    };
-    let collected = parts.filter_map(sound).collect();
-    if found.is_empty() { Ok(collected) } else { Err(Mistakes(found)) }
+/// What is wrong with the parts of a value, as far as they were read.
+#[derive(Default)]
+struct Found(Vec<Mistake>);
+
+impl Found {
+    /// Adds what is wrong with the part at `at`.
+    #[cold]
+    #[inline(never)]
+    fn add(&mut self, at: &str, Mistakes(mistakes): Mistakes) {
+        self.0.extend(mistakes.into_iter().map(|mistake| Mistake { at: at.to_owned() + &mistake.at, ..mistake }));
+    }
+
+    fn verdict(self) -> Result<(), Mistakes> {
+        if self.0.is_empty() { Ok(()) } else { Err(Mistakes(self.0)) }
+    }
 }
 
 /// A type that a key may have.
@@ -83,28 +86,59 @@ pub trait Shown {
     fn shown(&self) -> String;
 }
 
-/// A table with keys of its own; [`table!`] makes one.
-pub trait Keys: Default {
-    fn keys() -> Vec<Key>;
-
-    /// Sets one key.
+/// Where the value of a key goes. One piece of code walks all tables, whatever types their keys have.
+pub trait Slot {
+    /// Takes the value.
     ///
     /// # Errors
     ///
-    /// What is wrong with its value; a key that there is not.
-    fn set(&mut self, key: &str, value: Value) -> Result<(), Mistakes>;
+    /// Everything that is wrong with it.
+    fn put(&mut self, value: Value) -> Result<(), Mistakes>;
+}
+
+impl<T: Read> Slot for T {
+    fn put(&mut self, value: Value) -> Result<(), Mistakes> {
+        *self = T::read(value)?;
+        Ok(())
+    }
+}
+
+/// A table with keys of its own; [`table!`] makes one.
+pub trait Keys: Default {
+    /// What its keys are called in a file.
+    const NAMES: &'static [&'static str];
+
+    /// Its keys, in the same order.
+    fn keys() -> Vec<Key>;
+
+    /// Where their values go, in the same order.
+    fn slots(&mut self) -> Vec<&mut dyn Slot>;
 
     /// Sets all keys of a table, those that are sound although others are not.
     ///
     /// # Errors
     ///
-    /// The mistakes in each key, which they begin with: `.timeout`, `.on_codes[1]`.
+    /// The mistakes in each key, which they begin with: `.timeout`, `.on_codes[1]`; a key that there is not.
     fn set_all(&mut self, table: Table) -> Result<(), Mistakes> {
-        collect(table.into_iter().map(|(key, value)| {
-            let set = self.set(&key, value);
-            (format!(".{key}"), set)
-        }))
+        set_all(Self::NAMES, &mut self.slots(), table)
     }
+}
+
+/// [`Keys::set_all`] for any table.
+#[inline(never)]
+fn set_all(names: &[&str], slots: &mut [&mut dyn Slot], table: Table) -> Result<(), Mistakes> {
+    let mut found = Found::default();
+    for (key, value) in table {
+        let place = names.iter().position(|name| *name == key);
+        let set = match place.and_then(|place| slots.get_mut(place)) {
+            Some(slot) => slot.put(value),
+            None => Err(unknown(&key, names)),
+        };
+        if let Err(mistakes) = set {
+            found.add(&format!(".{key}"), mistakes);
+        }
+    }
+    found.verdict()
 }
 
 /// Defines a struct whose fields are the keys of a table. A key that is a word of Rust is written `r#as`.
@@ -131,6 +165,8 @@ macro_rules! table {
         }
 
         impl $crate::config::read::Keys for $name {
+            const NAMES: &'static [&'static str] = &[$($crate::config::read::bare(stringify!($key))),+];
+
             fn keys() -> Vec<$crate::config::read::Key> {
                 vec![$($crate::config::read::Key {
                     name: $crate::config::read::bare(stringify!($key)),
@@ -142,17 +178,8 @@ macro_rules! table {
                 }),+]
             }
 
-            fn set(
-                &mut self,
-                key: &str,
-                value: $crate::config::value::Value,
-            ) -> Result<(), $crate::config::read::Mistakes> {
-                $(if key == const { $crate::config::read::bare(stringify!($key)) } {
-                    self.$key = $crate::config::read::Read::read(value)?;
-                    return Ok(());
-                })+
-                let known = [$($crate::config::read::bare(stringify!($key))),+];
-                Err($crate::config::read::unknown(key, &known))
+            fn slots(&mut self) -> Vec<&mut dyn $crate::config::read::Slot> {
+                vec![$(&mut self.$key),+]
             }
         }
     };
@@ -173,6 +200,7 @@ pub const fn bare(identifier: &'static str) -> &'static str {
 
 /// What to say of a key that there is not: the nearest one first.
 #[must_use]
+#[cold]
 pub fn unknown(key: &str, known: &[&str]) -> Mistakes {
     let nearest = near::nearest(key, known.iter().copied());
     let first = nearest.map_or_else(|| "remove it".to_owned(), |nearest| format!("write `{nearest}`"));
@@ -184,6 +212,8 @@ pub fn unknown(key: &str, known: &[&str]) -> Mistakes {
 
 /// What to say of a value of another kind.
 #[must_use]
+#[cold]
+#[inline(never)]
 pub fn expected(what: &str, found: &Value) -> Mistakes {
     format!("expected {what}, found {}; change its value", found.kind()).into()
 }
@@ -331,6 +361,12 @@ impl Read for bool {
     }
 }
 
+#[cold]
+#[inline(never)]
+fn not_up_to(largest: u32, found: &Value) -> Mistakes {
+    expected(&format!("a number from 0 to {largest}"), found)
+}
+
 macro_rules! numbers {
     ($($type:ty),+) => {
         $(impl Read for $type {
@@ -339,7 +375,7 @@ macro_rules! numbers {
                     Value::Number(number) => <$type>::try_from(number).ok(),
                     Value::Text(_) | Value::Truth(_) | Value::List(_) | Value::Table(_) | Value::Other(_) => None,
                 };
-                fits.ok_or_else(|| expected(&format!("a number from 0 to {}", <$type>::MAX), &value))
+                fits.ok_or_else(|| not_up_to(<$type>::MAX.into(), &value))
             }
 
             fn schema() -> String {
@@ -394,14 +430,30 @@ impl<T: Read> Read for Option<T> {
     }
 }
 
+/// Hands on each element of a list.
+#[inline(never)]
+fn read_list(value: Value, take: &mut dyn FnMut(Value) -> Result<(), Mistakes>) -> Result<(), Mistakes> {
+    let values = match value {
+        Value::List(values) => values,
+        other => return Err(expected("a list", &other)),
+    };
+    let mut found = Found::default();
+    for (place, value) in values.into_iter().enumerate() {
+        if let Err(mistakes) = take(value) {
+            found.add(&format!("[{place}]"), mistakes);
+        }
+    }
+    found.verdict()
+}
+
 impl<T: Read> Read for Vec<T> {
     fn read(value: Value) -> Result<Self, Mistakes> {
-        match value {
-            Value::List(values) => {
-                collect(values.into_iter().enumerate().map(|(place, value)| (format!("[{place}]"), T::read(value))))
-            }
-            other => Err(expected("a list", &other)),
-        }
+        let mut list = Vec::new();
+        read_list(value, &mut |value| {
+            list.push(T::read(value)?);
+            Ok(())
+        })?;
+        Ok(list)
     }
 
     fn schema() -> String {
@@ -411,10 +463,14 @@ impl<T: Read> Read for Vec<T> {
 
 impl<T: Read> Read for BTreeMap<String, Vec<T>> {
     fn read(value: Value) -> Result<Self, Mistakes> {
-        collect(Table::read(value)?.into_iter().map(|(key, value)| {
-            let at = format!(".{key}");
-            (at, Vec::read(value).map(|list| (key, list)))
-        }))
+        let (mut map, mut found) = (BTreeMap::new(), Found::default());
+        for (key, value) in Table::read(value)? {
+            match Vec::read(value) {
+                Ok(list) => drop(map.insert(key, list)),
+                Err(mistakes) => found.add(&format!(".{key}"), mistakes),
+            }
+        }
+        found.verdict().map(|()| map)
     }
 
     fn schema() -> String {

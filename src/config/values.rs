@@ -222,11 +222,16 @@ impl<T: Choice> Named<T> {
     /// Every other word, with those that there are.
     pub fn parse(word: &str) -> Result<T, String> {
         let known = T::CHOICES.iter().find(|(known, _)| *known == word);
-        known.map(|&(_, value)| value).ok_or_else(|| {
-            let choices: Vec<_> = T::CHOICES.iter().map(|(known, _)| *known).collect();
-            format!("`{word}` is not known; write {}", choices.join(", "))
-        })
+        known
+            .map(|&(_, value)| value)
+            .ok_or_else(|| not_known(word, T::CHOICES.iter().map(|(known, _)| *known).collect()))
     }
+}
+
+#[cold]
+#[inline(never)]
+fn not_known(word: &str, choices: Vec<&str>) -> String {
+    format!("`{word}` is not known; write {}", choices.join(", "))
 }
 
 impl<T: Choice + PartialEq> Shown for T {

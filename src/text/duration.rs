@@ -65,7 +65,8 @@ pub fn show(duration: Duration) -> String {
 #[must_use]
 pub fn rounded(duration: Duration) -> String {
     if duration < Duration::from_secs(60) {
-        format!("{:.1}s", duration.as_secs_f64())
+        let tenths = duration.as_millis().saturating_add(50) / 100;
+        format!("{}.{}s", tenths / 10, tenths % 10)
     } else {
         show(Duration::from_secs(duration.as_secs()))
     }

@@ -666,7 +666,7 @@ fn numbers() -> Vec<(&'static str, String)> {
         ("README.md", format!("│ TERM, {leftovers},│")),
         ("README.md", format!("waits for it, {moment} at most")),
         ("ARCHITECTURE.md", format!("it waits, {moment} at most")),
-        ("ARCHITECTURE.md", format!("gives its reader {} for", time("lib.rs", "PATIENCE"))),
+        ("ARCHITECTURE.md", format!("gives its reader {} for", time("commands/say.rs", "PATIENCE"))),
     ]
 }
 

@@ -309,7 +309,7 @@ ELSEWHERE = [
     Mutation(
         "core files with secrets",
         "Core files of app-init hold secrets.",
-        "src/lib.rs",
+        "src/commands/prelude.rs",
         "        processes::forbid_core_dumps();\n",
         "",
         "blackbox secrets::a_process_that_knows_secrets_is_not_dumpable",
@@ -317,7 +317,7 @@ ELSEWHERE = [
     Mutation(
         "failed deploy-env",
         "The boot goes on behind a deploy-env hook that failed.",
-        "src/lib.rs",
+        "src/commands/prelude.rs",
         "let completed = end.outcome == Outcome::Completed;",
         "let completed = true;",
         "blackbox deploy_env::a_failed_hook_ends_the_boot",
@@ -325,9 +325,9 @@ ELSEWHERE = [
     Mutation(
         "shell without an init",
         "Everywhere somebody stays behind an interactive shell.",
-        "src/lib.rs",
-        "Command::Shell if !is_pid_1 =>",
-        "Command::Shell if false =>",
+        "src/commands/shell.rs",
+        "let is_pid_1 = signals::own_pid() == 1;",
+        "let is_pid_1 = true;",
         "blackbox shell::only_pid_1_stays_behind_the_shell",
     ),
     Mutation(

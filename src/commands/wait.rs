@@ -1,0 +1,10 @@
+//! `wait`: waits for targets, and becomes a command.
+
+use super::{Asked, prelude, run};
+use crate::cli::{Answer, WaitOptions};
+use crate::plan;
+
+pub fn wait(asked: &Asked<'_>, options: &WaitOptions) -> Result<u8, Answer> {
+    let make = |_: Option<&[u8]>| plan::waiting(options, asked.arguments.to_vec());
+    prelude::follow(&make, false, asked.inherited, &|plan| run::supervise(plan, asked.inherited))
+}

@@ -17,9 +17,9 @@ use super::{
     Stage, WAIT, lookup, steps,
 };
 use crate::cli::Options;
-use crate::config::expand::Word;
+use crate::config::expand::{self, Lookup as _, Word};
 use crate::config::values::ServerMode;
-use crate::config::{Config, Layers, expand, keys};
+use crate::config::{Config, Layers, keys};
 use crate::identity::trust;
 use crate::machine::{
     self, ChildId, HookRule, Leftovers, Mode, OnFailure, OnStop, Rules, RunLimit, ServerRule, Signal, SignalTarget,
@@ -155,10 +155,10 @@ impl Builder<'_> {
         let is_above = self.users.is_above(self.users.main().as_deref());
         let could_be_put =
             |path: &Path| self.users.boundaries().iter().any(|user| trust::could_be_put_by(path, user, &[]).is_some());
-        let own = self.environment.filled("SHELL").map(|path| PathBuf::from(OsString::from_vec(path)));
         // What somebody else could have chosen is none for more rights.
-        let is_trusted = |path: &PathBuf| self.environment.by_user(["SHELL"]).is_none() && !could_be_put(path);
-        let own = own.filter(|path| !is_above || is_trusted(path));
+        let own = if is_above { self.environment.trusted("SHELL") } else { self.environment.get("SHELL") };
+        let own = own.filter(|path| !path.is_empty()).map(|path| PathBuf::from(OsString::from_vec(path)));
+        let own = own.filter(|path| !is_above || !could_be_put(path));
         let candidates = own.into_iter().chain(["/bin/bash", "/usr/bin/bash"].map(PathBuf::from));
         let shell = candidates.into_iter().find(|path| path.is_file()).unwrap_or_else(|| "/bin/sh".into());
         let mut argv = vec![shell.into_os_string()];

@@ -2,7 +2,7 @@
 //! `shell` and `env`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{CString, OsString};
+use std::ffi::{CStr, CString, OsString};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -36,6 +36,8 @@ struct Known {
     place: usize,
     /// Where its value came from, if a user could have written it of whom root must not be the tool.
     by_user: Option<Source>,
+    /// The last value before that, for what has more rights; `None`: there was none.
+    before: Option<CString>,
 }
 
 /// A file, or a hook, for people.
@@ -72,12 +74,25 @@ impl Environment {
     fn put(&mut self, name: Vec<u8>, string: CString, by_user: Option<Source>) {
         self.size = self.size.saturating_add(exec::size(&string));
         let end = self.strings.len();
-        let known = self.names.entry(name).or_insert(Known { place: end, by_user: None });
-        known.by_user = by_user;
-        match self.strings.get_mut(known.place) {
-            Some(old) => self.size = self.size.saturating_sub(old.replace(string).map_or(0, |old| exec::size(&old))),
-            None => self.strings.push(Some(string)),
-        }
+        let known = self.names.entry(name).or_insert(Known { place: end, by_user: None, before: None });
+        let old = match self.strings.get_mut(known.place) {
+            Some(old) => old.replace(string),
+            None => {
+                self.strings.push(Some(string));
+                None
+            }
+        };
+        let was_by_user = std::mem::replace(&mut known.by_user, by_user).is_some();
+        let gone = match (&known.by_user, was_by_user) {
+            // It counts as long as it is kept: either of the two is handed on.
+            (Some(_), false) => std::mem::replace(&mut known.before, old),
+            (Some(_), true) => old,
+            (None, _) => {
+                self.size = self.size.saturating_sub(known.before.take().as_ref().map_or(0, exec::size));
+                old
+            }
+        };
+        self.size = self.size.saturating_sub(gone.as_ref().map_or(0, exec::size));
     }
 
     /// The first of these variables whose value a user could have written, and where that came from.
@@ -92,9 +107,26 @@ impl Environment {
         self.by_user(names).map(|(_, source)| Rc::clone(source))
     }
 
-    /// All variables whose value a user could have written, in order.
-    pub fn all_by_user(&self) -> impl Iterator<Item = &[u8]> {
-        self.names.iter().filter(|(_, known)| known.by_user.is_some()).map(|(name, _)| name.as_slice())
+    /// All variables whose value a user could have written, in order, and whether there was another value before that.
+    pub fn all_by_user(&self) -> impl Iterator<Item = (&[u8], bool)> {
+        let by_user = self.names.iter().filter(|(_, known)| known.by_user.is_some());
+        by_user.map(|(name, known)| (name.as_slice(), known.before.is_some()))
+    }
+
+    /// The last value that no user could have written.
+    #[must_use]
+    pub fn trusted(&self, name: &str) -> Option<Vec<u8>> {
+        let known = self.names.get(name.as_bytes())?;
+        let string = if known.by_user.is_some() { &known.before } else { self.strings.get(known.place)? };
+        value_of(name, string.as_ref()?)
+    }
+
+    /// Sets that value, and leaves one that a user could have written.
+    pub fn set_trusted(&mut self, name: &str, value: &[u8]) {
+        match self.names.get_mut(name.as_bytes()) {
+            Some(known) if known.by_user.is_some() => known.before = exec::assignment(name, value),
+            Some(_) | None => self.set(name, value),
+        }
     }
 
     /// Sets a variable that is not set.
@@ -105,9 +137,11 @@ impl Environment {
     }
 
     pub fn unset(&mut self, name: &str) {
-        let old = self.names.remove(name.as_bytes()).and_then(|known| self.strings.get_mut(known.place));
-        let old = old.and_then(Option::take);
-        self.size = self.size.saturating_sub(old.map_or(0, |old| exec::size(&old)));
+        let Some(known) = self.names.remove(name.as_bytes()) else { return };
+        let old = self.strings.get_mut(known.place).and_then(Option::take);
+        for gone in old.iter().chain(&known.before) {
+            self.size = self.size.saturating_sub(exec::size(gone));
+        }
     }
 
     /// The value, unless it is empty.
@@ -122,11 +156,6 @@ impl Environment {
         self.size
     }
 
-    #[must_use]
-    pub fn into_strings(self) -> Vec<CString> {
-        self.strings.into_iter().flatten().collect()
-    }
-
     /// As programs get it.
     #[must_use]
     pub fn strings(&self) -> Strings {
@@ -134,23 +163,25 @@ impl Environment {
         if self.get("PATH").is_some() && self.names.values().all(|known| known.by_user.is_none()) {
             return Strings { trusted: Rc::clone(&whole), whole };
         }
-        let mut trusted = self.clone();
+        let mut trusted = self.strings.clone();
         for known in self.names.values().filter(|known| known.by_user.is_some()) {
-            if let Some(string) = trusted.strings.get_mut(known.place) {
-                *string = None;
+            if let Some(string) = trusted.get_mut(known.place) {
+                string.clone_from(&known.before);
             }
         }
         // Without one some shells look for programs where they were started.
-        trusted.set_default("PATH", exec::DEFAULT_PATH);
-        Strings { trusted: trusted.into_strings().into(), whole }
+        if self.trusted("PATH").is_none() {
+            trusted.push(exec::assignment("PATH", exec::DEFAULT_PATH));
+        }
+        Strings { trusted: trusted.into_iter().flatten().collect(), whole }
     }
 }
 
 /// The environment of all programs, shared by them.
 pub struct Strings {
     whole: Rc<[CString]>,
-    /// Without what a user could have written, for what has more rights: there is no telling which variables make which
-    /// program run something.
+    /// With the last values that no user could have written, for what has more rights: there is no telling which variables
+    /// make which program run something.
     trusted: Rc<[CString]>,
 }
 
@@ -164,9 +195,12 @@ impl Strings {
 
 impl Lookup for Environment {
     fn get(&self, name: &str) -> Option<Vec<u8>> {
-        let string = self.strings.get(self.names.get(name.as_bytes())?.place)?.as_ref()?;
-        string.to_bytes().get(name.len().saturating_add(1)..).map(<[u8]>::to_vec)
+        value_of(name, self.strings.get(self.names.get(name.as_bytes())?.place)?.as_ref()?)
     }
+}
+
+fn value_of(name: &str, string: &CStr) -> Option<Vec<u8>> {
+    string.to_bytes().get(name.len().saturating_add(1)..).map(<[u8]>::to_vec)
 }
 
 /// What the pipeline is fed with.
@@ -620,7 +654,7 @@ mod tests {
     }
 
     fn strings(environment: Environment) -> Vec<String> {
-        environment.into_strings().into_iter().map(|string| string.to_string_lossy().into_owned()).collect()
+        environment.strings().whole.iter().map(|string| string.to_string_lossy().into_owned()).collect()
     }
 
     /// Shells read the last of them, other programs the first.
@@ -645,6 +679,41 @@ mod tests {
         environment.set_default("B", b"");
         assert_eq!((environment.get("B"), environment.filled("B")), (Some(Vec::new()), None));
         assert_eq!(strings(environment), ["A=4", "AB=3", "B="]);
+    }
+
+    #[test]
+    fn what_has_more_rights_keeps_the_last_value_that_is_not_the_users() {
+        let of_user = || Some(Source::from("a file"));
+        let mut environment = Environment::new(
+            ["A=1", "B=1", "PATH=/bin"].map(|string| CString::new(string).unwrap_or_default()).to_vec(),
+        );
+        let all = environment.size();
+        environment.set("B", b"2");
+        for name in ["A", "B", "C", "PATH"] {
+            environment.set_from(name, b"user's", of_user());
+            environment.set_from(name, b"user's again", of_user());
+        }
+        environment.set_trusted("PATH", b"/usr/bin");
+        let trusted = |environment: &Environment| -> Vec<String> {
+            environment.strings().trusted.iter().map(|string| string.to_string_lossy().into_owned()).collect()
+        };
+        assert_eq!(trusted(&environment), ["A=1", "B=2", "PATH=/usr/bin"]);
+        assert_eq!(environment.trusted("C"), None);
+        let kept: Vec<_> = environment.all_by_user().map(|(_, is_kept)| is_kept).collect();
+        assert_eq!(kept, [true, true, false, true]);
+        // What counts is what is said last; nothing of before comes back.
+        environment.unset("A");
+        environment.set_from("A", b"user's", of_user());
+        environment.set("B", b"3");
+        environment.set_from("B", b"user's", of_user());
+        assert_eq!(trusted(&environment), ["B=3", "PATH=/usr/bin"]);
+        for name in ["A", "B", "C", "PATH"] {
+            environment.unset(name);
+        }
+        for (name, value) in [("A", &b"1"[..]), ("B", b"1"), ("PATH", b"/bin")] {
+            environment.set(name, value);
+        }
+        assert_eq!(environment.size(), all);
     }
 
     /// A look through all of them for each would not come to its end today.

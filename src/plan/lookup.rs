@@ -9,7 +9,6 @@ use super::executed::{self, Executed, directory, search_path};
 use super::users::{self, Users};
 use super::{Findings, Planned};
 use crate::config::Layers;
-use crate::config::expand::Lookup;
 use crate::identity::trust::{self, AtFault, Boundary, Given};
 use crate::sys::exec::{self, Program};
 use crate::sys::on_behalf;
@@ -108,15 +107,18 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
         }
     }
     let left_out = trusted.environment.into_iter().flat_map(Environment::all_by_user);
-    let left_out: Vec<_> = left_out.map(String::from_utf8_lossy).collect();
+    let left_out: Vec<_> = left_out.map(|(name, is_kept)| (String::from_utf8_lossy(name), is_kept)).collect();
     if hands_on && !left_out.is_empty() {
-        let more = left_out.len().saturating_sub(MOST_NAMED);
-        let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let named = left_out.get(..MOST_NAMED).unwrap_or(&left_out);
         let who: Vec<String> = users.boundaries().iter().map(|user| users::shown(&user.identity)).collect();
+        let kept: Vec<&str> = left_out.iter().filter(|(_, is_kept)| *is_kept).map(|(name, _)| &**name).collect();
+        let kept = match kept.as_slice() {
+            [] => String::new(),
+            kept => format!("; of {} it has the value before that", first_of(kept)),
+        };
+        let names: Vec<&str> = left_out.iter().map(|(name, _)| &**name).collect();
         findings.warning(&format!(
-            "cannot hand on {}{and_more} to what has more rights than {}, who could have written it; set it in env.set",
-            named.join(", "),
+            "cannot hand on {} to what has more rights than {}, who could have written it; set it in env.set{kept}",
+            first_of(&names),
             who.join(", ")
         ));
     }
@@ -151,7 +153,7 @@ fn led_to(program: &Program) -> Vec<(&'static str, &'static str, PathBuf)> {
 /// Takes the directories of somebody else out of the PATH of a shell that has more rights: whatever is typed there is
 /// looked for in them.
 pub fn keep_own_path(environment: &mut Environment, users: &[Boundary], base: &Path, findings: &mut Findings<'_>) {
-    let Some(path) = environment.get("PATH").filter(|_| environment.by_user(["PATH"]).is_none()) else { return };
+    let Some(path) = environment.trusted("PATH") else { return };
     let directory = |entry: &[u8]| base.join(OsStr::from_bytes(entry));
     let is_own =
         |entry: &&[u8]| users.iter().all(|user| trust::could_be_put_by(&directory(entry), user, &[]).is_none());
@@ -162,15 +164,20 @@ pub fn keep_own_path(environment: &mut Environment, users: &[Boundary], base: &P
             "PATH is without {others}, which somebody else could change; name programs there by their paths"
         ));
         if own.is_empty() {
-            environment.set("PATH", exec::DEFAULT_PATH);
+            environment.set_trusted("PATH", exec::DEFAULT_PATH);
         } else {
-            environment.set("PATH", &own.join(&b':'));
+            environment.set_trusted("PATH", &own.join(&b':'));
         }
     }
 }
 
-/// So many variables that are left out are named.
-const MOST_NAMED: usize = 20;
+/// The first of these names, and how many there are.
+fn first_of(names: &[&str]) -> String {
+    const MOST_NAMED: usize = 20;
+    let more = names.len().saturating_sub(MOST_NAMED);
+    let and_more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{and_more}", names.get(..MOST_NAMED).unwrap_or(names).join(", "))
+}
 
 /// Looks for what the kernel would not take, which would only be told when its turn comes.
 pub fn check_lengths(programs: &[&Planned], environment: &Environment, room: usize, findings: &mut Findings<'_>) {

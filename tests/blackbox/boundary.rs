@@ -1041,15 +1041,24 @@ fn what_has_more_rights_always_has_a_path() {
             let setup = Setup::new(cell, ["--", "/bin/true"]).config(&format!("{config}{hooks}"));
             let setup = setup.file("own/stolen", "#!/bin/sh\necho stolen as $(id -u)\n", 0o755);
             let setup = setup.file("own/env", if path { "PATH=/mnt/app/own:/usr/bin:/bin\n" } else { "" }, 0o644);
+            let setup = setup.env("PATH", "/usr/bin:/bin:/given");
             let end = of_user(setup, &["own"]).start().end().exited(0);
             assert!(!end.out.contains("stolen as"), "{}", end.story());
-            let own = "at /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n";
-            assert!(end.out.contains(own), "{}", end.story());
+            // What the container was given, or, where root has taken that away, the usual one.
+            let own = if path { "/given" } else { "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
+            assert!(end.out.contains(&format!("{own}\n")), "{}", end.story());
         }
         let shell = Setup::new(cell, ["shell", "-u", "0:0", "-c", "stolen; echo at $PATH"]).config("user = \"app\"\n");
         let shell = shell.file("own/stolen", "#!/bin/sh\necho stolen as $(id -u)\n", 0o755);
         let shell = of_user(shell.env("PATH", "/mnt/app/own").env("SHELL", "/bin/bash"), &["own"]);
         let end = shell.start().end().exited(0);
         assert!(!end.out.contains("stolen as") && end.out.starts_with("at /usr/local/sbin:"), "{}", end.story());
+        // A PATH of the user's over the container's own takes nothing from that, and nothing from how it is judged.
+        let shell = Setup::new(cell, ["shell", "-u", "0:0", "-c", "stolen; echo at $PATH"]);
+        let shell = shell.config("user = \"app\"\nenv.files = [\"own/env\"]\n").file("own/env", "PATH=/x\n", 0o644);
+        let shell = shell.file("own/stolen", "#!/bin/sh\necho stolen as $(id -u)\n", 0o755);
+        let shell = of_user(shell.env("PATH", "/mnt/app/own:/usr/bin:/bin").env("SHELL", "/bin/bash"), &["own"]);
+        let end = shell.start().end().exited(0);
+        assert_eq!(end.out, "at /usr/bin:/bin\n", "{}", end.story());
     });
 }

@@ -193,11 +193,13 @@ fn a_variable_of_the_users_is_left_out_of_what_has_more_rights() {
         let end = run(ROOT_HOOK, name, OPEN);
         // The server is the user's.
         assert_eq!(end.out.matches(&line).count(), 1, "{name}: {}", end.story());
+        // There always is a PATH.
+        let kept = if name == "PATH" { "; of PATH it has the value before that" } else { "" };
         assert_eq!(
             end.err.lines().next(),
             Some(&*format!(
                 "app-init: warning: cannot hand on {name} to what has more rights than app, who could have written it; \
-                    set it in env.set"
+                    set it in env.set{kept}"
             )),
             "{}",
             end.story()
@@ -218,6 +220,49 @@ fn a_variable_of_the_users_is_left_out_of_what_has_more_rights() {
             end.story()
         );
     }
+}
+
+/// §5: nor does the user take a variable away from root: what it had before counts.
+#[test]
+fn what_has_more_rights_keeps_the_value_that_is_not_the_users() {
+    let config = format!(
+        "{ROOT_HOOK}[env]\nfiles = [\"roots.env\", \"open/own.env\"]\n[env.defaults]\nD = \"default\"\n[env.set]\nMADE = \"x ${{A}}\"\n"
+    );
+    let names = ["A", "D", "F", "MADE", "PATH"];
+    let run = |more: &str, changes: &[Change<'_>]| {
+        let setup = Setup::new(Cell::PID1, ["--", "/usr/bin/env"]).config(&format!("{config}{more}"));
+        let setup = setup.hook("deploy", "#!/bin/sh\nexec /usr/bin/env").file("roots.env", "F=roots\n", 0o644);
+        let own: String = names.iter().map(|name| format!("{name}=of-user\n")).collect();
+        let setup = setup.file("open/own.env", own, 0o644).env("A", "given").env("MADE", "given");
+        start(setup.env("PATH", "/usr/bin:/bin:/given"), changes).exited(0)
+    };
+    let open: &[Change<'_>] = &[("open", 0o755, 4000, 0)];
+    let end = run("", open);
+    let has = |end: &End, line: &str, count: usize| {
+        assert_eq!(end.out.matches(&format!("\n{line}\n")).count(), count, "{line}: {}", end.story());
+    };
+    for line in ["A=given", "D=default", "F=roots", "MADE=given", "PATH=/usr/bin:/bin:/given"] {
+        has(&end, line, 1);
+    }
+    for line in ["A=of-user", "D=of-user", "F=of-user", "MADE=x of-user", "PATH=of-user"] {
+        has(&end, line, 1);
+    }
+    let told = "app-init: warning: cannot hand on A, D, F, MADE, PATH to what has more rights than app, who could have \
+        written it; set it in env.set; of A, D, F, MADE, PATH it has the value before that\n";
+    assert_eq!(end.err.matches("cannot hand on").count(), 1, "{}", end.story());
+    let end = end.complains(&[told]);
+    has(&end, "of-user", 0);
+    // Nothing of before counts behind what root says last.
+    let end = run("A = \"said\"\n", open);
+    has(&end, "A=said", 2);
+    let end = run("", &[]);
+    has(&end, "A=of-user", 2);
+    // A directory of the user's in what was given is refused, as it always is.
+    let open: &[Change<'_>] = &[("open", 0o755, 4000, 0), ("bin", 0o755, 4000, 0)];
+    let setup = Setup::new(Cell::PID1, ["--", "true"]).config(&config).hook("deploy", "#!/bin/sh\ntrue");
+    let setup = setup.file("roots.env", "F=roots\n", 0o644).file("open/own.env", "A=1\nPATH=/bin\n", 0o644);
+    let setup = setup.file("bin/x", "", 0o644).env("PATH", "/usr/bin:/bin:/mnt/app/bin");
+    start(setup, open).exited(77).complains(&["looks for programs in /mnt/app/bin, which could be changed by app: "]);
 }
 
 /// §5: by whatever way it comes, and what is made of it too; all of them are told at once.

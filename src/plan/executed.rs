@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
+use super::interpreters;
 use crate::sys::exec::{self, Program};
 use crate::sys::{mounts, regular};
 
@@ -17,8 +18,8 @@ use crate::sys::{mounts, regular};
 pub struct Executed {
     /// Every path that is looked at and is there, or that is named.
     pub paths: Vec<PathBuf>,
-    /// An `env`, or a file after very many, that cannot be followed further, and its word that is the reason.
-    pub unclear: Option<(PathBuf, String)>,
+    /// Why it cannot be followed further, and what to do.
+    pub unclear: Option<String>,
     /// Why this user cannot execute it, and what to do.
     pub obstacle: Option<String>,
 }
@@ -136,8 +137,7 @@ impl Execution<'_> {
             return self.executed.obstacle.is_none();
         }
         if self.executed.paths.len() > MOST {
-            let word = String::from_utf8_lossy(rest.first().map_or(b"", Vec::as_slice)).into_owned();
-            self.executed.unclear = Some((file.to_owned(), word));
+            self.give_up(file, rest.first().map_or(b"", Vec::as_slice), BY_PATH);
             return true;
         }
         self.take_script(file, rest);
@@ -187,25 +187,51 @@ impl Execution<'_> {
         }
         match called_by_env(words) {
             Ok(argv) => self.call(&argv),
-            Err(word) => {
-                let word = String::from_utf8_lossy(&word).into_owned();
-                self.executed.unclear = Some((file.to_owned(), word));
-            }
+            Err(word) => self.give_up(file, &word, BY_PATH),
         }
     }
 
-    /// The script that an interpreter is given, which may be a script itself.
+    fn give_up(&mut self, file: &Path, word: &[u8], advice: &str) {
+        let (file, word) = (file.display(), String::from_utf8_lossy(word));
+        self.executed.unclear = Some(format!("cannot tell what {file} would run after `{word}`; {advice}"));
+    }
+
+    /// The script that an interpreter is given, which may be a script itself, and what that reads before.
     fn take_script(&mut self, file: &Path, words: &[Vec<u8>]) {
         let names = names_of(file);
-        let Some((script, is_sought)) = names.iter().find_map(|name| script_of(name, words)) else { return };
+        let Some(given) = names.iter().find_map(|name| interpreters::given(name, words)) else { return };
+        let given = match given {
+            Ok(given) => given,
+            Err(word) => return self.give_up(file, word, IN_FULL),
+        };
+        // A module without a slash is sought where the interpreter's own are.
+        let is_path = |module: &&&[u8]| module.contains(&b'/');
+        for path in given.loaded.iter().filter(is_path) {
+            // Its name may be without its end.
+            if !self.directory.join(path_of(path)).is_file() {
+                self.give_up(file, path, IN_FULL);
+            }
+        }
+        let read = given.read.iter().chain(given.loaded.iter().filter(is_path));
+        self.executed.paths.extend(read.map(|path| self.directory.join(path_of(path))));
+        let Some(script) = given.script else { return };
         let path = self.directory.join(path_of(script));
-        if is_sought && !script.contains(&b'/') && !path.exists() {
+        if given.is_sought && !script.contains(&b'/') && !path.exists() {
             let found = self.found(script);
             self.executed.paths.extend(found);
+        }
+        // Of a directory it is a file in there.
+        if path.is_dir() || given.completes_names && !path.is_file() {
+            self.give_up(file, script, IN_FULL);
         }
         self.executed.paths.push(path);
     }
 }
+
+/// What to do about an `env` that cannot be followed.
+const BY_PATH: &str = "name the program by its path, and set variables in env.set";
+/// What to do about an interpreter.
+const IN_FULL: &str = "give it usual options and the whole name of a script, or let that user run it";
 
 /// What a file is called, and what it is where that is a link.
 fn names_of(file: &Path) -> Vec<Vec<u8>> {
@@ -307,57 +333,6 @@ fn called_by_env(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Vec<u8>> {
     words.into_iter().find(|word| word.starts_with(b"PATH=")).map_or(Ok(called), Err)
 }
 
-/// The script among an interpreter's words, and whether it is looked for in PATH. `None` where there is none, or an option
-/// before it that is not understood.
-fn script_of<'w>(interpreter: &[u8], words: &'w [Vec<u8>]) -> Option<(&'w [u8], bool)> {
-    /// Names without a version; options that stand alone; those that take the next word.
-    const SHELL: (&str, &str) = ("abefhiklmnprtuvxBCEHPT", "oO");
-    const KNOWN: [(&str, (&str, &str)); 14] = [
-        ("sh", SHELL),
-        ("bash", SHELL),
-        ("dash", SHELL),
-        ("ash", SHELL),
-        ("ksh", SHELL),
-        ("zsh", SHELL),
-        ("python", ("bBdEiIOPqRsSuvx", "WX")),
-        ("pypy", ("bBdEiIOPqRsSuvx", "WX")),
-        ("perl", ("acnpstTuUwWX", "I")),
-        ("ruby", ("alnpsvw", "I")),
-        ("node", ("", "")),
-        ("nodejs", ("", "")),
-        ("php", ("nq", "cd")),
-        ("lua", ("EiW", "")),
-    ];
-    let is_version = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
-    let length = interpreter.iter().rposition(|byte| !is_version(byte)).map_or(0, |last| last.saturating_add(1));
-    let name = interpreter.get(..length)?;
-    let (_, (alone, with_next)) = KNOWN.iter().find(|(known, _)| known.as_bytes() == name)?;
-    let is_shell = *alone == SHELL.0;
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let letters = match word.split_first() {
-            Some((b'-', [])) => return None,
-            Some((b'-', b"-")) => return words.next().map(|word| (word.as_slice(), is_shell)),
-            Some((b'-', letters)) => letters,
-            Some((b'+', letters)) if is_shell => letters,
-            _ => return Some((word, is_shell)),
-        };
-        for (place, letter) in letters.iter().enumerate() {
-            if with_next.as_bytes().contains(letter) {
-                if is_shell || place.saturating_add(1) == letters.len() {
-                    words.next();
-                }
-                if !is_shell {
-                    break;
-                }
-            } else if !alone.as_bytes().contains(letter) {
-                return None;
-            }
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -400,7 +375,8 @@ mod tests {
             of(&Program::new(argv, exec::Environment::Inherited)).unclear
         };
         assert_eq!(unclear(10), None);
-        assert_eq!(unclear(200), Some(("/usr/bin/env".into(), "/usr/bin/env".to_owned())));
+        let told = "cannot tell what /usr/bin/env would run after `/usr/bin/env`; name the program by its path, and set variables in env.set";
+        assert_eq!(unclear(200).as_deref(), Some(told));
     }
 
     #[test]
@@ -440,34 +416,6 @@ mod tests {
                 called.map(words).map_err(|word| word.as_bytes().to_vec()),
                 "{given}"
             );
-        }
-    }
-
-    #[test]
-    fn the_script_is_the_first_word_that_is_no_option() {
-        for (interpreter, given, script) in [
-            ("sh", "x.sh|a", Some("x.sh")),
-            ("bash", "-eu|-o|pipefail|x.sh", Some("x.sh")),
-            ("bash", "-euo|pipefail|+x|--|-x.sh", Some("-x.sh")),
-            ("dash", "-c|x.sh", None),
-            ("sh", "-s|x", None),
-            ("sh", "-", None),
-            ("sh", "", None),
-            ("bash", "--norc|x", None),
-            ("python3.12", "-u|-X|dev|-Werror|x.py", Some("x.py")),
-            ("python", "-m|x", None),
-            ("pypy3", "x.py", Some("x.py")),
-            ("perl5.36.0", "-wT|x.pl", Some("x.pl")),
-            ("perl", "-e|1", None),
-            ("php8.2", "-d|a=b|x.php", Some("x.php")),
-            ("node", "x.js", Some("x.js")),
-            ("node", "--require=a|x.js", None),
-            ("cp", "x|y", None),
-            ("3", "x", None),
-        ] {
-            let words = words(given);
-            let found = script_of(interpreter.as_bytes(), &words).map(|(script, _)| script);
-            assert_eq!(found, script.map(str::as_bytes), "{interpreter} {given}");
         }
     }
 }

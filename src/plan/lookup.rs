@@ -87,9 +87,8 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
         }
         hands_on = true;
         let Executed { paths, unclear, .. } = executed::of(program);
-        if let Some((env, word)) = unclear {
-            let what = "name the program by its path, and set variables in env.set";
-            findings.refusal(&key, format!("cannot tell what {} would run after `{word}`; {what}", env.display()));
+        if let Some(why) = unclear {
+            findings.refusal(&key, why);
         }
         for judge in judges {
             for path in &paths {

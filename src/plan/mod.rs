@@ -8,6 +8,7 @@ mod executed;
 mod files;
 mod findings;
 mod hooks;
+mod interpreters;
 mod lookup;
 mod make;
 mod nested;

@@ -86,6 +86,65 @@ fn an_interpreter_of_the_users_is_none_for_root() {
     }
 }
 
+/// Which script that is must be clear, and what is loaded before it counts as much.
+#[test]
+fn what_an_interpreter_will_run_has_to_be_clear() {
+    let run = |command: &str, names: &[&str]| {
+        let config = format!(
+            "user = \"app\"\n[[hooks.deploy.run]]\nuser = \"root\"\ncommand = [\"{}\"]\n",
+            command.replace('|', "\", \"")
+        );
+        let setup = Setup::new(Cell::PID1, SERVER).config(&config).file("own/task", "", 0o755);
+        let names = names.to_vec();
+        let setup = setup.file("task.js", "", 0o644).file("own/js.js", "", 0o644);
+        let interpreter = "#!/bin/sh\necho tool as $(id -u)\n";
+        let setup = ["python3", "perl5.36.0", "ruby", "node", "php8.2"]
+            .into_iter()
+            .fold(setup, |setup, name| setup.file(&format!("bin/{name}"), interpreter, 0o755));
+        of_user(setup, &names)
+    };
+    for (command, word) in [
+        ("bin/node|--build-snapshot|task.js", "--build-snapshot"),
+        ("bin/node|task", "task"),
+        ("bin/node|-r|./own/js|task.js", "./own/js"),
+        ("bin/python3|-u|-Z|task.js", "-Z"),
+        ("bin/python3|bin", "bin"),
+        ("bin/ruby|-C|own|task.js", "-C"),
+        ("bin/php8.2|-dauto_prepend_file=own/task|task.js", "-dauto_prepend_file=own/task"),
+        ("bash|--debugger|task.js", "--debugger"),
+        ("env|A=b|bash|--debugger|task.js", "--debugger"),
+    ] {
+        let told = format!(
+            " would run after `{word}`; give it usual options and the whole name of a script, or let that user run it\n"
+        );
+        refused(run(command, &[]), &told);
+    }
+    let told = "could be changed by app: /mnt/app/own (mode 0755, owner 4000:4001); ";
+    for (command, at) in [
+        ("bin/node|-r|./own/js.js|task.js", "/mnt/app/./own/js.js "),
+        ("bin/node|--env-file=own/task|task.js", "/mnt/app/own/task "),
+        ("bin/perl5.36.0|-Iown|-w|task.js", "/mnt/app/own "),
+        ("bash|--rcfile|own/task|task.js", "/mnt/app/own/task "),
+        ("bash|-|own/task", "/mnt/app/own/task "),
+        ("bin/php8.2|-f|own/task", "/mnt/app/own/task "),
+    ] {
+        refused(run(command, &["own"]), &format!("{at}{told}"));
+    }
+    for command in [
+        "bin/python3|-E|-s|-B|-O|-I|-u|-X|dev|-W|ignore|task.js",
+        "bin/python3|-u|-m|x",
+        "bin/python3|-c|x",
+        "bash|-e|-u|-x|-o|pipefail|-c|echo tool as $(id -u)",
+        "bin/perl5.36.0|-w|-T|task.js",
+        "bin/ruby|-W|task.js",
+        "bin/node|--no-warnings|--max-old-space-size=64|-r|x|task.js",
+        "bin/php8.2|-d|x|-f|task.js",
+    ] {
+        let end = run(command, &["own"]).start().end().exited(0);
+        assert!(end.out.contains("tool as 0\n"), "{command}: {}", end.story());
+    }
+}
+
 /// A right more than the user has is enough.
 #[test]
 fn a_group_that_the_user_is_not_in_counts_as_much_as_root() {

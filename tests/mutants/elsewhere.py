@@ -291,6 +291,22 @@ ELSEWHERE = [
         "blackbox boundary::what_has_more_rights_always_has_a_path",
     ),
     Mutation(
+        "unusual option passes",
+        "An interpreter of root's runs what nobody has looked at, because of an option that is not known.",
+        "src/plan/executed.rs",
+        "Err(word) => return self.give_up(file, word, IN_FULL),",
+        "Err(_) => return,",
+        "blackbox boundary::what_an_interpreter_will_run_has_to_be_clear",
+    ),
+    Mutation(
+        "module is no matter",
+        "An interpreter of root's loads a module of the user's before its script.",
+        "src/plan/interpreters.rs",
+        "self.given.loaded.push(value);\n                } else",
+        "} else",
+        "blackbox boundary::what_an_interpreter_will_run_has_to_be_clear",
+    ),
+    Mutation(
         "secret file as root",
         "Whoever may set NAME_FILE has root read any file.",
         "src/plan/environment.rs",

@@ -53,6 +53,18 @@ struct EnvOptions {
     options: Options,
 }
 
+/// The options of `check`, beside those of `run`.
+#[derive(Debug, Parser)]
+#[command(name = "app-init", args_override_self = true, disable_help_subcommand = true)]
+struct CheckOptions {
+    /// Take each warning for a fault
+    #[arg(long)]
+    strict: bool,
+
+    #[command(flatten)]
+    options: Options,
+}
+
 /// The options of `wait`. They may stand between the targets, as those of other wait scripts.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Parser)]
 #[command(name = "app-init", args_override_self = true, disable_help_subcommand = true)]
@@ -188,6 +200,10 @@ pub struct Options {
     #[arg(short, long, overrides_with = "verbose")]
     pub quiet: bool,
 
+    /// Warnings are faults, whatever the file says: an option of `check` alone
+    #[arg(skip)]
+    pub strict: bool,
+
     /// The server's command, or arguments for the configured one
     #[arg(trailing_var_arg = true, value_name = "ARG")]
     arguments: Vec<OsString>,
@@ -247,6 +263,7 @@ impl Options {
             hooks: _,
             verbose: _,
             quiet: _,
+            strict: _,
             arguments: _,
         } = self;
         let paths = config.is_some() || hooks_dir.is_some() || workdir.is_some();
@@ -333,6 +350,11 @@ fn parse_options(arguments: &[OsString]) -> Result<Request, Answer> {
                 Some(odd) => Err(usage(&format!("env takes no {}; leave it out", odd.display()))),
                 None => Ok(Request { command: Command::Env { json, reveal }, options, arguments: Vec::new() }),
             };
+        }
+        Some(Command::Check) => {
+            let CheckOptions { strict, options: typed } = read(&around, Some(name))?;
+            options = Options { strict, ..typed };
+            (Command::Check, std::mem::take(&mut options.arguments))
         }
         Some(command) => {
             options = read(&around, Some(name))?;

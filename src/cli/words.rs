@@ -8,7 +8,11 @@ pub const COMMANDS: [(&str, &str, &str); 7] = [
     ("exec", "exec [OPTIONS] [--] CMD [ARG]...", "become CMD in the application's environment; no hooks"),
     ("shell", "shell [-u SPEC] [-c COMMAND]", "an interactive shell in the same environment; also --shell"),
     ("hook", "hook [OPTIONS] NAME [ARG]...", "run one hook and exit with its code"),
-    ("check", "check [OPTIONS] [ARG]...", "read the configuration, print the plan or every fault; start nothing"),
+    (
+        "check",
+        "check [--strict] [ROLE] [ARG]...",
+        "print the plan or every fault, a warning too if strict; start nothing",
+    ),
     ("env", "env [--json] [--reveal]", "print the application's environment, secrets as ***"),
     ("wait", "wait [OPTIONS] TARGET... [-- CMD]", "wait for ports, files, services; then become CMD"),
 ];

@@ -101,6 +101,15 @@ impl Layers {
         matches!(self.table.get("role"), Some(Value::Table(roles)) if roles.contains_key(name))
     }
 
+    /// The roles that were not chosen.
+    #[must_use]
+    pub fn other_roles(&self) -> Vec<String> {
+        match self.table.get("role") {
+            Some(Value::Table(roles)) => roles.keys().cloned().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Lays the table of role `name` over the rest of the file; `false` where there is no such role.
     pub fn choose_role(&mut self, name: &str) -> bool {
         let Some(Value::Table(roles)) = self.table.get_mut("role") else { return false };

@@ -54,8 +54,7 @@ pub fn join(request: &mut Request) -> Start {
 
 /// Looks once at who else is there: it takes a while, and does not change.
 fn standing(request: &Request, is_plain: bool) -> Option<Standing> {
-    let is_of_none =
-        matches!(request.command, Command::Wait(_)) || request.command == Command::Run && request.options.hooks;
+    let is_of_none = matches!(request.command, Command::Wait(_));
     // A plain start is none of a boot's business, unless it was put beside one.
     let is_alone = is_plain && !processes::is_from_outside();
     (!is_of_none && !is_alone).then(processes::standing)

@@ -145,6 +145,11 @@ impl<'a> Findings<'a> {
         }
     }
 
+    #[must_use]
+    pub fn is_strict(&self) -> bool {
+        self.strict
+    }
+
     /// With `strict` a warning is a fault.
     pub fn warning(&mut self, what: &str) {
         let what = self.secrets.mask_text(what);

@@ -113,8 +113,9 @@ fn try_to_make(
     if purpose == Purpose::Shell && left_out.takes_broken(&mut faults) {
         return Ok(None);
     }
+    let unchecked = if purpose == Purpose::Check { layers.other_roles() } else { Vec::new() };
     let mut config = config::interpret(&mut layers, &mut faults);
-    let mut findings = Findings::new(&layers, config.top.strict, faults);
+    let mut findings = Findings::new(&layers, config.top.strict || options.strict, faults);
     findings.settle(&left_out.refusals);
     for warning in &warnings {
         findings.warning(warning);
@@ -176,7 +177,8 @@ fn try_to_make(
         return Ok(None);
     }
     if purpose == Purpose::Check {
-        tell_of_files(&layers, &base.join(&settings.hooks_dir), &mut findings);
+        tell_of_files(&layers, &base, &settings.hooks_dir, &mut findings);
+        tell_of_roles(&unchecked, layers.role(), &mut findings);
         lookup::check_programs(&programs, &mut findings);
     }
 
@@ -358,15 +360,32 @@ fn read(
 
 /// Where configuration was looked for in vain. That there is none at all is hardly ever meant: a `.dockerignore` leaves
 /// out what begins with a dot, or this is another directory.
-fn tell_of_files(layers: &Layers, hooks_dir: &Path, findings: &mut Findings<'_>) {
+fn tell_of_files(layers: &Layers, base: &Path, hooks_dir: &Path, findings: &mut Findings<'_>) {
     let missing = config::not_there(&layers.missing);
-    if layers.files.is_empty() && !missing.is_empty() && !hooks::any_in(hooks_dir) {
+    let hooks_dir = base.join(hooks_dir);
+    let is_bare = !missing.is_empty() && !hooks::any_in(&hooks_dir);
+    // Beside the base image's file the application's may be missed, and need not be: only who wants to be sure is told.
+    let is_own = |path: &PathBuf| path != Path::new(config::BASE_FILE);
+    let misses_own = layers.missing.iter().any(is_own) && !base.join(".docker").exists();
+    let advice = "see that .dockerignore lets .docker into the image, and that this is its directory";
+    if is_bare && layers.files.is_empty() {
+        let hooks_dir = hooks_dir.display();
+        findings.warning(&format!("nothing is configured: {missing}, and no hook in {hooks_dir}; {advice}"));
+    } else if is_bare && misses_own && findings.is_strict() {
+        let base = config::BASE_FILE;
         findings.warning(&format!(
-            "nothing is configured: {missing}, and no hook in {}; see that .dockerignore lets .docker into the image, and that this is its directory",
-            hooks_dir.display()
+            "the application has no configuration: {missing}; {advice}, or name the one file: APP_INIT_CONFIG={base}"
         ));
     } else if !missing.is_empty() {
         findings.note(&missing);
+    }
+}
+
+/// Which roles were looked at in form alone, since none was chosen.
+fn tell_of_roles(others: &[String], chosen: Option<&str>, findings: &mut Findings<'_>) {
+    if chosen.is_none() && !others.is_empty() {
+        let each: Vec<String> = others.iter().map(|name| format!("app-init check {name}")).collect();
+        findings.note(&format!("roles are checked one by one: {}", each.join(", ")));
     }
 }
 
@@ -455,7 +474,7 @@ fn users(
         }
     }
     let mut replaced = layers.replaced_users.clone();
-    let beside = !matches!(purpose, Purpose::Run | Purpose::Check);
+    let beside = !matches!(purpose, Purpose::Run | Purpose::Check) || purpose == Purpose::Run && boot.is_some();
     if beside {
         // The application runs beside this, whoever this is to run as.
         replaced.extend(config.top.user.clone().into_iter().chain(variables.text("USER")));

@@ -43,6 +43,58 @@ fn configuration_that_is_not_there_is_told() {
     });
 }
 
+/// §3, C10: where it matters to somebody, the application's file is missed beside the base image's too.
+#[test]
+fn an_application_without_configuration_is_a_fault_where_that_is_strict() {
+    each_place(|cell| {
+        let check = |args: &[&str], base: &str| {
+            Setup::new(cell, ["check"]).args(args).args(["true"]).etc("app-init.toml", base)
+        };
+        let told = "strict: the application has no configuration: there is no /mnt/app/.docker/app-init.toml; see that \
+            .dockerignore lets .docker into the image, and that this is its directory, or name the one file: \
+            APP_INIT_CONFIG=/etc/app-init.toml\n";
+        for (args, base) in
+            [(&[][..], "strict = true\n"), (&["--strict"], "[log]\n"), (&["--strict"], "strict = false\n")]
+        {
+            let end = check(args, base)
+                .start()
+                .end()
+                .exited(78)
+                .complains(&[told, "app-init: 1 fault, nothing was started\n"]);
+            assert_eq!(end.out, "", "{}", end.story());
+            check(args, base).config("[log]\n").start().end().exited(0);
+            check(args, base).hook("deploy", "#!/bin/sh\ntrue").start().end().exited(0);
+            check(args, base).env("APP_INIT_CONFIG", "/etc/app-init.toml").start().end().exited(0);
+        }
+        let end = check(&[], "[log]\n").start().end().exited(0);
+        assert!(end.out.contains("note: there is no /mnt/app/.docker/app-init.toml\n"), "{}", end.story());
+    });
+}
+
+/// §1: `check --strict` takes each warning for a fault, whatever the file says; it is an option of `check` alone.
+#[test]
+fn check_can_take_warnings_for_faults() {
+    each_place(|cell| {
+        let setup = |args: &[&str], config: &str| {
+            Setup::new(cell, args).config(config).file(".docker/action_hooks/deploy", "x", 0o644)
+        };
+        let end = setup(&["check", "true"], "[log]\n").start().end().exited(0);
+        assert!(end.out.contains("warning: hook .docker/action_hooks/deploy is not executable"), "{}", end.story());
+        let told = "strict: hook .docker/action_hooks/deploy is not executable and is skipped; run chmod +x ";
+        for args in [&["check", "--strict", "true"][..], &["check", "--strict", "-v", "--", "true"]] {
+            let end = setup(args, "strict = false\n").start().end().exited(78).complains(&[told]);
+            assert_eq!(end.out, "", "{}", end.story());
+        }
+        for args in [&["--strict", "--", "true"][..], &["--strict", "check"], &["env", "--strict"]] {
+            setup(args, "[log]\n").start().end().exited(64).complains(&["--strict"]);
+        }
+        let end = Setup::new(cell, ["check", "--strict", "true"]).config("[log]\n").start().end().exited(0);
+        assert!(end.out.starts_with("app-init: the configuration is sound\n"), "{}", end.story());
+        let end = Setup::new(cell, ["check", "--help"]).start().end().exited(0);
+        assert!(end.out.contains("--strict") && end.out.contains("[ROLE]"), "{}", end.story());
+    });
+}
+
 /// An unknown option may be the server's: the hint says where those go.
 #[test]
 fn an_unknown_option_is_64_with_a_hint() {

@@ -150,6 +150,28 @@ fn a_roles_word_is_its_command() {
     assert_eq!(exec(&run, "", &format!("{APP_INIT} -- bare sh -c 'echo $A'")), (Some(0), "b\n".to_owned()));
 }
 
+/// §1: to boot once more is to boot the same application: as it was configured there, and for whom.
+#[test]
+fn another_boot_beside_it_is_of_the_same_configuration() {
+    let config = format!("{ROLES}[hooks.deploy]\nrun = [{{ command = [\"sh\", \"-c\", \"echo deploying $WHO\"] }}]\n");
+    for started in [format!("{APP_INIT} --config other.toml --"), format!("{APP_INIT} -c other.toml -- worker print=x")]
+    {
+        let script = format!("exec {started}");
+        let setup = Setup::bare(Cell::PID1, ["sh", "-c", &script]).file("other.toml", &config, 0o644);
+        let run = setup.start();
+        run.line("up");
+        for directory in [APP, "/usr"] {
+            let says = |command: &str| exec_in(directory, &run, "", &format!("{APP_INIT} --hooks {command}"));
+            let (code, said) = says("-- health");
+            assert!(code == Some(3) && said.contains("deploying health\n"), "{code:?} {said}");
+            assert!(said.contains(&format!("\nhealth {APP} a\n")), "{said}");
+            // Its own options count more.
+            let (code, said) = says("-c /dev/null -- health");
+            assert!(code != Some(3) && !said.contains("deploying"), "{code:?} {said}");
+        }
+    }
+}
+
 /// §1: what is put beside a boot is of that boot: its role, its options, its directory.
 #[test]
 fn commands_beside_a_boot_are_of_its_role() {

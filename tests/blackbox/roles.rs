@@ -386,3 +386,19 @@ fn a_role_goes_with_the_deploy_env_hook() {
         assert_eq!(end.lines().last(), Some(&"worker worker by the hook of worker"), "{}", end.story());
     });
 }
+
+/// §1: a check without a role looks at none of them whole, and says so.
+#[test]
+fn check_says_which_roles_it_has_not_looked_at() {
+    let config =
+        "server.command = [\"true\"]\n[role.web.env.set]\nA = \"b\"\n[role.worker]\nserver.command = [\"/no/such\"]\n";
+    each_place(|cell| {
+        let check = |args: &[&str]| Setup::new(cell, ["check"]).args(args).config(config).start().end();
+        let line = "note: roles are checked one by one: app-init check web, app-init check worker\n";
+        let end = check(&[]).exited(0);
+        assert!(end.out.contains(line), "{}", end.story());
+        let end = check(&["web"]).exited(0);
+        assert!(!end.out.contains("one by one"), "{}", end.story());
+        check(&["worker"]).exited(78).complains(&["role.worker.server.command: cannot run /no/such: "]);
+    });
+}

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::environment::{Environment, Strings};
 use super::hooks::{self, Surroundings};
-use super::make::Words;
 use super::settings::{self, Settings};
+use super::sources::Words;
 use super::users::Users;
 use super::{
     DEPLOY, DEPLOY_ENV, Findings, Job, ON_FAILURE, POST_DEPLOY, POST_STOP, PRE_STOP, PREPARE, Planned, Purpose, START,

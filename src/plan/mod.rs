@@ -3,21 +3,25 @@
 
 mod boot;
 mod builder;
+mod directories;
 mod environment;
 mod executed;
 mod files;
 mod findings;
 mod hooks;
 mod interpreters;
+mod limits;
 mod lookup;
 mod make;
 mod nested;
 mod plain;
 mod settings;
 mod show;
+mod sources;
 mod steps;
 mod users;
 mod waiting;
+mod who;
 
 use std::ffi::{CString, OsString};
 use std::path::{Path, PathBuf};

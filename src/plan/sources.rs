@@ -1,0 +1,128 @@
+//! What a plan is made of: the files with the role that was chosen, and the words of the command line without its name.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use super::boot::Boot;
+use super::findings::Findings;
+use super::settings::Variables;
+use super::{Purpose, SKIPPABLE, hooks};
+use crate::cli::{self, Options};
+use crate::config::value::Value;
+use crate::config::{self, Fault, Layers};
+use crate::text::near;
+
+/// The words of a start that are no options.
+pub struct Words {
+    /// Those of this process, without the role's name.
+    pub own: Vec<OsString>,
+    /// Those that the boot which this process stands beside appends to the server's command.
+    pub of_boot: Vec<OsString>,
+    /// The first was a role's name.
+    pub name_role: bool,
+}
+
+/// The files, with the role laid over them, the words without its name, and warnings.
+pub fn read(
+    purpose: Purpose<'_>,
+    options: &Options,
+    variables: &Variables<'_>,
+    arguments: Vec<OsString>,
+    boot: Option<&Boot>,
+    left_out: &[PathBuf],
+    faults: &mut Vec<Fault>,
+) -> (Layers, Words, Vec<String>) {
+    let alone = options.config.clone().or_else(|| variables.path("CONFIG"));
+    let below = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
+    let mut layers = Layers::of(alone.as_deref(), below, left_out, faults);
+    let reserved = cli::COMMANDS.map(|(name, _, _)| name);
+    config::check_roles(&layers, &reserved, faults);
+    config::check_conditions(&layers, faults);
+    config::check_skips(&layers, &SKIPPABLE, faults);
+    let boots = matches!(purpose, Purpose::Run | Purpose::Check);
+    let meant = arguments.first().filter(|first| boots && !first.as_encoded_bytes().starts_with(b"-"));
+    let meant = meant.and_then(|first| nearly_a_role(first.to_str()?, &layers));
+    let words = choose_role(purpose, &mut layers, variables, arguments, boot, faults);
+    let has_command =
+        matches!(layers.table.get("server"), Some(Value::Table(server)) if server.contains_key("command"));
+    let warnings = meant.filter(|_| has_command).into_iter().chain(boot.and_then(|boot| boot.warning.clone()));
+    let warnings = warnings.collect();
+    (layers, words, warnings)
+}
+
+/// What is to be said of a first argument that is nearly a role's name and none.
+fn nearly_a_role(first: &str, layers: &Layers) -> Option<String> {
+    let Some(Value::Table(roles)) = layers.table.get("role") else { return None };
+    let role = near::nearest(first, roles.keys().map(String::as_str)).filter(|_| !roles.contains_key(first))?;
+    Some(format!("`{first}` is no role and becomes an argument of server.command; for the role write {role}"))
+}
+
+/// Lays a role over the configuration: the one that the first argument names, which is taken away; or the one of the boot
+/// that this process stands beside; or the one that `APP_INIT_ROLE` names.
+fn choose_role(
+    purpose: Purpose<'_>,
+    layers: &mut Layers,
+    variables: &Variables<'_>,
+    mut own: Vec<OsString>,
+    boot: Option<&Boot>,
+    faults: &mut Vec<Fault>,
+) -> Words {
+    let mut of_boot = boot.map_or_else(Vec::new, |boot| boot.arguments.clone());
+    if of_boot.first().and_then(|word| word.to_str()).is_some_and(|word| layers.has_role(word)) {
+        of_boot.remove(0);
+    }
+    let may_name_role = matches!(purpose, Purpose::Run | Purpose::Check | Purpose::Nested);
+    let first = own.first().filter(|_| may_name_role).and_then(|first| first.to_str());
+    if first.is_some_and(|first| layers.choose_role(first)) {
+        own.remove(0);
+        return Words { own, of_boot, name_role: true };
+    }
+    if purpose == Purpose::Check && own.is_empty() {
+        own.clone_from(&of_boot);
+    }
+    let words = Words { own, of_boot, name_role: false };
+    let variable = variables.text("ROLE");
+    let given = variable.as_ref().map(OsStr::new);
+    let word = boot.and_then(|boot| boot.role_word(given)).and_then(|word| word.to_str());
+    if word.is_some_and(|word| layers.choose_role(word)) {
+        return words;
+    }
+    if let Some(name) = variable
+        && !layers.choose_role(&name)
+    {
+        let what = format!("there is no role `{name}`; write [role.{name}], or unset this");
+        faults.push(Fault::new("APP_INIT_ROLE", what));
+    }
+    words
+}
+
+/// Where configuration was looked for in vain. That there is none at all is hardly ever meant: a `.dockerignore` leaves
+/// out what begins with a dot, or this is another directory.
+pub fn tell_of_files(layers: &Layers, base: &Path, hooks_dir: &Path, findings: &mut Findings<'_>) {
+    let missing = config::not_there(&layers.missing);
+    let hooks_dir = base.join(hooks_dir);
+    let is_bare = !missing.is_empty() && !hooks::any_in(&hooks_dir);
+    // Beside the base image's file the application's may be missed, and need not be: only who wants to be sure is told.
+    let is_own = |path: &PathBuf| path != Path::new(config::BASE_FILE);
+    let misses_own = layers.missing.iter().any(is_own) && !base.join(".docker").exists();
+    let advice = "see that .dockerignore lets .docker into the image, and that this is its directory";
+    if is_bare && layers.files.is_empty() {
+        let hooks_dir = hooks_dir.display();
+        findings.warning(&format!("nothing is configured: {missing}, and no hook in {hooks_dir}; {advice}"));
+    } else if is_bare && misses_own && findings.is_strict() {
+        let base = config::BASE_FILE;
+        findings.warning(&format!(
+            "the application has no configuration: {missing}; {advice}, or name the one file: APP_INIT_CONFIG={base}"
+        ));
+    } else if !missing.is_empty() {
+        findings.note(&missing);
+    }
+}
+
+/// Which roles were looked at in form alone, since none was chosen.
+pub fn tell_of_roles(others: &[String], chosen: Option<&str>, findings: &mut Findings<'_>) {
+    if chosen.is_none() && !others.is_empty() {
+        let each: Vec<String> = others.iter().map(|name| format!("app-init check {name}")).collect();
+        findings.note(&format!("roles are checked one by one: {}", each.join(", ")));
+    }
+}

@@ -1,6 +1,7 @@
 //! `check`: tells the plan, or every fault, and starts nothing.
 
-use super::{Asked, say};
+use super::asked::Asked;
+use super::say;
 use crate::cli::Answer;
 use crate::plan::{self, Purpose};
 use crate::secrets;

@@ -1,6 +1,7 @@
 //! `env`: prints the application's environment.
 
-use super::{Asked, prelude, say};
+use super::asked::Asked;
+use super::{prelude, say};
 use crate::cli::Answer;
 use crate::plan::{self, Plan, Purpose};
 

@@ -1,6 +1,7 @@
 //! `exec`: becomes a program in the application's environment.
 
-use super::{Asked, prelude};
+use super::asked::Asked;
+use super::prelude;
 use crate::cli::Answer;
 use crate::machine::Ending;
 use crate::plan::{Plan, Purpose};

@@ -1,6 +1,7 @@
 //! `hook`: runs one hook.
 
-use super::{Asked, prelude, run};
+use super::asked::Asked;
+use super::{prelude, run};
 use crate::cli::Answer;
 use crate::logging;
 use crate::plan::{Part, Plan, Purpose};

@@ -4,6 +4,7 @@
 //! - [`prelude`]: the way of all that follow a plan.
 //! - [`say`]: what is said without a supervisor.
 
+mod asked;
 mod check;
 mod env;
 mod exec;
@@ -14,28 +15,12 @@ mod say;
 mod shell;
 mod wait;
 
-use std::ffi::OsString;
-
-use crate::cli::{Answer, Command, Options, Request};
-use crate::plan::{self, Plan, Purpose, Start};
+use crate::cli::{Answer, Command, Request};
+use crate::plan::Start;
 use crate::sys::signals::Inherited;
 
+use asked::Asked;
 pub use say::say;
-
-/// What a command is given.
-struct Asked<'a> {
-    options: &'a Options,
-    arguments: &'a [OsString],
-    start: &'a Start,
-    inherited: Inherited,
-}
-
-impl Asked<'_> {
-    /// The plan for this purpose; `deploy_env` is what the hook of that name wrote, once it has run.
-    fn plan(&self, purpose: Purpose<'_>, arguments: &[OsString], deploy_env: Option<&[u8]>) -> Result<Plan, Answer> {
-        plan::make(purpose, self.options, arguments, self.start.boot.as_ref(), deploy_env)
-    }
-}
 
 /// Does what was asked for; the code to end with.
 ///

@@ -1,6 +1,7 @@
 //! `run`: boots, and stays in front of the server. As an init and nothing else it has a plan of its own.
 
-use super::{Asked, prelude};
+use super::asked::Asked;
+use super::prelude;
 use crate::cli::{self, Answer};
 use crate::plan::{self, Plan, Purpose};
 use crate::supervisor;

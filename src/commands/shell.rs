@@ -1,6 +1,7 @@
 //! `shell`: an interactive shell in the application's environment, also where the boot would fail.
 
-use super::{Asked, exec, prelude, run};
+use super::asked::Asked;
+use super::{exec, prelude, run};
 use crate::cli::Answer;
 use crate::plan::{Plan, Purpose};
 use crate::sys::signals;

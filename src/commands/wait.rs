@@ -1,6 +1,7 @@
 //! `wait`: waits for targets, and becomes a command.
 
-use super::{Asked, prelude, run};
+use super::asked::Asked;
+use super::{prelude, run};
 use crate::cli::{Answer, WaitOptions};
 use crate::plan;
 

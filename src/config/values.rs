@@ -224,13 +224,13 @@ impl<T: Choice> Named<T> {
         let known = T::CHOICES.iter().find(|(known, _)| *known == word);
         known
             .map(|&(_, value)| value)
-            .ok_or_else(|| not_known(word, T::CHOICES.iter().map(|(known, _)| *known).collect()))
+            .ok_or_else(|| not_known(word, &T::CHOICES.iter().map(|(known, _)| *known).collect::<Vec<_>>()))
     }
 }
 
 #[cold]
 #[inline(never)]
-fn not_known(word: &str, choices: Vec<&str>) -> String {
+fn not_known(word: &str, choices: &[&str]) -> String {
     format!("`{word}` is not known; write {}", choices.join(", "))
 }
 

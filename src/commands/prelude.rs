@@ -22,11 +22,7 @@ pub fn follow(
     carry_out: &dyn Fn(Plan) -> u8,
 ) -> Result<u8, Answer> {
     let plan = make(None)?;
-    logging::start(plan.log);
-    if plan.nested {
-        log::debug!("app-init has booted this container already: no hooks; --hooks runs them all the same");
-    }
-    take_note(&plan, &[]);
+    begin(&plan, &[]);
     // What the hooks wrote decides the rest.
     let end = match plan.part {
         Part::Whole => return Ok(carry_out(plan)),
@@ -50,12 +46,16 @@ pub fn follow(
     };
     let said = plan.warnings;
     let plan = make(Some(&written))?;
-    take_note(&plan, &said);
+    begin(&plan, &said);
     Ok(carry_out(plan))
 }
 
-/// Warns of what is odd, unless that was said before, and keeps secrets out of core files.
-fn take_note(plan: &Plan, said: &[String]) {
+/// Before a plan is followed: its log begins, what is odd is said unless it was, and secrets stay out of core files.
+pub fn begin(plan: &Plan, said: &[String]) {
+    logging::start(plan.log);
+    if plan.nested {
+        log::debug!("app-init has booted this container already: no hooks; --hooks runs them all the same");
+    }
     for warning in plan.warnings.iter().filter(|warning| !said.contains(warning)) {
         log::warn!("{warning}");
     }

@@ -8,14 +8,22 @@ use crate::supervisor;
 use crate::sys::signals::Inherited;
 
 pub fn run(asked: &Asked<'_>) -> Result<u8, Answer> {
+    match asked.start.plain_use {
+        Some(plain_use) => {
+            let plan = plan::plain(asked.options, asked.arguments.to_vec(), plain_use)?;
+            prelude::begin(&plan, &[]);
+            Ok(supervise(plan, asked.inherited))
+        }
+        None => boot(asked),
+    }
+}
+
+fn boot(asked: &Asked<'_>) -> Result<u8, Answer> {
     let make = |deploy_env: Option<&[u8]>| make(asked, deploy_env);
     prelude::follow(&make, false, asked.inherited, &|plan| supervise(plan, asked.inherited))
 }
 
 fn make(asked: &Asked<'_>, deploy_env: Option<&[u8]>) -> Result<Plan, Answer> {
-    if asked.start.is_plain {
-        return plan::plain(asked.options, asked.arguments.to_vec());
-    }
     let purpose = if plan::is_nested(asked.start, asked.options) { Purpose::Nested } else { Purpose::Run };
     if purpose == Purpose::Nested && asked.arguments.is_empty() {
         return Err(cli::usage("app-init runs here already; name a command, or use --hooks"));

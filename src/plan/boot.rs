@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::cli::{self, Command, Request};
 use crate::config::BASE_FILE;
+use crate::plan::PlainUse;
 use crate::sys::processes::{self, Standing};
 
 /// What the app-init that booted this container was started with.
@@ -34,8 +35,7 @@ impl Boot {
 /// What a request comes to in the container where it is made.
 #[derive(Debug)]
 pub struct Start {
-    /// An init and nothing else (§0).
-    pub is_plain: bool,
+    pub plain_use: Option<PlainUse>,
     /// How this process stands to its container, where that matters.
     pub standing: Option<Standing>,
     pub boot: Option<Boot>,
@@ -45,11 +45,11 @@ pub struct Start {
 /// where that was started.
 #[must_use]
 pub fn join(request: &mut Request) -> Start {
-    let is_plain = request.command == Command::Run && super::is_plain(&request.options);
-    let standing = standing(request, is_plain);
-    let boot = standing.and_then(processes::boot).and_then(|pid| boot_beside(request, is_plain, pid));
+    let plain_use = if request.command == Command::Run { super::plain_use(&request.options) } else { None };
+    let standing = standing(request, plain_use.is_some());
+    let boot = standing.and_then(processes::boot).and_then(|pid| boot_beside(request, plain_use.is_some(), pid));
     // One that is beside an application is of that.
-    Start { is_plain: is_plain && boot.is_none(), standing, boot }
+    Start { plain_use: plain_use.filter(|_| boot.is_none()), standing, boot }
 }
 
 /// Looks once at who else is there: it takes a while, and does not change.
@@ -73,7 +73,7 @@ fn boot_beside(request: &mut Request, is_plain: bool, pid: i32) -> Option<Boot> 
     let variable = processes::variable_of(pid, "APP_INIT_USER").and_then(|user| user.into_string().ok());
     let users = its.options.user.iter().cloned().chain(variable.filter(|user| !user.is_empty())).collect();
     request.options.fill_in(its.options, request.command == Command::Check);
-    if is_plain && super::is_plain(&request.options) {
+    if is_plain && super::plain_use(&request.options).is_some() {
         // There is no application that it could belong to.
         let _ = nix::unistd::chdir(&here);
         return None;

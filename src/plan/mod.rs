@@ -213,19 +213,30 @@ struct Stage<'a> {
     prepares: bool,
 }
 
-/// Whether this start is plain use (§0): then nothing of the above is needed.
+/// A start as an init and nothing else (§0): nothing of the above is needed.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainUse {
+    /// There is a `.docker`, with nothing in it that counts.
+    passes_over_directory: bool,
+}
+
+/// Whether this start is plain use.
 #[must_use]
-pub fn is_plain(options: &Options) -> bool {
+pub fn plain_use(options: &Options) -> Option<PlainUse> {
     let for_app_init =
         |string: &[u8]| string.starts_with(settings::PREFIX.as_bytes()) && !string.starts_with(b"APP_INIT_LOG=");
-    let docker = Path::new(".docker");
+    let for_an_application = options.ask_for_more_than_signals()
+        || exec::any_inherited(for_app_init)
+        || Path::new(config::BASE_FILE).symlink_metadata().is_ok();
+    if for_an_application {
+        return None;
+    }
+    let passes_over_directory = Path::new(".docker").exists();
     let files = || {
         config::is_there(Path::new("."))
             || hooks::any_in(Path::new(config::keys::Top::HOOKS_DIR))
             || Path::new(config::keys::Env::VARS_DIR).exists()
     };
-    !options.ask_for_more_than_signals()
-        && !exec::any_inherited(for_app_init)
-        && Path::new(config::BASE_FILE).symlink_metadata().is_err()
-        && (!docker.exists() || !files())
+    let is_plain = !passes_over_directory || !files();
+    is_plain.then_some(PlainUse { passes_over_directory })
 }

@@ -1,13 +1,13 @@
 //! Plain use: an init and nothing else. This is on the way of every plain start, so it looks at nothing it does not need.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use log::LevelFilter;
 
 use super::make::quiet_log;
-use super::{Part, Plan, Planned, hooks};
+use super::{Part, PlainUse, Plan, Planned, hooks};
 use crate::cli::{self, Answer, Options};
 use crate::config;
 use crate::config::values::HookOutput;
@@ -22,7 +22,7 @@ use crate::sys::signals;
 /// # Errors
 ///
 /// A usage error where there is no command.
-pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer> {
+pub fn plain(options: &Options, arguments: Vec<OsString>, plain_use: PlainUse) -> Result<Plan, Answer> {
     if arguments.is_empty() {
         return Err(cli::nothing_to_run(&[config::BASE_FILE, config::APPLICATION_FILE].map(PathBuf::from)));
     }
@@ -77,7 +77,7 @@ pub fn plain(options: &Options, arguments: Vec<OsString>) -> Result<Plan, Answer
         user: None,
         hands_over_to: None,
         nested: false,
-        warnings: if Path::new(".docker").exists() { hooks::skipped_in_plain_use() } else { Vec::new() },
+        warnings: if plain_use.passes_over_directory { hooks::skipped_in_plain_use() } else { Vec::new() },
         notes: Vec::new(),
         origins: Vec::new(),
         environment: Rc::from([]),

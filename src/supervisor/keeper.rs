@@ -121,7 +121,7 @@ pub fn start(
         let keep = theirs.as_raw_fd();
         descriptors::close_inherited(&[keep]);
         // The server's input is the server's.
-        descriptors::let_go(0);
+        descriptors::let_go(&[0]);
         match Link::new(theirs, End::Keeper(server)) {
             Ok(link) => {
                 prepare_to_keep();

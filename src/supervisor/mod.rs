@@ -364,14 +364,16 @@ impl<'p> Supervisor<'p> {
         let terminal = self.terminal.as_ref().and_then(Terminal::descriptor);
         let own: Vec<_> = self.children.descriptors().chain(terminal).collect();
         descriptors::close_inherited(&own);
-        if !self.terminal.as_ref().is_some_and(Terminal::is_standard_input) {
-            descriptors::let_go(0);
-        }
+        let keeps_input = self.terminal.as_ref().is_some_and(Terminal::is_standard_input);
         // Hooks that are still to run inherit this from here.
         let later = [&self.rules.post_deploy, &self.rules.pre_stop, &self.rules.post_stop];
-        if later.iter().all(|hooks| hooks.is_empty()) {
-            descriptors::let_go(1);
-        }
+        let keeps_output = later.iter().any(|hooks| !hooks.is_empty());
+        descriptors::let_go(match (keeps_input, keeps_output) {
+            (false, false) => &[0, 1],
+            (false, true) => &[0],
+            (true, false) => &[1],
+            (true, true) => &[],
+        });
     }
 
     /// Becomes the server, unless a stop request is waiting to be heard.
@@ -452,7 +454,7 @@ fn on_its_own(inherited: Inherited, parent: i32, work: impl FnOnce() -> u8) -> u
     }
     signals::be_ordinary(inherited);
     descriptors::close_inherited(&[]);
-    descriptors::let_go(0);
+    descriptors::let_go(&[0]);
     work()
 }
 

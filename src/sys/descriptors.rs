@@ -112,15 +112,21 @@ pub fn hand_over_standard(uid: u32) {
     }
 }
 
-/// Lets go of standard input or output by putting `/dev/null` there, so that the other end of a pipe sees that the last
-/// real user is gone.
-pub fn let_go(standard: RawFd) {
-    // SAFETY: open(2) on a constant path, dup2(2) over a standard descriptor, which no object of this program owns, and
+/// Lets go of standard descriptors by putting `/dev/null` there, so that the other end of a pipe sees that the last real
+/// user is gone.
+pub fn let_go(standard: &[RawFd]) {
+    if standard.is_empty() {
+        return;
+    }
+    // SAFETY: open(2) on a constant path, dup2(2) over standard descriptors, which no object of this program owns, and
     // the closing of what was just opened. Without /dev/null things stay as they are, which is only less helpful.
     unsafe {
-        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+        // It is closed before anything could inherit it, and O_CLOEXEC is one more call in musl.
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
         if null >= 0 {
-            libc::dup2(null, standard);
+            for &descriptor in standard {
+                libc::dup2(null, descriptor);
+            }
             libc::close(null);
         }
     }

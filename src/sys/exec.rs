@@ -193,7 +193,7 @@ impl Program {
     fn computed_environment(&self, forked_from: Option<i32>) -> Option<Vec<Cow<'_, CStr>>> {
         let given: Vec<Cow<'_, CStr>> = match &self.environment {
             // LISTEN_PID names the process that sockets were passed to (sd_listen_fds(3)): app-init hands them on.
-            Environment::Inherited if self.extra.is_empty() && std::env::var_os("LISTEN_PID").is_none() => return None,
+            Environment::Inherited if self.extra.is_empty() && !any_inherited(names_descriptors) => return None,
             Environment::Inherited => inherited_environment().into_iter().map(Cow::Owned).collect(),
             Environment::Computed(strings) => strings.iter().map(|string| Cow::Borrowed(string.as_c_str())).collect(),
         };
@@ -282,6 +282,10 @@ pub fn is_binary(start: &[u8]) -> bool {
     start.starts_with(b"\x7fELF") || first_line.any(|&byte| byte == 0)
 }
 
+fn names_descriptors(string: &[u8]) -> bool {
+    string.starts_with(b"LISTEN_PID=")
+}
+
 /// The variables by which a process is told of descriptors that only the server gets.
 fn is_about_descriptors(name: &[u8]) -> bool {
     name == b"NOTIFY_SOCKET" || name.starts_with(b"LISTEN_")
@@ -329,7 +333,7 @@ pub fn search_path_of(environment: &Environment) -> Vec<u8> {
 fn search_path(computed: Option<&[Cow<'_, CStr>]>) -> Vec<u8> {
     let path = match computed {
         Some(strings) => strings.iter().find_map(|string| string.to_bytes().strip_prefix(b"PATH=")).map(<[u8]>::to_vec),
-        None => std::env::var_os("PATH").map(|path| path.as_bytes().to_vec()),
+        None => inherited_value(b"PATH="),
     };
     path.unwrap_or_else(|| DEFAULT_PATH.to_vec())
 }
@@ -394,18 +398,28 @@ pub fn arguments(words: impl IntoIterator<Item = OsString>) -> Vec<CString> {
 
 /// Whether a string of the inherited environment passes `test`; nothing is copied.
 #[must_use]
-pub fn any_inherited(mut test: impl FnMut(&[u8]) -> bool) -> bool {
+pub fn any_inherited(test: impl Fn(&[u8]) -> bool) -> bool {
+    find_inherited(|string| test(string).then_some(())).is_some()
+}
+
+/// What follows `start` in the first string of the inherited environment that begins so.
+fn inherited_value(start: &[u8]) -> Option<Vec<u8>> {
+    find_inherited(|string| string.strip_prefix(start).map(<[u8]>::to_vec))
+}
+
+fn find_inherited<T>(test: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
     // SAFETY: as in `inherited_environment`.
     unsafe {
         let mut place = environ;
         while !place.is_null() && !(*place).is_null() {
-            if test(CStr::from_ptr(*place).to_bytes()) {
-                return true;
+            let found = test(CStr::from_ptr(*place).to_bytes());
+            if found.is_some() {
+                return found;
             }
             place = place.add(1);
         }
     }
-    false
+    None
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 //! Every failure here is harmless (ENOTTY, EBADF, ENXIO, EPERM, EIO): the terminal is a comfort, never a condition. TTOU
 //! is blocked like every signal, so that `tcsetpgrp` works from the background and stops nobody.
 
-use std::fs::OpenOptions;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::OpenOptionsExt;
 
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::libc;
+use nix::sys::stat::Mode;
 
 /// A terminal in whose foreground app-init was started.
 #[derive(Debug)]
@@ -27,13 +28,7 @@ impl Terminal {
             return (foreground == group).then_some(Terminal { opened: None, group });
         }
         // Standard input is redirected; the terminal may be there all the same.
-        let opened = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK)
-            .open("/dev/tty")
-            .ok()?;
-        let opened = OwnedFd::from(opened);
+        let opened = open(OFlag::O_RDWR).ok()?;
         (foreground_of(opened.as_raw_fd()) == Some(group)).then_some(Terminal { opened: Some(opened), group })
     }
 
@@ -73,18 +68,23 @@ impl Terminal {
 pub fn give_up() {
     // SAFETY: this ioctl(2) takes numbers only; what is not the controlling terminal is refused.
     let is_it = |fd: RawFd| unsafe { libc::ioctl(fd, libc::TIOCNOTTY) == 0 };
-    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK).open("/dev/tty");
-    match opened {
+    match open(OFlag::O_RDONLY) {
         Ok(terminal) => {
             is_it(terminal.as_raw_fd());
         }
         // There is none.
-        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {}
+        Err(Errno::ENXIO) => {}
         // It is not to be had by this name.
         Err(_) => {
             (0..=2).any(is_it);
         }
     }
+}
+
+/// This process's controlling terminal, whichever that is.
+fn open(access: OFlag) -> Result<OwnedFd, Errno> {
+    let flags = access | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    nix::fcntl::open(c"/dev/tty", flags, Mode::empty())
 }
 
 fn foreground_of(fd: RawFd) -> Option<i32> {

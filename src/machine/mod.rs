@@ -178,6 +178,8 @@ pub struct Machine {
     interrupts: Interrupts,
     /// In plain use: when the first TERM, INT or QUIT was handed on.
     forwarded_at: Option<Uptime>,
+    /// That was in this turn, whose time is told later.
+    forwarded: bool,
     /// The first failure that settles how app-init ends.
     outcome: Option<Outcome>,
 }
@@ -199,6 +201,7 @@ impl Machine {
             stop: None,
             interrupts: Interrupts::default(),
             forwarded_at: None,
+            forwarded: false,
             outcome: None,
         }
     }
@@ -242,7 +245,12 @@ impl Machine {
             Event::Begin => Some(News::Begin),
             Event::KeeperReady { .. } => Some(News::KeeperReady),
             Event::ServerRuns => Some(News::ServerRuns),
-            Event::TurnOver { alone } => Some(News::TurnOver { alone }),
+            Event::TurnOver { alone } => {
+                if mem::take(&mut self.forwarded) {
+                    self.forwarded_at.get_or_insert(now);
+                }
+                Some(News::TurnOver { alone })
+            }
             Event::Signal(signal) => self.sort(signal, now, out),
             Event::Deadline => {
                 if let Some(pollers) = &mut self.pollers {
@@ -741,12 +749,19 @@ impl Machine {
             return Some(News::OtherSignal(signal));
         }
         if self.rules.plain && asks_to_stop(signal) {
-            self.forwarded_at.get_or_insert(now);
+            self.forwarded = true;
             self.send_stop_signal(signal, out);
         } else if let Some(to) = self.rewritten(signal) {
             self.signal_server(to, false, out);
         }
         None
+    }
+
+    /// Whether this signal, now, is handed on and nothing else: neither the time nor other news of the turn matter for that,
+    /// so it may be told before either is known.
+    #[must_use]
+    pub fn only_hands_on(&self, signal: Signal) -> bool {
+        self.server.is_up() && !self.is_stop_request(signal)
     }
 
     /// Whether this signal, now, asks to stop.
@@ -806,6 +821,11 @@ impl Machine {
 
     fn server_suspended(&mut self, child: ChildId, out: &mut Vec<Action>) {
         self.suspended = true;
+        if self.forwarded {
+            // The signal went out before anybody knew.
+            self.signal_server(Signal::CONT, false, out);
+            return;
+        }
         if !self.rules.foreground {
             return;
         }

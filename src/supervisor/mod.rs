@@ -162,16 +162,28 @@ impl<'p> Supervisor<'p> {
             }
             let limit = self.machine.deadline().map(|deadline| deadline.since(self.clock.now()));
             let wake = signals::wait(if more { Some(Duration::ZERO) } else { limit });
+            let handed_on = self.hand_on(wake);
             more = self.children.reap(&mut changes);
             self.now = self.clock.now();
-            more |= self.take_turn(wake, &mut changes);
+            more |= self.take_turn(if handed_on { Wake::Look } else { wake }, handed_on, &mut changes);
         }
     }
 
-    /// Tells the machine what one turn has brought: endings first, so that a signal never meets a child that is gone.
-    /// `true`: there is more than one turn takes.
-    fn take_turn(&mut self, wake: Wake, changes: &mut Vec<Change>) -> bool {
-        let mut news = !changes.is_empty();
+    /// Hands a signal on before anything else is done, where that is all that it comes to. A server that has ended keeps
+    /// its number until it is reaped, so nobody else can get it.
+    fn hand_on(&mut self, wake: Wake) -> bool {
+        let Wake::Signal(signal) = wake else { return false };
+        let hands_on = self.machine.only_hands_on(signal);
+        if hands_on {
+            self.tell(Event::Signal(signal));
+        }
+        hands_on
+    }
+
+    /// Tells the machine what else one turn has brought: endings first, so that a stop request never meets a child that is
+    /// gone. `true`: there is more than one turn takes.
+    fn take_turn(&mut self, wake: Wake, handed_on: bool, changes: &mut Vec<Change>) -> bool {
+        let mut news = handed_on || !changes.is_empty();
         let more = match &mut self.written {
             Some(written) if news => written.end_line(),
             Some(written) => written.take_in(),

@@ -1,6 +1,7 @@
 //! What `/proc` tells about other processes: whether the server is a shell, and who descends from whom.
 //!
-//! Everything here has an answer without `/proc` too: the process itself, or nobody.
+//! Everything here has an answer without `/proc` too: the process itself, or nobody. One that is another PID namespace's
+//! counts as none.
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::fs;
@@ -29,7 +30,7 @@ const SHELLS: [&str; 9] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "ksh93", 
 /// A shell that has a trap for the signal gets it alone: the script knows best. But INT its children get in any case,
 /// as from a terminal.
 pub fn stop_server(pid: i32, signal: Signal) -> Vec<i32> {
-    let children = if is_shell(pid) { children_of(pid) } else { Vec::new() };
+    let children = if is_ours() && is_shell(pid) { children_of(pid) } else { Vec::new() };
     if children.is_empty() {
         send_so_that_it_stops(pid, signal);
         return children;
@@ -48,7 +49,7 @@ pub fn stop_server(pid: i32, signal: Signal) -> Vec<i32> {
 /// A server that stops on WINCH (Apache) is started by programs that ignore it by default, and so does the server until
 /// it has its handler: a stop request would be lost. Until then TERM asks.
 fn send_so_that_it_stops(pid: i32, signal: Signal) {
-    let is_lost = signal == Signal::WINCH && catches(pid, signal) == Some(false);
+    let is_lost = signal == Signal::WINCH && is_ours() && catches(pid, signal) == Some(false);
     signals::send(pid, if is_lost { Signal::TERM } else { signal });
 }
 
@@ -59,6 +60,9 @@ fn send_so_that_it_stops(pid: i32, signal: Signal) {
 pub fn signal_descendants(ancestor: i32, signal: Signal) {
     /// More are needed only by a filter that says yes to KILL and does nothing.
     const LOOKS: u32 = 1000;
+    if !is_ours() {
+        return;
+    }
     for _ in 0..LOOKS {
         let mut more = false;
         each_descendant(ancestor, |pid, process| {
@@ -77,6 +81,9 @@ pub fn signal_descendants(ancestor: i32, signal: Signal) {
 pub fn left_over() -> Vec<(i32, String)> {
     let own = signals::own_pid();
     let mut pids = Vec::new();
+    if !is_ours() {
+        return Vec::new();
+    }
     let mut take = |pid, process: &Process| pids.extend(Some(pid).filter(|_| pid != own && !process.is_zombie));
     if own == 1 {
         each_process(|pid| process(pid).iter().for_each(|process| take(pid, process)));
@@ -89,6 +96,16 @@ pub fn left_over() -> Vec<(i32, String)> {
         String::from_utf8_lossy(read_of(pid, "comm", &mut buffer).unwrap_or_default().trim_ascii_end()).into_owned()
     };
     pids.into_iter().map(|pid| (pid, name(pid))).collect()
+}
+
+/// Whether `/proc` is that of this PID namespace: it knows this process by the number that this process has. A namespace that
+/// was made without a `/proc` of its own shows the one outside, where the same numbers are other people's programs.
+fn is_ours() -> bool {
+    let mut target = [0_u8; 16];
+    // SAFETY: readlink(2) reads a NUL-terminated path and writes at most as many bytes as the buffer has.
+    let length = unsafe { libc::readlink(c"/proc/self".as_ptr(), target.as_mut_ptr().cast(), target.len()) };
+    let digits = usize::try_from(length).ok().and_then(|length| target.get(..length));
+    digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()) == Some(signals::own_pid())
 }
 
 fn each_descendant(ancestor: i32, mut visit: impl FnMut(i32, &Process)) {
@@ -280,7 +297,7 @@ pub enum Standing {
 #[must_use]
 pub fn standing() -> Standing {
     let own = signals::own_pid();
-    if own == 1 {
+    if own == 1 || !is_ours() {
         return Standing::First;
     }
     let above = above(own);

@@ -21,6 +21,22 @@ fn heard(mut run: Running) -> Vec<i32> {
     end.out.lines().filter_map(number).collect()
 }
 
+/// It is on its way before anything else of its turn is done: nobody is reaped before, and the time is not asked for. Only a
+/// stop signal waits for an answer: whether the server is a shell.
+#[test]
+fn a_signal_is_handed_on_first_of_all() {
+    let steps = ["--", PROBE, "do", "trap=10:0", "trap=15:0:4", "kill=parent:10", "kill=parent:15", "pause"];
+    let end = Setup::traced(Cell::SUBREAPER, &["trace=all"], steps).start().end().exited(4);
+    let calls = end.calls_of_app_init();
+    for (name, asks) in [("SIGUSR1", false), ("SIGTERM", true)] {
+        let taken = format!("si_signo={name}");
+        let place = calls.iter().position(|call| call.text.contains(&taken)).expect("it was taken");
+        let mut next = calls[place + 1..].iter().filter(|call| !(asks && call.text.contains("readlink")));
+        let next = next.next().map(|call| call.text.as_str()).unwrap_or_default();
+        assert!(next.starts_with("kill(") && next.contains(name), "after {name}: {next}\n{}", end.story());
+    }
+}
+
 /// C36, C37, C44: all 64 but three, and each time it comes.
 #[test]
 fn every_signal_is_handed_on_each_time() {

@@ -184,3 +184,20 @@ fn a_stop_signal_that_would_be_ignored_is_replaced_by_term() {
         stops(&["bash", "-c", script], "heard WINCH");
     });
 }
+
+/// Where a PID namespace was made without a `/proc` of its own, the one outside is in view: its second process is a shell
+/// with a child, and neither number means anything here.
+#[test]
+fn the_proc_of_another_namespace_says_nothing() {
+    let bystander = "[ trap=2:0 print=bystander pause ] ".repeat(4);
+    let server = format!("{PROBE} do {bystander} trap=2:0:4 print=server eof kill=parent:2 pause");
+    let script = format!(
+        "sh -c 'sleep 1000 & : > /run/up; wait' & until [ -e /run/up ]; do :; done; \
+         exec unshare --pid --fork {APP_INIT} -- {server}"
+    );
+    let mut run = Setup::bare(Cell::PID1, ["sh", "-c", &script]).typed().start();
+    run.lines(&["bystander", "bystander", "bystander", "bystander", "server"]);
+    run.close_input();
+    let end = run.end().exited(4);
+    assert_eq!(end.out.matches("trapped 2").count(), 1, "{}", end.story());
+}

@@ -204,3 +204,22 @@ fn every_reachable_state_keeps_the_invariants() {
     }
     assert!(total > 10_000, "only {total} states: the walk does not get anywhere");
 }
+
+/// A stop signal is handed on before the turn's other news is known: that the server was suspended, for example, which then
+/// acts on nothing until it goes on. Whichever is told first, it is made to.
+#[test]
+fn a_stop_that_meets_a_suspension_lets_the_server_go_on() {
+    for (name, rules) in plans().into_iter().filter(|(_, rules)| rules.plain) {
+        let (suspended, stop) = (Event::Suspended { child: SERVER }, Event::Signal(Signal::TERM));
+        for events in [[suspended, stop], [stop, suspended]] {
+            let mut machine = Machine::new(rules.clone());
+            machine.step(Uptime::default(), Event::Begin, &mut Vec::new());
+            let mut actions = Vec::new();
+            for event in events {
+                machine.step(Uptime::default(), event, &mut actions);
+            }
+            let goes_on = matches!(actions.last(), Some(Action::Signal { signal: Signal::CONT, .. }));
+            assert!(goes_on, "{name}: {events:?} {actions:?}");
+        }
+    }
+}

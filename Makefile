@@ -28,7 +28,7 @@ bench: ## measure against tini, dumb-init and catatonit, and write the table
 mutants: ## break the code on purpose and see its test fail; ALL=1 takes longer
 	@tests/mutants/run.py $(if $(ALL),--all)
 
-lint: ## format, clippy, purity, man page, schema
+lint: ## format, clippy, purity, what stands on what, man page, schema
 	@tests/lint.sh
 
 man: ## write docs/app-init.8 anew

@@ -28,6 +28,9 @@ if grep -rnE '\bunsafe\b' src --include='*.rs' | grep -vE "$allowed|^src/sys/mod
     fail "unsafe outside of the files that may use it"
 fi
 
+# What stands on what.
+tests/floors.py || fail "the modules of src import each other in another order than tests/floors.py says"
+
 cargo run --quiet --locked --example man | diff -u docs/app-init.8 - ||
     fail "docs/app-init.8 is not what the command line's definition says; run make man"
 cargo run --quiet --locked --example schema | diff -u docs/app-init.schema.json - ||

@@ -4,9 +4,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use super::plain::{self, PlainUse};
 use crate::cli::{self, Command, Request};
 use crate::config::BASE_FILE;
-use crate::plan::PlainUse;
 use crate::sys::processes::{self, Standing};
 
 /// What the app-init that booted this container was started with.
@@ -45,7 +45,7 @@ pub struct Start {
 /// where that was started.
 #[must_use]
 pub fn join(request: &mut Request) -> Start {
-    let plain_use = if request.command == Command::Run { super::plain_use(&request.options) } else { None };
+    let plain_use = if request.command == Command::Run { plain::plain_use(&request.options) } else { None };
     let standing = standing(request, plain_use.is_some());
     let boot = standing.and_then(processes::boot).and_then(|pid| boot_beside(request, plain_use.is_some(), pid));
     // One that is beside an application is of that.
@@ -73,7 +73,7 @@ fn boot_beside(request: &mut Request, is_plain: bool, pid: i32) -> Option<Boot> 
     let variable = processes::variable_of(pid, "APP_INIT_USER").and_then(|user| user.into_string().ok());
     let users = its.options.user.iter().cloned().chain(variable.filter(|user| !user.is_empty())).collect();
     request.options.fill_in(its.options, request.command == Command::Check);
-    if is_plain && super::plain_use(&request.options).is_some() {
+    if is_plain && plain::plain_use(&request.options).is_some() {
         // There is no application that it could belong to.
         let _ = nix::unistd::chdir(&here);
         return None;

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 
+use super::boot::Boot;
 use super::builder::Builder;
 use super::environment::{self, Computed, Environment, Inputs};
 use super::files::Disk;
 use super::settings::{self, Settings, Variables};
 use super::users::Users;
 use super::{
-    Boot, DEPLOY_ENV, Findings, Part, Plan, Planned, Purpose, Stage, directories, hooks, limits, lookup, sources, who,
+    DEPLOY_ENV, Findings, Part, Plan, Planned, Purpose, Stage, directories, hooks, limits, lookup, sources, who,
 };
 use crate::cli::{self, Answer, Options};
 use crate::config::keys;
@@ -335,14 +336,4 @@ fn asks_for_environment(
 
 fn host_name() -> String {
     nix::unistd::gethostname().map_or_else(|_| "container".into(), |name| name.to_string_lossy().into_owned())
-}
-
-/// The log of what needs no plan.
-#[must_use]
-pub fn quiet_log(options: &Options) -> logging::Settings {
-    let variables = Environment::new(exec::inherited_environment());
-    let layers = Layers::default();
-    let mut findings = Findings::new(&layers, false, Vec::new());
-    let level = settings::level(options, None, &Variables(&variables), LevelFilter::Warn, &mut findings);
-    logging::Settings { level, format: keys::Log::FORMAT }
 }

@@ -24,21 +24,18 @@ mod waiting;
 mod who;
 
 use std::ffi::{CString, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
-use crate::cli::Options;
-use crate::config;
 use crate::config::values::HookOutput;
 use crate::identity::Identity;
 use crate::logging;
 use crate::machine::{ChildId, Rules, Signal};
 use crate::prepare::Preparation;
 use crate::secrets::Secrets;
-use crate::sys::exec::{self, Program};
+use crate::sys::exec::Program;
 use crate::wait::{Target, Wait};
 
-use boot::Boot;
 use findings::Findings;
 
 pub use boot::{Start, join};
@@ -211,32 +208,4 @@ struct Stage<'a> {
     is_prelude: bool,
     /// Nothing was prepared by an earlier stage.
     prepares: bool,
-}
-
-/// A start as an init and nothing else (§0): nothing of the above is needed.
-#[derive(Clone, Copy, Debug)]
-pub struct PlainUse {
-    /// There is a `.docker`, with nothing in it that counts.
-    passes_over_directory: bool,
-}
-
-/// Whether this start is plain use.
-#[must_use]
-pub fn plain_use(options: &Options) -> Option<PlainUse> {
-    let for_app_init =
-        |string: &[u8]| string.starts_with(settings::PREFIX.as_bytes()) && !string.starts_with(b"APP_INIT_LOG=");
-    let for_an_application = options.ask_for_more_than_signals()
-        || exec::any_inherited(for_app_init)
-        || Path::new(config::BASE_FILE).symlink_metadata().is_ok();
-    if for_an_application {
-        return None;
-    }
-    let passes_over_directory = Path::new(".docker").exists();
-    let files = || {
-        config::is_there(Path::new("."))
-            || hooks::any_in(Path::new(config::keys::Top::HOOKS_DIR))
-            || Path::new(config::keys::Env::VARS_DIR).exists()
-    };
-    let is_plain = !passes_over_directory || !files();
-    is_plain.then_some(PlainUse { passes_over_directory })
 }

@@ -1,21 +1,50 @@
 //! Plain use: an init and nothing else. This is on the way of every plain start, so it looks at nothing it does not need.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use log::LevelFilter;
 
-use super::make::quiet_log;
-use super::{Part, PlainUse, Plan, Planned, hooks};
+use super::findings::Findings;
+use super::settings::{self, Variables};
+use super::{Part, Plan, Planned, environment, hooks};
 use crate::cli::{self, Answer, Options};
-use crate::config;
 use crate::config::values::HookOutput;
+use crate::config::{self, Layers, keys};
 use crate::logging::{self, LogFormat};
 use crate::machine::{ChildId, Leftovers, Mode, Rules, ServerRule, SignalTarget, StopRules};
 use crate::secrets::Secrets;
 use crate::sys::exec::{self, Environment, Program};
 use crate::sys::signals;
+
+/// A start as an init and nothing else (§0): nothing of the above is needed.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainUse {
+    /// There is a `.docker`, with nothing in it that counts.
+    passes_over_directory: bool,
+}
+
+/// Whether this start is plain use.
+#[must_use]
+pub fn plain_use(options: &Options) -> Option<PlainUse> {
+    let for_app_init =
+        |string: &[u8]| string.starts_with(settings::PREFIX.as_bytes()) && !string.starts_with(b"APP_INIT_LOG=");
+    let for_an_application = options.ask_for_more_than_signals()
+        || exec::any_inherited(for_app_init)
+        || Path::new(config::BASE_FILE).symlink_metadata().is_ok();
+    if for_an_application {
+        return None;
+    }
+    let passes_over_directory = Path::new(".docker").exists();
+    let files = || {
+        config::is_there(Path::new("."))
+            || hooks::any_in(Path::new(keys::Top::HOOKS_DIR))
+            || Path::new(keys::Env::VARS_DIR).exists()
+    };
+    let is_plain = !passes_over_directory || !files();
+    is_plain.then_some(PlainUse { passes_over_directory })
+}
 
 /// The plan of `app-init [--] CMD`.
 ///
@@ -83,4 +112,13 @@ pub fn plain(options: &Options, arguments: Vec<OsString>, plain_use: PlainUse) -
         environment: Rc::from([]),
         secrets: Secrets::default(),
     })
+}
+
+/// The log of what needs no plan.
+fn quiet_log(options: &Options) -> logging::Settings {
+    let variables = environment::Environment::new(exec::inherited_environment());
+    let layers = Layers::default();
+    let mut findings = Findings::new(&layers, false, Vec::new());
+    let level = settings::level(options, None, &Variables(&variables), LevelFilter::Warn, &mut findings);
+    logging::Settings { level, format: keys::Log::FORMAT }
 }

@@ -621,7 +621,7 @@ mod tests {
             ("run --help", "Usage: app-init run [OPTIONS]"),
             ("exec -h", "Usage: app-init exec [OPTIONS]"),
             ("hook --help", "Usage: app-init hook [OPTIONS] NAME"),
-            ("check --help", "Usage: app-init check [OPTIONS]"),
+            ("check --help", "Usage: app-init check [--strict]"),
             ("env --help", "--reveal  "),
             ("wait --help", "--no-strict  "),
             ("wait -h", "Usage: app-init wait [OPTIONS] TARGET..."),

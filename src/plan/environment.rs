@@ -75,12 +75,11 @@ impl Environment {
         self.size = self.size.saturating_add(exec::size(&string));
         let end = self.strings.len();
         let known = self.names.entry(name).or_insert(Known { place: end, by_user: None, before: None });
-        let old = match self.strings.get_mut(known.place) {
-            Some(old) => old.replace(string),
-            None => {
-                self.strings.push(Some(string));
-                None
-            }
+        let old = if let Some(old) = self.strings.get_mut(known.place) {
+            old.replace(string)
+        } else {
+            self.strings.push(Some(string));
+            None
         };
         let was_by_user = std::mem::replace(&mut known.by_user, by_user).is_some();
         let gone = match (&known.by_user, was_by_user) {
@@ -653,7 +652,7 @@ mod tests {
         compute(Environment::new(given), &inputs, &mut findings)
     }
 
-    fn strings(environment: Environment) -> Vec<String> {
+    fn strings(environment: &Environment) -> Vec<String> {
         environment.strings().whole.iter().map(|string| string.to_string_lossy().into_owned()).collect()
     }
 
@@ -665,7 +664,7 @@ mod tests {
         let given = ["PW=first", "none", "OTHER=x", "PW=second", "none", "PW=", "PWD=/", "OTHER=x=y", "HOME=/"];
         let computed = computed(&given, &env);
         assert_eq!(computed.secrets.mask_text("first"), "***");
-        assert_eq!(strings(computed.environment), ["PW=first", "none", "OTHER=x", "none", "PWD=/", "HOME=/"]);
+        assert_eq!(strings(&computed.environment), ["PW=first", "none", "OTHER=x", "none", "PWD=/", "HOME=/"]);
     }
 
     #[test]
@@ -678,7 +677,7 @@ mod tests {
         environment.set_default("AB", b"5");
         environment.set_default("B", b"");
         assert_eq!((environment.get("B"), environment.filled("B")), (Some(Vec::new()), None));
-        assert_eq!(strings(environment), ["A=4", "AB=3", "B="]);
+        assert_eq!(strings(&environment), ["A=4", "AB=3", "B="]);
     }
 
     #[test]
@@ -730,6 +729,6 @@ mod tests {
             assert_eq!(environment.get(&format!("V{number}")).as_deref(), Some(&b"2"[..]));
             environment.unset(&format!("V{number}"));
         }
-        assert_eq!(strings(environment), ["V0=2"]);
+        assert_eq!(strings(&environment), ["V0=2"]);
     }
 }

@@ -232,7 +232,7 @@ fn what_has_more_rights_keeps_the_value_that_is_not_the_users() {
     let run = |more: &str, changes: &[Change<'_>]| {
         let setup = Setup::new(Cell::PID1, ["--", "/usr/bin/env"]).config(&format!("{config}{more}"));
         let setup = setup.hook("deploy", "#!/bin/sh\nexec /usr/bin/env").file("roots.env", "F=roots\n", 0o644);
-        let own: String = names.iter().map(|name| format!("{name}=of-user\n")).collect();
+        let own = names.map(|name| format!("{name}=of-user\n")).concat();
         let setup = setup.file("open/own.env", own, 0o644).env("A", "given").env("MADE", "given");
         start(setup.env("PATH", "/usr/bin:/bin:/given"), changes).exited(0)
     };

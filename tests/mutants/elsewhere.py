@@ -325,7 +325,7 @@ ELSEWHERE = [
     Mutation(
         "lost application",
         "The application's files are lost, and a strict check says nothing.",
-        "src/plan/make.rs",
+        "src/plan/sources.rs",
         "is_bare && misses_own && findings.is_strict()",
         "is_bare && misses_own && false",
         "blackbox cli::an_application_without_configuration_is_a_fault_where_that_is_strict",
@@ -349,7 +349,7 @@ ELSEWHERE = [
     Mutation(
         "roles unmentioned",
         "check says nothing of roles that it has not looked at.",
-        "src/plan/make.rs",
+        "src/plan/sources.rs",
         "if chosen.is_none() && !others.is_empty() {",
         "if false {",
         "blackbox roles::check_says_which_roles_it_has_not_looked_at",

@@ -8,13 +8,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::environment::{Environment, Strings};
-use super::hooks::{self, Surroundings};
 use super::settings::{self, Settings};
 use super::sources::Words;
+use super::surroundings::Surroundings;
 use super::users::Users;
 use super::{
     DEPLOY, DEPLOY_ENV, Findings, Job, ON_FAILURE, POST_DEPLOY, POST_STOP, PRE_STOP, PREPARE, Planned, Purpose, START,
-    Stage, WAIT, lookup, steps,
+    Stage, WAIT, command, hooks, lookup, steps,
 };
 use crate::cli::Options;
 use crate::config::expand::{self, Lookup as _, Word};
@@ -95,8 +95,11 @@ impl Builder<'_> {
         arguments: Vec<OsString>,
         findings: &mut Findings<'_>,
     ) -> (Vec<OsString>, Vec<OsString>) {
-        let start =
-            if self.skips(START) { None } else { hooks::file(START, &self.hooks(OnFailure::Abort, &[]), findings) };
+        let start = if self.skips(START) {
+            None
+        } else {
+            hooks::files::file(START, &self.hooks(OnFailure::Abort, &[]), findings)
+        };
         let start = start.filter(|_| !findings.is_of_role("server.command"));
         let told = if start.is_none() { Some(findings) } else { None };
         let mut line = self.configured(config, told);
@@ -130,11 +133,11 @@ impl Builder<'_> {
         for (key, list) in [("server.command", command), ("server.args", &config.server.args)] {
             match (expand::expand_words(list, self.environment), &mut findings) {
                 (Ok(left), Some(findings)) if left.is_empty() && key == "server.command" && !list.is_empty() => {
-                    findings.unset(key, hooks::NO_WORD_LEFT.into());
+                    findings.unset(key, command::NO_WORD_LEFT.into());
                 }
                 (Ok(expanded), findings) => {
                     let by_user =
-                        || list.iter().flat_map(Word::texts).find_map(|text| hooks::by_user(text, self.environment));
+                        || list.iter().flat_map(Word::texts).find_map(|text| command::by_user(text, self.environment));
                     if let Some(findings) =
                         findings.as_mut().filter(|_| self.users.is_above(self.users.main().as_deref()))
                         && let Some(why) = by_user()
@@ -220,7 +223,7 @@ impl Builder<'_> {
             deploy.extend(hook(DEPLOY_ENV, keys::Hook::ON_FAILURE.rule(), &[], programs, findings));
         }
         if boots && !stage.is_prelude {
-            hooks::tell_of_others(&config.hooks, &self.hooks(OnFailure::Abort, argv), findings);
+            hooks::strays::tell_of_others(&config.hooks, &self.hooks(OnFailure::Abort, argv), findings);
             settings::warn_of_unknown_variables(findings);
         }
         let whole = matches!(purpose, Purpose::Run | Purpose::Check) && !stage.is_prelude;

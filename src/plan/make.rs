@@ -331,7 +331,7 @@ fn asks_for_environment(
     let is_it = matches!(purpose, Purpose::Nested | Purpose::Hook(DEPLOY_ENV, _));
     let skipped = skip.iter().any(|name| name == DEPLOY_ENV);
     let directory = settings::hooks_dir(options, config, variables);
-    !is_it && !skipped && hooks::is_there(DEPLOY_ENV, &base.join(directory), config.hooks.get(DEPLOY_ENV))
+    !is_it && !skipped && hooks::files::is_there(DEPLOY_ENV, &base.join(directory), config.hooks.get(DEPLOY_ENV))
 }
 
 fn host_name() -> String {

@@ -3,6 +3,7 @@
 
 mod boot;
 mod builder;
+mod command;
 mod directories;
 mod environment;
 mod executed;
@@ -19,6 +20,7 @@ mod settings;
 mod show;
 mod sources;
 mod steps;
+mod surroundings;
 mod users;
 mod waiting;
 mod who;

@@ -7,8 +7,9 @@ use std::rc::Rc;
 use log::LevelFilter;
 
 use super::findings::Findings;
+use super::hooks::files;
 use super::settings::{self, Variables};
-use super::{Part, Plan, Planned, environment, hooks};
+use super::{Part, Plan, Planned, environment};
 use crate::cli::{self, Answer, Options};
 use crate::config::values::HookOutput;
 use crate::config::{self, Layers, keys};
@@ -39,7 +40,7 @@ pub fn plain_use(options: &Options) -> Option<PlainUse> {
     let passes_over_directory = Path::new(".docker").exists();
     let files = || {
         config::is_there(Path::new("."))
-            || hooks::any_in(Path::new(keys::Top::HOOKS_DIR))
+            || files::any_in(Path::new(keys::Top::HOOKS_DIR))
             || Path::new(keys::Env::VARS_DIR).exists()
     };
     let is_plain = !passes_over_directory || !files();
@@ -106,7 +107,7 @@ pub fn plain(options: &Options, arguments: Vec<OsString>, plain_use: PlainUse) -
         user: None,
         hands_over_to: None,
         nested: false,
-        warnings: if plain_use.passes_over_directory { hooks::skipped_in_plain_use() } else { Vec::new() },
+        warnings: if plain_use.passes_over_directory { files::skipped_in_plain_use() } else { Vec::new() },
         notes: Vec::new(),
         origins: Vec::new(),
         environment: Rc::from([]),

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::boot::Boot;
 use super::findings::Findings;
+use super::hooks::files;
 use super::settings::Variables;
-use super::{Purpose, SKIPPABLE, hooks};
+use super::{Purpose, SKIPPABLE};
 use crate::cli::{self, Options};
 use crate::config::value::Value;
 use crate::config::{self, Fault, Layers};
@@ -101,7 +102,7 @@ fn choose_role(
 pub fn tell_of_files(layers: &Layers, base: &Path, hooks_dir: &Path, findings: &mut Findings<'_>) {
     let missing = config::not_there(&layers.missing);
     let hooks_dir = base.join(hooks_dir);
-    let is_bare = !missing.is_empty() && !hooks::any_in(&hooks_dir);
+    let is_bare = !missing.is_empty() && !files::any_in(&hooks_dir);
     // Beside the base image's file the application's may be missed, and need not be: only who wants to be sure is told.
     let is_own = |path: &PathBuf| path != Path::new(config::BASE_FILE);
     let misses_own = layers.missing.iter().any(is_own) && !base.join(".docker").exists();

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::environment::Environment;
-use super::hooks::{self, Surroundings};
-use super::{Findings, settings};
+use super::surroundings::Surroundings;
+use super::{Findings, command, settings};
 use crate::config::expand::{self, Lookup};
 use crate::config::keys;
 use crate::config::values::{FileMode, Named};
@@ -31,7 +31,7 @@ pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mu
         let target = match (&wait.target, wait.command.is_empty()) {
             (Some(target), true) => target_of(target, &format!("{key}.target"), around.environment, findings),
             (None, false) => {
-                let command = hooks::words(&wait.command, &format!("{key}.command"), around.environment, findings);
+                let command = command::words(&wait.command, &format!("{key}.command"), around.environment, findings);
                 command.map(|command| {
                     command.refuse_where_above(around.users, around.users.main().as_deref(), findings);
                     Target::Command(question(command.argv, around))
@@ -191,7 +191,7 @@ fn path(
     around: &Surroundings<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<PathBuf> {
-    if let Some(why) = hooks::by_user(text, around.environment) {
+    if let Some(why) = command::by_user(text, around.environment) {
         findings.refusal(key, why);
     }
     match expand::expand(text, around.environment) {

@@ -373,7 +373,7 @@ ELSEWHERE = [
     Mutation(
         "condition of the hook alone",
         "A command's own condition is passed over.",
-        "src/plan/hooks.rs",
+        "src/plan/hooks/mod.rs",
         "if !run.when.as_ref().map_or(is_on, |when| around.is_on(&key, when, findings)) {",
         "if !is_on {",
         "blackbox conditions::a_command_may_have_a_condition_of_its_own",

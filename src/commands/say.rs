@@ -8,20 +8,61 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use crate::cli::Answer;
+use crate::machine::Signal;
 use crate::sys::clock::Clock;
+use crate::sys::offspring::{self, News};
+use crate::sys::on_behalf::STOP_REQUESTS;
+use crate::sys::opened;
 use crate::sys::output::{self, Stream};
-use crate::sys::signals::{self, Inherited};
+use crate::sys::signals::{self, Inherited, Wake};
 use crate::{exit, secrets};
 
+/// Why something was not printed.
+#[derive(Clone, Copy)]
+enum NotPrinted {
+    Refused(Errno),
+    /// Somebody did not want to wait for its reader.
+    Stopped(Signal),
+}
+
 /// Prints all of it, as a program that nobody depends on: whoever reads slowly is waited for, and may interrupt.
-fn print(out: BorrowedFd<'_>, mut text: &[u8], inherited: Inherited) -> nix::Result<()> {
+fn print(out: BorrowedFd<'_>, text: &[u8], inherited: Inherited) -> Result<(), NotPrinted> {
     signals::drop_own_pending();
+    // No signal ends PID 1 by itself (pid_namespaces(7)).
+    if signals::own_pid() == 1 {
+        return print_by_another(out, text);
+    }
     // With signals held it cannot be interrupted, and no more.
     let _ = signals::restore(inherited);
+    write(out, text).map_err(NotPrinted::Refused)
+}
+
+/// A process of its own waits for the reader, and this one for that, and for whoever asks to stop.
+fn print_by_another(out: BorrowedFd<'_>, text: &[u8]) -> Result<(), NotPrinted> {
+    let code = |errno: Errno| u8::try_from(errno as i32).unwrap_or(exit::SYSTEM);
+    let printer = offspring::spawn(|| write(out, text).map_or_else(code, |()| 0));
+    // Without a process to spare nobody is heard meanwhile.
+    let Ok(printer) = printer else { return write(out, text).map_err(NotPrinted::Refused) };
+    loop {
+        match offspring::look_at(printer) {
+            News::None => {}
+            News::Left(0) => return Ok(()),
+            News::Left(errno) => return Err(NotPrinted::Refused(Errno::from_raw(errno))),
+            News::Killed => return Err(NotPrinted::Refused(Errno::EIO)),
+        }
+        if let Wake::Signal(signal) = signals::wait(None)
+            && STOP_REQUESTS.contains(&signal)
+        {
+            // It goes with PID 1.
+            return Err(NotPrinted::Stopped(signal));
+        }
+    }
+}
+
+fn write(out: BorrowedFd<'_>, mut text: &[u8]) -> nix::Result<()> {
     while !text.is_empty() {
-        match nix::unistd::write(out, text) {
+        match opened::until_told(|| nix::unistd::write(out, text)) {
             Ok(count) => text = text.get(count..).unwrap_or_default(),
-            Err(Errno::EINTR) => {}
             // Somebody else who has this pipe or terminal does not want to wait.
             Err(Errno::EAGAIN) => {
                 nix::poll::poll(&mut [PollFd::new(out, PollFlags::POLLOUT)], PollTimeout::NONE)?;
@@ -51,18 +92,23 @@ pub fn say(answer: &Answer, only_tells: bool, inherited: Inherited) -> u8 {
         (true, 0) => {
             return print_out(text.as_bytes(), inherited);
         }
-        // A fault that nobody can hear is one all the same.
-        (true, _) => drop(print(std::io::stderr().as_fd(), text.as_bytes(), inherited)),
+        (true, _) => match print(std::io::stderr().as_fd(), text.as_bytes(), inherited) {
+            Err(NotPrinted::Stopped(signal)) => return signal.exit_code(),
+            // A fault that nobody can hear is one all the same.
+            Ok(()) | Err(NotPrinted::Refused(_)) => {}
+        },
         (false, _) => tell(text.as_bytes()),
     }
     answer.code
 }
 
 /// What was asked for could not be printed: the code, and a line, unless the reader has gone, who has had what it wanted.
-fn not_printed(errno: Errno) -> u8 {
-    if errno == Errno::EPIPE {
-        return exit::NO_READER;
-    }
+fn not_printed(why: NotPrinted) -> u8 {
+    let errno = match why {
+        NotPrinted::Stopped(signal) => return signal.exit_code(),
+        NotPrinted::Refused(Errno::EPIPE) => return exit::NO_READER,
+        NotPrinted::Refused(errno) => errno,
+    };
     tell(format!("app-init: error: cannot write to standard output: {}\n", errno.desc()).as_bytes());
     exit::SYSTEM
 }

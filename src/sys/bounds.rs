@@ -1,8 +1,13 @@
 //! What bounds a program: resource limits, no new privileges, and its place in the queue of the OOM killer.
 
+use std::io::Write;
+use std::path::Path;
+
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 
+use super::opened::{self, Bounded};
 use crate::machine::StartStep;
 
 /// The limits by their names in the configuration, as getrlimit(2) has them.
@@ -52,7 +57,8 @@ impl Bounds {
             // The file is root's while the process, which may know secrets, is not dumpable (proc(5)).
             let dumpable = nix::sys::prctl::get_dumpable().unwrap_or(true);
             let _ = nix::sys::prctl::set_dumpable(true);
-            let written = std::fs::write("/proc/self/oom_score_adj", score.to_string());
+            let opened = opened::open(Path::new("/proc/self/oom_score_adj"), OFlag::O_WRONLY);
+            let written = opened.and_then(|file| Bounded::new(file).write_all(score.to_string().as_bytes()));
             let _ = nix::sys::prctl::set_dumpable(dumpable);
             written.map_err(|error| (StartStep::OomScore, Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
         }

@@ -13,6 +13,7 @@ use nix::libc;
 use nix::unistd::{ForkResult, Pid};
 
 use super::exec::{Program, Refusal};
+use super::opened::Bounded;
 use super::signals::{self, Inherited};
 use super::terminal::Terminal;
 use super::{descriptors, last_resort, processes, written};
@@ -30,9 +31,13 @@ pub enum Change {
     Resumed(ChildId),
 }
 
+/// The programs of a shell that are waited for in its place. What it runs beside them is a leftover.
+const HEIRS: usize = 64;
+
 #[derive(Debug)]
 enum Entry {
-    /// Its pid is also its group's number. `heirs`: what a shell left to wait for, should it end of a stop signal.
+    /// Its pid is also its group's number. `heirs`: what a shell left to wait for, should it end of a stop signal; there is
+    /// room for [`HEIRS`] from the start.
     Alive { pid: i32, report: OwnedFd, heirs: Vec<i32> },
     /// A shell that was told to stop is reaped; the programs that it ran, children of app-init now, are not.
     Heirs { pids: Vec<i32> },
@@ -92,7 +97,7 @@ impl Children {
                 // Also done by the child: whoever comes first, the group is there before it is signalled.
                 let _ = nix::unistd::setpgid(child, child);
                 self.alone = false;
-                self.set(id, Some(Entry::Alive { pid: child.as_raw(), report, heirs: Vec::new() }));
+                self.set(id, Some(Entry::Alive { pid: child.as_raw(), report, heirs: Vec::with_capacity(HEIRS) }));
                 Ok(())
             }
         }
@@ -120,7 +125,7 @@ impl Children {
         }
         let refusal = program.execute(self.inherited, Some(self.own_pid));
         // A report that cannot be written leaves the exit code.
-        let _ = std::fs::File::from(writer).write_all(&report_of(refusal));
+        let _ = Bounded::new(std::fs::File::from(writer)).write_all(&report_of(refusal));
         leave(i32::from(exit::of_ending(refusal.into())))
     }
 
@@ -158,8 +163,7 @@ impl Children {
                 signals::send(*pid, signal);
             }
             (Some(Entry::Alive { pid, heirs, .. }), Recipient::AutoStop) => {
-                let found = processes::stop_server(*pid, signal);
-                heirs.extend(found);
+                processes::stop_server(*pid, signal, heirs);
             }
             (Some(Entry::Alive { pid, .. }), Recipient::Group) => {
                 // ESRCH while the child has not made its group yet.
@@ -431,7 +435,7 @@ fn report_of(refusal: Refusal) -> [u8; 6] {
 /// The report of a start that failed; nothing in the pipe means that the program ran.
 fn read_report(pipe: OwnedFd) -> Option<Ending> {
     let mut report = [0_u8; 6];
-    std::fs::File::from(pipe).read_exact(&mut report).ok()?;
+    Bounded::new(std::fs::File::from(pipe)).read_exact(&mut report).ok()?;
     let [step, limit, errno @ ..] = report;
     let step = match *STEPS.get(usize::from(step))? {
         StartStep::Limit(_) => StartStep::Limit(limit),

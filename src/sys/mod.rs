@@ -28,6 +28,7 @@ pub mod mounts;
 #[allow(unsafe_code, reason = "fork and _exit are unsafe by their nature")]
 pub mod offspring;
 pub mod on_behalf;
+pub mod opened;
 pub mod output;
 #[allow(unsafe_code, reason = "readlink into a buffer on the stack: the way of a stop asks for no memory")]
 pub mod processes;

@@ -5,11 +5,13 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use super::regular;
+
 /// The mount that a file is on, if nothing may be executed there; `None` without `/proc`.
 #[must_use]
 pub fn without_execution(file: &Path) -> Option<PathBuf> {
     let file = fs::canonicalize(file).ok()?;
-    let mounts = fs::read("/proc/self/mountinfo").ok()?;
+    let mounts = regular::read(Path::new("/proc/self/mountinfo")).ok()??;
     let mut found: Option<(PathBuf, bool)> = None;
     for line in mounts.split(|&byte| byte == b'\n') {
         // Its number, its parent's, the device, what of that is mounted, where, and how (proc_pid_mountinfo(5)).

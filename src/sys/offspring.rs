@@ -4,7 +4,7 @@
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollTimeout};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid};
 
 use super::children::leave;
@@ -44,10 +44,33 @@ impl Drop for EndOfPanic {
 /// Waits for the end of one that ends now; the code that it leaves with, unless a signal ended it.
 #[must_use]
 pub fn end_of(child: Pid) -> Option<i32> {
-    match waitpid(child, None) {
-        Ok(WaitStatus::Exited(_, code)) => Some(code),
+    match news_of(child, None) {
+        News::Left(code) => Some(code),
+        News::Killed | News::None => None,
+    }
+}
+
+/// What has become of one by now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum News {
+    None,
+    /// It has left, with this code.
+    Left(i32),
+    Killed,
+}
+
+/// The same of one that may not have ended.
+#[must_use]
+pub fn look_at(child: Pid) -> News {
+    news_of(child, Some(WaitPidFlag::WNOHANG))
+}
+
+fn news_of(child: Pid, flags: Option<WaitPidFlag>) -> News {
+    match waitpid(child, flags) {
+        Ok(WaitStatus::Exited(_, code)) => News::Left(code),
+        Ok(WaitStatus::StillAlive) => News::None,
         // EINVAL: nix has no name for the real-time signal that ended it.
-        Ok(_) | Err(Errno::ECHILD | Errno::EINVAL) => None,
+        Ok(_) | Err(Errno::ECHILD | Errno::EINVAL) => News::Killed,
         Err(errno) => last_resort::refused("wait4", errno as i32),
     }
 }

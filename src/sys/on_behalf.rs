@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
-use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, getppid};
 
 use super::clock::Clock;
+use super::opened::Bounded;
 use super::signals::{self, Wake};
 use super::{credentials, offspring, processes};
 use crate::identity::Identity;
@@ -30,7 +30,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 const AFTER_KILL: Duration = Duration::from_secs(1);
 
 /// What asks to stop while no server was started, whatever the configuration says, which is only being read.
-const STOP_REQUESTS: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HALT];
+pub const STOP_REQUESTS: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HALT];
 
 /// What was found; `None`: there is nothing. Or why it could not be looked at.
 pub type Found = Result<Option<Vec<u8>>, String>;
@@ -62,7 +62,7 @@ fn within(limit: Duration, identity: &Identity, look: impl FnOnce() -> Found) ->
     let pipe = nix::unistd::pipe2(OFlag::O_CLOEXEC);
     let pipe = pipe.and_then(|(reader, writer)| signals::announce(&reader).map(|()| (reader, writer)));
     let (reader, writer) = pipe.map_err(|errno| errno.desc().to_owned())?;
-    let mut writer = File::from(writer);
+    let mut writer = Bounded::new(File::from(writer));
     let parent = getpid();
     let spawned = offspring::spawn(|| {
         let found = become_who_looks(identity).and_then(|()| {
@@ -82,11 +82,11 @@ fn within(limit: Duration, identity: &Identity, look: impl FnOnce() -> Found) ->
     let child = spawned.map_err(|errno| format!("the system refused a process: {}", errno.desc()))?;
     // Its copy is what is left open, so that its end is the end of the file.
     drop(writer);
-    hear(child, File::from(reader), limit)
+    hear(child, Bounded::new(File::from(reader)), limit)
 }
 
 /// What the process says by its end.
-fn hear(child: Pid, mut reader: File, limit: Duration) -> Found {
+fn hear(child: Pid, mut reader: Bounded<File>, limit: Duration) -> Found {
     let mut answer = Vec::new();
     let cut_off = read_to_end(&mut reader, &mut answer, limit, &STOP_REQUESTS).err().map(|stop| {
         INTERRUPTED.store(stop.map_or(0, Signal::number), Ordering::Relaxed);
@@ -97,14 +97,12 @@ fn hear(child: Pid, mut reader: File, limit: Duration) -> Found {
     });
     // At the end of the file it has ended, and nobody can stop it any more. One that hangs in the kernel is left to whoever
     // reaps after this.
-    let ended = match &cut_off {
-        Some((_, false)) => Ok(WaitStatus::StillAlive),
-        Some((_, true)) | None => waitpid(child, None),
-    };
+    let is_gone = cut_off.as_ref().is_none_or(|(_, is_gone)| *is_gone);
+    let code = if is_gone { offspring::end_of(child) } else { None };
     if let Some((why, _)) = cut_off {
         return Err(why);
     }
-    let mark = answer.pop().filter(|_| matches!(ended, Ok(WaitStatus::Exited(_, 0))));
+    let mark = answer.pop().filter(|_| code == Some(0));
     match mark {
         Some(SOMETHING) => Ok(Some(answer)),
         Some(NOTHING) => Ok(None),
@@ -119,7 +117,7 @@ fn hear(child: Pid, mut reader: File, limit: Duration) -> Found {
 ///
 /// The stop request that came first; `None`: the time is over.
 fn read_to_end(
-    reader: &mut File,
+    reader: &mut Bounded<File>,
     answer: &mut Vec<u8>,
     limit: Duration,
     stops: &[Signal],
@@ -168,6 +166,8 @@ pub fn become_who_looks(identity: &Identity) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::wait::{WaitStatus, waitpid};
+
     use super::*;
 
     const SHORT: Duration = Duration::from_millis(100);

@@ -5,16 +5,17 @@
 //! app-init alone; where that is refused (a socket, another user's pipe, no `/proc`) a write is tried only when `poll`
 //! says that there is room. What cannot be written is dropped and counted, and the count is told with the next line.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
 use super::descriptors;
+use super::opened::{self, Bounded};
 
 /// A pipe with room takes this much at once (pipe(7): `PIPE_BUF`).
 const AT_ONCE: usize = 4096;
@@ -113,8 +114,8 @@ fn reopen(number: RawFd) -> Option<File> {
     if is_null || !(kind.file_type().is_fifo() || kind.file_type().is_char_device()) {
         return None;
     }
-    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY;
-    OpenOptions::new().write(true).custom_flags(flags).open(format!("/proc/self/fd/{number}")).ok()
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    opened::open(Path::new(&format!("/proc/self/fd/{number}")), flags).ok()
 }
 
 fn has_room(shared: BorrowedFd<'_>) -> bool {
@@ -151,10 +152,10 @@ pub fn write_at_once(number: RawFd, bytes: &[u8]) {
 ///
 /// A link is not followed and nothing but a regular file is written to: the application may have put it there.
 pub fn leave_message(path: &Path, text: &str) {
-    let flags = nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW | nix::libc::O_NOCTTY;
-    let Ok(mut file) = OpenOptions::new().write(true).custom_flags(flags).open(path) else { return };
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY;
+    let Ok(file) = opened::open(path, flags) else { return };
     let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.nlink() == 1);
     if is_regular && file.set_len(0).is_ok() {
-        let _ = file.write_all(text.as_bytes());
+        let _ = Bounded::new(file).write_all(text.as_bytes());
     }
 }

@@ -20,30 +20,34 @@ use crate::machine::Signal;
 /// The shells that do not exec a command of several parts, and would die of a signal before it (§7.8).
 const SHELLS: [&str; 9] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "ksh93", "yash", "zsh"];
 
-/// Sends the server a stop signal so that it reaches the program that does the work, and returns that program's
-/// processes where the server is only a shell around it: its heirs.
+/// Sends the server a stop signal so that it reaches the program that does the work, and takes that program's processes
+/// down where the server is only a shell around it: its heirs, as many as `heirs` has room for. All of them are signalled.
 ///
 /// A shell that runs a command (`sh -c 'migrate; serve'`, a start script without `exec`) ends at once and would take the
 /// command's time away; and if it lived it would go on with its next command. So both get the signal, and whoever reaps
 /// waits for the heirs, which the shell's end makes app-init's children, as for the server itself.
 ///
 /// A shell that has a trap for the signal gets it alone: the script knows best. But INT its children get in any case,
-/// as from a terminal.
-pub fn stop_server(pid: i32, signal: Signal) -> Vec<i32> {
-    let children = if is_ours() && is_shell(pid) { children_of(pid) } else { Vec::new() };
-    if children.is_empty() {
-        send_so_that_it_stops(pid, signal);
-        return children;
+/// as from a terminal. No memory is asked for: there may be none.
+pub fn stop_server(pid: i32, signal: Signal, heirs: &mut Vec<i32>) {
+    let mut children = Children { pids: [0; CHILDREN], count: 0 };
+    if is_ours() && is_shell(pid) {
+        children.look_for(pid);
+    }
+    if children.all().is_empty() {
+        return send_so_that_it_stops(pid, signal);
     }
     let trapped = catches(pid, signal) == Some(true);
     signals::send(pid, signal);
     if trapped && signal != Signal::INT {
-        return Vec::new();
+        return;
     }
-    for &child in &children {
+    for &child in children.all() {
         send_so_that_it_stops(child, signal);
+        if heirs.len() < heirs.capacity() && !heirs.contains(&child) {
+            heirs.push(child);
+        }
     }
-    children
 }
 
 /// A server that stops on WINCH (Apache) is started by programs that ignore it by default, and so does the server until
@@ -191,10 +195,18 @@ fn read_of<'b>(pid: i32, file: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     let mut path = [0_u8; 64];
     // The array was zeroed, so the string ends where the writing ends.
     write!(path.as_mut_slice(), "/proc/{pid}/{file}").ok()?;
-    let path = CStr::from_bytes_until_nul(&path).ok()?;
+    read_at(CStr::from_bytes_until_nul(&path).ok()?, buffer)
+}
+
+fn read_at<'b>(path: &CStr, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
     let file = nix::fcntl::open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
     let count = nix::unistd::read(&file, buffer).ok()?;
     buffer.get(..count)
+}
+
+/// A file of `/proc/PID`, however long it is.
+fn whole_of(pid: i32, file: &str) -> Option<Vec<u8>> {
+    regular::read(Path::new(&format!("/proc/{pid}/{file}"))).ok()?
 }
 
 /// Names each process that `/proc` shows; nobody where it shows none.
@@ -264,14 +276,50 @@ fn catches(pid: i32, signal: Signal) -> Option<bool> {
     Some(u64::from_str_radix(caught, 16).ok()? & signal.bit() != 0)
 }
 
-fn children_of(pid: i32) -> Vec<i32> {
-    // Not every kernel has this file.
-    if let Ok(children) = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
-        return children.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect();
+/// So many children of one process are found: what fits into a page of their list.
+const CHILDREN: usize = 512;
+
+/// The first children of a process, on the stack.
+struct Children {
+    pids: [i32; CHILDREN],
+    count: usize,
+}
+
+impl Children {
+    fn look_for(&mut self, pid: i32) {
+        let mut buffer = [0; 4096];
+        let mut path = [0; 64];
+        // The array was zeroed, so the string ends where the writing ends.
+        let named = write!(path.as_mut_slice(), "/proc/{pid}/task/{pid}/children");
+        let list = named.ok().and_then(|()| CStr::from_bytes_until_nul(&path).ok());
+        match list.and_then(|path| read_at(path, &mut buffer)) {
+            Some(list) => {
+                // A number that was cut off has no blank behind it.
+                let whole = list.iter().rposition(|&byte| byte == b' ').unwrap_or(0);
+                let numbers = list.get(..whole).unwrap_or_default().split(|&byte| byte == b' ');
+                numbers
+                    .filter_map(|number| std::str::from_utf8(number).ok()?.parse().ok())
+                    .for_each(|pid| self.add(pid));
+            }
+            // Not every kernel has this file.
+            None => each_process(|other| {
+                if parent_of(other) == Some(pid) {
+                    self.add(other);
+                }
+            }),
+        }
     }
-    let mut found = Vec::new();
-    each_process(|other| found.extend(Some(other).filter(|&other| parent_of(other) == Some(pid))));
-    found
+
+    fn add(&mut self, pid: i32) {
+        if let Some(place) = self.pids.get_mut(self.count) {
+            *place = pid;
+            self.count = self.count.saturating_add(1);
+        }
+    }
+
+    fn all(&self) -> &[i32] {
+        self.pids.get(..self.count).unwrap_or_default()
+    }
 }
 
 fn parent_of(pid: i32) -> Option<i32> {
@@ -317,7 +365,9 @@ pub fn standing() -> Standing {
         Some((_, main)) if main != top => {
             // Below `docker run --init` another init is the main process, and app-init its child: the first of these,
             // since orphans that are app-inits too become its children later.
-            let below = || children_of(main).into_iter().filter(|&pid| is_app_init(pid));
+            let mut children = Children { pids: [0; CHILDREN], count: 0 };
+            children.look_for(main);
+            let below = || children.all().iter().copied().filter(|&pid| is_app_init(pid));
             let first = || below().filter_map(|pid| Some((process(pid)?.start, pid))).min().map(|(_, pid)| pid);
             let init = if is_app_init(main) { Some(main) } else { first() };
             match (init, above) {
@@ -342,7 +392,8 @@ pub fn is_from_outside() -> bool {
 pub fn boot(standing: Standing) -> Option<i32> {
     let Standing::Nested(pid) = standing else { return None };
     let own = nix::unistd::geteuid().as_raw();
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let status = whole_of(pid, "status")?;
+    let status = String::from_utf8_lossy(&status);
     let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
     let mut uids = uids.split_ascii_whitespace().filter_map(|uid| uid.parse::<u32>().ok());
     uids.all(|uid| uid == 0 || uid == own).then_some(pid)
@@ -351,7 +402,7 @@ pub fn boot(standing: Standing) -> Option<i32> {
 /// The words that a process was started with.
 #[must_use]
 pub fn command_of(pid: i32) -> Option<Vec<OsString>> {
-    let text = fs::read(format!("/proc/{pid}/cmdline")).ok().filter(|text| !text.is_empty())?;
+    let text = whole_of(pid, "cmdline").filter(|text| !text.is_empty())?;
     let words = text.strip_suffix(b"\0").unwrap_or(&text).split(|&byte| byte == 0);
     Some(words.map(|word| OsStr::from_bytes(word).to_owned()).collect())
 }
@@ -359,7 +410,7 @@ pub fn command_of(pid: i32) -> Option<Vec<OsString>> {
 /// A variable that a process was given, empty where it was not; `None` where that cannot be seen.
 #[must_use]
 pub fn variable_of(pid: i32, name: &str) -> Option<OsString> {
-    let text = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let text = whole_of(pid, "environ")?;
     let value = |string: &[u8]| string.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec);
     Some(OsString::from_vec(text.split(|&byte| byte == 0).find_map(value).unwrap_or_default()))
 }
@@ -392,8 +443,7 @@ fn is_app_init(pid: i32) -> bool {
         return one == other;
     }
     // Another user may not look at its file, but at its name.
-    let name = |path: String| fs::read(path).ok();
-    name(format!("/proc/{pid}/comm")).is_some_and(|first| Some(first) == name("/proc/self/comm".to_owned()))
+    whole_of(pid, "comm").is_some_and(|name| Some(name) == whole_of(signals::own_pid(), "comm"))
 }
 
 /// What tells a mount namespace from others: the number of its first mount, which everybody may read.
@@ -439,4 +489,46 @@ pub fn ask_for_parent_death_signal(signal: Signal) -> bool {
     let asked = nix::sys::prctl::set_pdeathsig(signal).is_ok();
     // A parent that ended before the call sends nothing.
     asked && is_parent(parent)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{BufRead, BufReader, Read};
+
+    use super::super::offspring;
+    use super::*;
+
+    #[test]
+    fn everybody_below_a_shell_is_stopped_and_no_memory_asked_for() {
+        let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).expect("a pipe");
+        let shell = offspring::spawn(|| {
+            let script = c"sleep 1000 & sleep 1000 & sleep 1000 & echo up; wait; wait";
+            let done = nix::unistd::dup2_stdout(&writer);
+            let _ = done.and_then(|()| nix::unistd::execv(c"/bin/sh", &[c"sh", c"-c", script]));
+            127
+        });
+        let shell = shell.expect("a process");
+        drop(writer);
+        let mut said = BufReader::new(File::from(reader));
+        said.read_line(&mut String::new()).expect("it says something");
+        let pid = shell.as_raw();
+        let mut children = Children { pids: [0; CHILDREN], count: 0 };
+        children.look_for(pid);
+        assert_eq!(children.all().len(), 3);
+        assert!(children.all().iter().all(|&child| parent_of(child) == Some(pid)));
+        let mut heirs = Vec::with_capacity(2);
+        stop_server(pid, Signal::TERM, &mut heirs);
+        // As many as there is room for are waited for; the pipe ends with the last of all.
+        assert_eq!((heirs.as_slice(), heirs.capacity()), (children.all().get(..2).unwrap_or_default(), 2));
+        said.read_to_end(&mut Vec::new()).expect("the end");
+        assert_eq!(offspring::end_of(shell), None);
+    }
+
+    #[test]
+    fn more_children_than_there_is_room_for_are_left() {
+        let mut children = Children { pids: [0; CHILDREN], count: 0 };
+        (1..=600).for_each(|pid| children.add(pid));
+        assert_eq!((children.all().len(), children.all().last()), (CHILDREN, Some(&512)));
+    }
 }

@@ -1,12 +1,13 @@
 //! Reading regular files, bounded and without waiting for anybody: a pipe's writer, a terminal, a device without end.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::libc;
+use nix::fcntl::OFlag;
+
+use super::opened::{self, Bounded};
 
 /// More than any configuration, environment or user database holds, in bytes. It bounds memory and time.
 pub const LARGEST: u64 = 16 * 1024 * 1024;
@@ -38,14 +39,14 @@ pub fn start_of(path: &Path, limit: u64) -> Option<Vec<u8>> {
 }
 
 /// The file, and how long it says that it is.
-fn open(path: &Path) -> Result<Option<(File, u64)>, String> {
-    let file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path) {
+fn open(path: &Path) -> Result<Option<(Bounded<File>, u64)>, String> {
+    let file = match opened::open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY) {
         Ok(file) => file,
         Err(error) if is_absence(&error) => return Ok(None),
         Err(error) => return Err(why_not(&error)),
     };
     match file.metadata() {
-        Ok(metadata) if metadata.is_file() => Ok(Some((file, metadata.len()))),
+        Ok(metadata) if metadata.is_file() => Ok(Some((Bounded::new(file), metadata.len()))),
         Ok(_) => Err(NO_FILE.to_owned()),
         Err(error) => Err(why_not(&error)),
     }
@@ -79,6 +80,7 @@ pub fn is_absence(error: &std::io::Error) -> bool {
 mod tests {
     use std::fs;
 
+    use nix::libc;
     use nix::sys::stat::Mode;
 
     use super::*;

@@ -5,8 +5,10 @@ use std::io::{ErrorKind, Read};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::OFlag;
+use nix::libc;
 
 use super::exec::Refusal;
+use super::opened::Bounded;
 use super::{last_resort, signals};
 use crate::machine::StartStep;
 
@@ -23,7 +25,7 @@ const CHUNKS: u32 = 256;
 /// The pipe, and what has come out of it.
 #[derive(Debug)]
 pub struct Written {
-    reader: File,
+    reader: Bounded<File>,
     writer: OwnedFd,
     bytes: Vec<u8>,
     too_much: bool,
@@ -37,7 +39,7 @@ impl Written {
         let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(Refusal::at(StartStep::Pipe))?;
         // The writing end blocks, as a hook expects of it; the reading end announces what comes.
         signals::announce(&reader).map_err(Refusal::at(StartStep::Announcement))?;
-        Ok(Written { reader: File::from(reader), writer, bytes: Vec::new(), too_much: false })
+        Ok(Written { reader: Bounded::new(File::from(reader)), writer, bytes: Vec::new(), too_much: false })
     }
 
     /// The end for the hook.
@@ -49,7 +51,7 @@ impl Written {
     /// Both ends, which are not to be closed as inherited ones.
     #[must_use]
     pub fn descriptors(&self) -> [RawFd; 2] {
-        [self.reader.as_raw_fd(), self.writer.as_raw_fd()]
+        [self.reader.inner.as_raw_fd(), self.writer.as_raw_fd()]
     }
 
     /// Takes what there is; `true`: there may be more, and a signal is to be heard first.
@@ -69,7 +71,7 @@ impl Written {
                 // Empty: this process holds a writing end itself, so there is no end of the file.
                 Ok(_) => return false,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
-                Err(error) => last_resort::refused("read", error.raw_os_error().unwrap_or(0)),
+                Err(error) => last_resort::refused("read", error.raw_os_error().unwrap_or(libc::EINTR)),
             }
         }
         true

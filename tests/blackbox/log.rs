@@ -42,6 +42,41 @@ fn a_full_stdout_does_not_block() {
     });
 }
 
+/// What is only asked for may be waited for, and nobody who wants to stop it waits with it: no signal ends PID 1 by itself.
+#[test]
+fn an_answer_that_nobody_reads_is_ended_by_a_stop() {
+    // More than fits into the pipe: with its first byte the rest is waited for.
+    let long = "x".repeat(100);
+    let sound = (0..200).fold("[env.set]\n".to_owned(), |text, number| format!("{text}V{number}{long} = \"{long}\"\n"));
+    let faults = (0..50).fold(String::new(), |text, number| format!("{text}key{number}{long}{long} = 1\n"));
+    for signal in [signal::TERM, signal::INT] {
+        for (args, config) in [(["check", "true"], &sound), (["env", "--json"], &sound), (["check", "true"], &faults)] {
+            let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).expect("a pipe can be made");
+            let size = nix::fcntl::fcntl(&write, nix::fcntl::FcntlArg::F_SETPIPE_SZ(4096));
+            assert_eq!(size, Ok(4096));
+            let setup = Setup::new(Cell::PID1, args).config(config);
+            let setup = if config == &faults { setup.stderr_to(write) } else { setup.stdout_to(write) };
+            let run = setup.start();
+            let mut read = std::fs::File::from(read);
+            read.read_exact(&mut [0]).expect("it has begun");
+            run.signal(signal);
+            run.end().exited(128 + signal);
+        }
+    }
+    // Whoever reads gets all of it, however slowly, and a reader who has gone is no fault.
+    let (mut read, write, size) = full_pipe();
+    let run = Setup::new(Cell::PID1, ["check", "true"]).config("[log]\n").stdout_to(write).start();
+    let mut text = vec![0; size];
+    read.read_exact(&mut text).expect("what filled the pipe is in it");
+    let mut text = String::new();
+    read.read_to_string(&mut text).expect("text");
+    assert!(text.starts_with("app-init: the configuration is sound\n") && text.ends_with("toml\n"), "{text}");
+    run.end().exited(0);
+    let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).expect("a pipe can be made");
+    drop(read);
+    Setup::new(Cell::PID1, ["check", "true"]).config("[log]\n").stdout_to(write).start().end().exited(141);
+}
+
 /// C40, C39. stderr is a pipe without a reader.
 #[test]
 fn a_closed_stderr_is_harmless() {

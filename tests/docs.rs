@@ -759,3 +759,16 @@ fn the_figures_are_those_of_one_run() {
         assert!(read(file).contains(&said), "{file} does not say: {said}");
     }
 }
+
+/// The steps of the environment stand in the code as in the table of `[env]`.
+#[test]
+fn the_environment_is_computed_in_the_order_that_is_told() {
+    let code = read("src/plan/environment/mod.rs");
+    let steps = code.lines().filter(|line| line.trim_start().starts_with("Pipeline::"));
+    let steps: Vec<&str> = steps.filter_map(|line| Some(line.split_once("// ")?.1)).collect();
+    let document = configuration();
+    let rows =
+        document.lines().skip_while(|line| *line != "| step | | |").skip(2).take_while(|line| line.starts_with('|'));
+    let told: Vec<String> = rows.filter_map(|row| Some(row.split('|').nth(2)?.trim().replace('`', ""))).collect();
+    assert_eq!(steps, told);
+}

@@ -154,8 +154,8 @@ ELSEWHERE = [
         "another namespace's processes",
         "Whatever /proc is in view is asked who the server is.",
         "src/sys/processes.rs",
-        "let children = if is_ours() && is_shell(pid)",
-        "let children = if is_shell(pid)",
+        "if is_ours() && is_shell(pid) {",
+        "if is_shell(pid) {",
         "blackbox server_target::the_proc_of_another_namespace_says_nothing",
     ),
     Mutation(
@@ -261,7 +261,7 @@ ELSEWHERE = [
     Mutation(
         "variable given twice",
         "Of a variable that was given twice programs get both.",
-        "src/plan/environment.rs",
+        "src/plan/environment/strings.rs",
         "} else if !environment.names.contains_key(name) {",
         "} else {",
         "lib plan::environment::tests::what_was_given_twice_is_handed_on_once",
@@ -269,7 +269,7 @@ ELSEWHERE = [
     Mutation(
         "python of another place",
         "A virtual environment keeps PYTHONHOME.",
-        "src/plan/environment.rs",
+        "src/plan/environment/steps.rs",
         "            self.computed.environment.unset(\"PYTHONHOME\");\n",
         "",
         "blackbox environment::a_virtual_environment_is_entered",
@@ -277,7 +277,7 @@ ELSEWHERE = [
     Mutation(
         "users value for root",
         "What runs as more than the user gets variables of the user's.",
-        "src/plan/environment.rs",
+        "src/plan/environment/strings.rs",
         "                string.clone_from(&known.before);\n",
         "",
         "blackbox trust::a_variable_of_the_users_is_left_out_of_what_has_more_rights",
@@ -285,7 +285,7 @@ ELSEWHERE = [
     Mutation(
         "no path for root",
         "What has more rights has no PATH where that of the rest is the user's.",
-        "src/plan/environment.rs",
+        "src/plan/environment/strings.rs",
         "        if self.trusted(\"PATH\").is_none() {",
         "        if false {",
         "blackbox boundary::what_has_more_rights_always_has_a_path",
@@ -293,7 +293,7 @@ ELSEWHERE = [
     Mutation(
         "variable taken from root",
         "The user takes a variable away from root by writing another value.",
-        "src/plan/environment.rs",
+        "src/plan/environment/strings.rs",
         "(Some(_), false) => std::mem::replace(&mut known.before, old),",
         "(Some(_), false) => old,",
         "blackbox trust::what_has_more_rights_keeps_the_value_that_is_not_the_users",
@@ -381,7 +381,7 @@ ELSEWHERE = [
     Mutation(
         "secret file as root",
         "Whoever may set NAME_FILE has root read any file.",
-        "src/plan/environment.rs",
+        "src/plan/environment/secrets.rs",
         "filter(|identity| named.is_some() && identity.uid != 0);",
         "filter(|_| false);",
         "blackbox secrets::a_file_that_a_variable_names_is_read_with_the_users_rights",
@@ -389,7 +389,7 @@ ELSEWHERE = [
     Mutation(
         "old secret is shown",
         "A secret that another value has replaced is shown.",
-        "src/plan/environment.rs",
+        "src/plan/environment/pipeline.rs",
         "            self.findings.hide(value.to_vec());\n",
         "",
         "blackbox secrets::a_secret_is_never_shown",

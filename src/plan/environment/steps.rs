@@ -1,0 +1,124 @@
+//! The steps that read no files.
+
+use std::os::unix::ffi::OsStrExt;
+
+use super::pipeline::Pipeline;
+use crate::config::expand::{self, Lookup as _};
+use crate::config::keys::Variables;
+use crate::config::literal;
+use crate::identity::Identity;
+use crate::sys::exec;
+
+impl Pipeline<'_, '_> {
+    pub fn defaults(&mut self) {
+        self.defaults_and_set("defaults", &self.inputs.env.defaults);
+    }
+
+    pub fn set_in_any_case(&mut self) {
+        self.defaults_and_set("set", &self.inputs.env.set);
+    }
+
+    /// Each value is expanded from what there is before the step, so that the order within a table means nothing.
+    fn defaults_and_set(&mut self, table: &str, variables: &Variables) {
+        let before = self.computed.environment.clone();
+        for (name, text) in variables {
+            let key = format!("env.{table}.{name}");
+            if table == "defaults" && before.get(name).is_some() {
+                continue;
+            }
+            match expand::expand(text, &before) {
+                Ok(value) if value.contains(&0) => {
+                    self.findings.fault(&key, "a value cannot hold a NUL; remove it");
+                }
+                Ok(value) => {
+                    self.set_from(name, &value, before.made_of(expand::names(text)));
+                }
+                Err(faults) => self.findings.unexpanded(&key, faults),
+            }
+        }
+    }
+
+    pub fn first_files(&mut self) {
+        for (name, patterns) in &self.inputs.env.first_file {
+            if self.computed.environment.filled(name).is_some() {
+                continue;
+            }
+            let found = patterns.iter().find_map(|pattern| self.inputs.first_match(&self.inputs.workdir.join(pattern)));
+            if let Some(path) = found {
+                let source = self.inputs.could_write(&path).map(|_| path.display().to_string().into());
+                self.set_from(name, path.as_os_str().as_bytes(), source);
+            }
+        }
+    }
+
+    /// `path_prepend`, and the virtual environment's programs before it.
+    pub fn paths(&mut self) {
+        let mut prepend: Vec<Vec<u8>> = Vec::new();
+        if let Some(directory) = self.inputs.virtualenv {
+            prepend.push(directory.join("bin").as_os_str().as_bytes().to_vec());
+            self.set("VIRTUAL_ENV", directory.as_os_str().as_bytes());
+            self.computed.environment.unset("PYTHONHOME");
+        }
+        for (place, text) in self.inputs.env.path_prepend.iter().enumerate() {
+            match expand::expand(text, &self.computed.environment) {
+                Ok(directory) => prepend.push(directory),
+                Err(faults) => self.findings.unexpanded(&format!("env.path_prepend[{place}]"), faults),
+            }
+        }
+        if prepend.is_empty() {
+            return;
+        }
+        let rest = self.computed.environment.filled("PATH").unwrap_or_else(|| exec::DEFAULT_PATH.to_vec());
+        prepend.push(rest);
+        let texts = self.inputs.env.path_prepend.iter().flat_map(|text| expand::names(text));
+        let by_user = self.computed.environment.made_of(texts.chain(["PATH"]));
+        self.set_from("PATH", &prepend.join(&b':'), by_user);
+    }
+
+    /// HOME, USER and LOGNAME of the configured user. Whoever else it is, HOME is set to something.
+    pub fn identity(&mut self) {
+        let Some(identity) = self.inputs.identity else {
+            return self.computed.environment.set_default("HOME", b"/");
+        };
+        for (name, value) in of_identity(identity) {
+            self.set(name, &value);
+        }
+    }
+
+    pub fn deploy_env(&mut self) {
+        let Some(written) = self.inputs.deploy_env else { return };
+        let pairs = self.sound("hooks.deploy-env", "what it wrote", literal::deploy_env(written));
+        let by_user = !self.inputs.boundaries.is_empty() && self.inputs.deploy_env_by_user;
+        self.take(pairs, "the deploy-env hook", by_user);
+    }
+
+    pub fn unset_and_require(&mut self) {
+        for name in &self.inputs.env.unset {
+            self.computed.environment.unset(name);
+        }
+        let required = self.inputs.env.require.iter();
+        let missing: Vec<_> =
+            required.filter(|name| self.computed.environment.filled(name).is_none()).cloned().collect();
+        if !missing.is_empty() {
+            let verb = if missing.len() == 1 { "is" } else { "are" };
+            let what = format!("{} {verb} not set, or empty; set {}", missing.join(", "), them(missing.len()));
+            self.findings.unset("env.require", what);
+        }
+    }
+}
+
+fn them(count: usize) -> &'static str {
+    if count == 1 { "it" } else { "them" }
+}
+
+/// What an identity means for the environment.
+#[must_use]
+pub fn of_identity(identity: &Identity) -> Vec<(&'static str, Vec<u8>)> {
+    let mut variables =
+        vec![("HOME", identity.home.clone().filter(|home| !home.is_empty()).unwrap_or_else(|| b"/".to_vec()))];
+    // Without a name the number stands for it: the caller's name would be a lie.
+    let name = identity.name.clone().unwrap_or_else(|| identity.uid.to_string().into_bytes());
+    variables.push(("USER", name.clone()));
+    variables.push(("LOGNAME", name));
+    variables
+}

@@ -2,14 +2,37 @@
 
 use std::io::{self, Write};
 
-use app_init::cli::{COMMANDS, Options, WaitOptions};
+use app_init::cli::options::{Definition, Options as _};
+use app_init::cli::{ABOUT, COMMANDS, OPERANDS, Options, USAGE, WaitOptions};
 use app_init::exit;
-use clap::CommandFactory;
+use clap::{Arg, ArgAction, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
+/// The command line in the words of the crate that writes the page.
+fn command() -> Command {
+    let arguments = Options::DEFINITIONS.iter().filter(|option| option.of.is_empty()).map(argument);
+    let (operands, about) = OPERANDS;
+    let name = operands.trim_matches(|sign| "[].".contains(sign));
+    Command::new("app-init")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .override_usage(USAGE)
+        .disable_help_subcommand(true)
+        .args(arguments)
+        .arg(Arg::new("operands").value_name(name).help(about).num_args(0..).trailing_var_arg(true))
+}
+
+fn argument(option: &Definition) -> Arg {
+    let argument = Arg::new(option.long()).long(option.long()).short(option.short).help(option.about);
+    match option.value {
+        Some(name) => argument.value_name(name).action(ArgAction::Set),
+        None => argument.action(ArgAction::SetTrue),
+    }
+}
+
 fn main() -> io::Result<()> {
-    let command = Options::command();
+    let command = command();
     // No date: the page is compared with the one that is checked in.
     let man = Man::new(command).section("8").manual("app-init").date("");
     let mut page = Vec::new();
@@ -35,13 +58,11 @@ fn main() -> io::Result<()> {
 
     let mut rest = Roff::new();
     rest.control("SH", ["OPTIONS OF WAIT"]);
-    for argument in WaitOptions::command().get_opts() {
-        let short = argument.get_short().map_or_else(String::new, |short| format!("-{short}, "));
-        let value = argument.get_value_names().filter(|_| argument.get_action().takes_values());
-        let value = value.and_then(<[_]>::first).map_or_else(String::new, |name| format!(" <{name}>"));
+    for option in WaitOptions::DEFINITIONS {
+        let short = option.short.map_or_else(String::new, |short| format!("-{short}, "));
         rest.control("TP", []);
-        rest.text([bold(format!("{short}--{}{value}", argument.get_long().unwrap_or_default()))]);
-        rest.text([roman(argument.get_help().map(ToString::to_string).unwrap_or_default())]);
+        rest.text([bold(format!("{short}{}", option.usage()))]);
+        rest.text([roman(option.about)]);
     }
     rest.control("SH", ["EXIT STATUS"]);
     let [server, stopped] = exit::OTHERS.map(|(code, meaning)| (code.to_owned(), meaning));

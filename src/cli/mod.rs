@@ -1,20 +1,18 @@
 //! The command line as it was typed. Nothing is resolved here: that is the plan's business.
 
+pub mod options;
 pub mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, CommandFactory, Parser};
-
-use crate::config::{self, values};
+use crate::config;
 use crate::exit;
 use crate::machine::{Rewrite, Signal};
-use crate::text::duration;
 use crate::wait::Target;
 
+use options::{Stop, options};
 pub use words::COMMANDS;
 
 /// What was asked for.
@@ -37,66 +35,37 @@ pub enum Command {
     Wait(Box<WaitOptions>),
 }
 
-/// The options of `env`, beside those of `run`.
-#[derive(Debug, Parser)]
-#[command(name = "app-init", args_override_self = true, disable_help_subcommand = true)]
-struct EnvOptions {
-    /// Print a JSON object
-    #[arg(long)]
-    json: bool,
-
-    /// Print secrets as they are
-    #[arg(long)]
-    reveal: bool,
-
-    #[command(flatten)]
-    options: Options,
-}
-
-/// The options of `check`, beside those of `run`.
-#[derive(Debug, Parser)]
-#[command(name = "app-init", args_override_self = true, disable_help_subcommand = true)]
-struct CheckOptions {
-    /// Take each warning for a fault
-    #[arg(long)]
-    strict: bool,
-
-    #[command(flatten)]
-    options: Options,
-}
-
-/// The options of `wait`. They may stand between the targets, as those of other wait scripts.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Parser)]
-#[command(name = "app-init", args_override_self = true, disable_help_subcommand = true)]
-#[expect(clippy::struct_excessive_bools, reason = "these are flags as they were typed")]
-pub struct WaitOptions {
-    /// How long to wait; 0: for ever [default: 30s]
-    #[arg(short, long, value_name = "DUR", value_parser = duration::parse)]
-    pub timeout: Option<Duration>,
-
-    /// The pause between attempts, doubled up to 5s; an attempt may last as long, 5s at least [default: 500ms]
-    #[arg(short, long, value_name = "DUR", value_parser = duration::parse)]
-    pub interval: Option<Duration>,
-
-    /// Do not run CMD when the time is over (the default)
-    #[arg(short, long, overrides_with = "no_strict")]
-    pub strict: bool,
-
-    /// Run CMD also when the time is over
-    #[arg(long, overrides_with = "strict")]
-    pub no_strict: bool,
-
-    /// Say errors only
-    #[arg(short, long, overrides_with = "verbose")]
-    pub quiet: bool,
-
-    /// Say more
-    #[arg(short, long)]
-    pub verbose: bool,
-
-    /// HOST:PORT, tcp://HOST:PORT, http://…, unix:PATH, file:PATH, or the URL of a service
-    #[arg(required = true, value_name = "TARGET")]
-    pub targets: Vec<String>,
+options! {
+    /// The options of `wait`. They may stand between the targets, as those of other wait scripts.
+    #[derive(Clone, PartialEq, Eq, Debug, Default)]
+    #[expect(clippy::struct_excessive_bools, reason = "these are flags as they were typed")]
+    pub struct WaitOptions {
+        /// How long to wait; 0: for ever [default: 30s]
+        #[short('t')]
+        #[value("DUR")]
+        pub timeout: Option<Duration>,
+        /// The pause between attempts, doubled up to 5s; an attempt may last as long, 5s at least [default: 500ms]
+        #[short('i')]
+        #[value("DUR")]
+        pub interval: Option<Duration>,
+        /// Do not run CMD when the time is over (the default)
+        #[short('s')]
+        #[undoes("no_strict")]
+        pub strict: bool,
+        /// Run CMD also when the time is over
+        #[undoes("strict")]
+        pub no_strict: bool,
+        /// Say errors only
+        #[short('q')]
+        #[undoes("verbose")]
+        pub quiet: bool,
+        /// Say more
+        #[short('v')]
+        pub verbose: bool,
+    } beside {
+        /// HOST:PORT, tcp://HOST:PORT, http://…, unix:PATH, file:PATH, or the URL of a service
+        pub targets: Vec<String>,
+    }
 }
 
 impl WaitOptions {
@@ -107,106 +76,87 @@ impl WaitOptions {
     }
 }
 
-/// Options are read until the first operand or `--`; what follows is the server's, verbatim.
-#[derive(Debug, Default, Parser)]
-#[command(
-    name = "app-init",
-    version,
-    about = "Init and entrypoint supervisor for container images",
-    override_usage = "app-init [OPTIONS] [--] [ARG]...\n       app-init COMMAND ...",
-    args_override_self = true,
-    disable_help_subcommand = true,
-    max_term_width = 100
-)]
-#[expect(clippy::struct_excessive_bools, reason = "these are flags as they were typed")]
-pub struct Options {
-    /// Read this file alone instead of /etc/app-init.toml and .docker/app-init.toml
-    #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// Where the hooks are
-    #[arg(long, value_name = "DIR")]
-    pub hooks_dir: Option<PathBuf>,
-
-    /// The application's working directory
-    #[arg(long, value_name = "DIR")]
-    pub workdir: Option<PathBuf>,
-
-    /// Run server and hooks as this user: NAME, NAME:GROUP, UID or UID:GID
-    #[arg(short, long, value_name = "SPEC")]
-    pub user: Option<String>,
-
-    /// Replace app-init by the server, which becomes PID 1
-    #[arg(long, overrides_with = "supervise")]
-    pub exec: bool,
-
-    /// Stay in front of the server (the default)
-    #[arg(long, overrides_with = "exec")]
-    pub supervise: bool,
-
-    /// Send signals to the server's process group
-    #[arg(short = 'g', long, overrides_with = "signal_process")]
-    pub signal_group: bool,
-
-    /// Send signals to the server's process only
-    #[arg(long, overrides_with = "signal_group")]
-    pub signal_process: bool,
-
-    /// Hand the signal FROM on as TO; TO may be 0: drop it
-    #[arg(short, long, value_name = "FROM:TO", value_parser = values::rewrite, action = ArgAction::Append)]
-    pub rewrite: Vec<Rewrite>,
-
-    /// The signal that asks the server to stop
-    #[arg(long, value_name = "SIG", value_parser = values::signal)]
-    pub stop_signal: Option<Signal>,
-
-    /// How long the server may take to stop before KILL; 0: as long as the platform allows
-    #[arg(long, value_name = "DUR", value_parser = duration::parse)]
-    pub stop_timeout: Option<Duration>,
-
-    /// How long the server keeps serving after a stop request
-    #[arg(long, value_name = "DUR", value_parser = duration::parse)]
-    pub drain: Option<Duration>,
-
-    /// How long the server may run
-    #[arg(long, value_name = "DUR", value_parser = duration::parse)]
-    pub run_timeout: Option<Duration>,
-
-    /// The signal that ends the server when its time is over [default: TERM]
-    #[arg(long, value_name = "SIG", value_parser = values::signal)]
-    pub run_timeout_signal: Option<Signal>,
-
-    /// Turn this final exit code into 0 (repeatable)
-    #[arg(long, value_name = "N", action = ArgAction::Append)]
-    pub success_code: Vec<u8>,
-
-    /// Ask the kernel for this signal when app-init's parent ends
-    #[arg(short, long, value_name = "SIG", value_parser = values::signal)]
-    pub parent_death_signal: Option<Signal>,
-
-    /// Run no hooks (but `start`, which is the server)
-    #[arg(long, overrides_with = "hooks")]
-    pub no_hooks: bool,
-
-    /// Run hooks also where app-init is PID 1 already
-    #[arg(long, overrides_with = "no_hooks")]
-    pub hooks: bool,
-
-    /// Say more
-    #[arg(short, long)]
-    pub verbose: bool,
-
-    /// Say errors only
-    #[arg(short, long, overrides_with = "verbose")]
-    pub quiet: bool,
-
-    /// Warnings are faults, whatever the file says: an option of `check` alone
-    #[arg(skip)]
-    pub strict: bool,
-
-    /// The server's command, or arguments for the configured one
-    #[arg(trailing_var_arg = true, value_name = "ARG")]
-    arguments: Vec<OsString>,
+options! {
+    /// The options of all other commands.
+    #[derive(Debug, Default)]
+    #[expect(clippy::struct_excessive_bools, reason = "these are flags as they were typed")]
+    pub struct Options {
+        /// Print a JSON object
+        #[of("env")]
+        pub json: bool,
+        /// Print secrets as they are
+        #[of("env")]
+        pub reveal: bool,
+        /// Take each warning for a fault
+        #[of("check")]
+        pub strict: bool,
+        /// Read this file alone instead of /etc/app-init.toml and .docker/app-init.toml
+        #[short('c')]
+        #[value("FILE")]
+        pub config: Option<PathBuf>,
+        /// Where the hooks are
+        #[value("DIR")]
+        pub hooks_dir: Option<PathBuf>,
+        /// The application's working directory
+        #[value("DIR")]
+        pub workdir: Option<PathBuf>,
+        /// Run server and hooks as this user: NAME, NAME:GROUP, UID or UID:GID
+        #[short('u')]
+        #[value("SPEC")]
+        pub user: Option<String>,
+        /// Replace app-init by the server, which becomes PID 1
+        #[undoes("supervise")]
+        pub exec: bool,
+        /// Stay in front of the server (the default)
+        #[undoes("exec")]
+        pub supervise: bool,
+        /// Send signals to the server's process group
+        #[short('g')]
+        #[undoes("signal_process")]
+        pub signal_group: bool,
+        /// Send signals to the server's process only
+        #[undoes("signal_group")]
+        pub signal_process: bool,
+        /// Hand the signal FROM on as TO; TO may be 0: drop it
+        #[short('r')]
+        #[value("FROM:TO")]
+        pub rewrite: Vec<Rewrite>,
+        /// The signal that asks the server to stop
+        #[value("SIG")]
+        pub stop_signal: Option<Signal>,
+        /// How long the server may take to stop before KILL; 0: as long as the platform allows
+        #[value("DUR")]
+        pub stop_timeout: Option<Duration>,
+        /// How long the server keeps serving after a stop request
+        #[value("DUR")]
+        pub drain: Option<Duration>,
+        /// How long the server may run
+        #[value("DUR")]
+        pub run_timeout: Option<Duration>,
+        /// The signal that ends the server when its time is over [default: TERM]
+        #[value("SIG")]
+        pub run_timeout_signal: Option<Signal>,
+        /// Turn this final exit code into 0 (repeatable)
+        #[value("N")]
+        pub success_code: Vec<u8>,
+        /// Ask the kernel for this signal when app-init's parent ends
+        #[short('p')]
+        #[value("SIG")]
+        pub parent_death_signal: Option<Signal>,
+        /// Run no hooks (but `start`, which is the server)
+        #[undoes("hooks")]
+        pub no_hooks: bool,
+        /// Run hooks also where app-init is PID 1 already
+        #[undoes("no_hooks")]
+        pub hooks: bool,
+        /// Say more
+        #[short('v')]
+        pub verbose: bool,
+        /// Say errors only
+        #[short('q')]
+        #[undoes("verbose")]
+        pub quiet: bool,
+    }
 }
 
 impl Options {
@@ -264,7 +214,8 @@ impl Options {
             verbose: _,
             quiet: _,
             strict: _,
-            arguments: _,
+            json: _,
+            reveal: _,
         } = self;
         let paths = config.is_some() || hooks_dir.is_some() || workdir.is_some();
         let times = stop_timeout.is_some() || drain.is_some() || run_timeout.is_some();
@@ -306,8 +257,8 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Request, Answer> {
     }
 }
 
-/// The form that nearly every container uses, `[--] CMD [ARG]...`, needs no parser, and starting one costs as much as
-/// everything else before the fork. A test holds this against the parser.
+/// The form that nearly every container uses, `[--] CMD [ARG]...`, has no options to be looked for. A test holds this
+/// against the parser.
 fn plain(mut arguments: Vec<OsString>) -> Result<Request, Vec<OsString>> {
     let Some(first) = arguments.first() else { return Ok(Request::run(arguments)) };
     if first == "--" {
@@ -324,47 +275,39 @@ impl Request {
     }
 }
 
+#[cold]
+#[inline(never)]
 fn parse_options(arguments: &[OsString]) -> Result<Request, Answer> {
     if let Some((options, words)) = shell_option(arguments)? {
         return shell(options, words);
     }
-    let mut options: Options = read(arguments, None)?;
-    let operands = std::mem::take(&mut options.arguments);
+    let (options, operands) = read(arguments, "")?;
     let place = arguments.len().saturating_sub(operands.len());
     let after_dashes = place.checked_sub(1).and_then(|before| arguments.get(before)).is_some_and(|word| word == "--");
     let command = operands.first().filter(|_| !after_dashes).and_then(|first| command_named(first));
     let name = operands.first().and_then(|first| first.to_str()).unwrap_or_default();
-    // Options may stand on both sides of the command's name.
-    let mut around = arguments.to_vec();
-    if command.is_some() {
-        around.remove(place);
-    }
-    let (command, arguments) = match command {
-        None => (Command::Run, operands),
+    let command = match command {
+        None => return Ok(Request { command: Command::Run, options, arguments: operands }),
         // The shell's own options belong to it.
         Some(Command::Shell) => return shell(options, &operands),
-        Some(Command::Wait(_)) => return wait(around),
-        Some(Command::Env { .. }) => {
-            let EnvOptions { json, reveal, options } = read(&around, Some(name))?;
-            return match options.arguments.first() {
-                Some(odd) => Err(usage(&format!("env takes no {}; leave it out", odd.display()))),
-                None => Ok(Request { command: Command::Env { json, reveal }, options, arguments: Vec::new() }),
-            };
-        }
-        Some(Command::Check) => {
-            let CheckOptions { strict, options: typed } = read(&around, Some(name))?;
-            options = Options { strict, ..typed };
-            (Command::Check, std::mem::take(&mut options.arguments))
-        }
-        Some(command) => {
-            options = read(&around, Some(name))?;
-            (command, std::mem::take(&mut options.arguments))
-        }
+        Some(command) => command,
     };
-    match (&command, arguments.as_slice()) {
+    // Options may stand on both sides of the command's name.
+    let mut around = arguments.to_vec();
+    around.remove(place);
+    if let Command::Wait(_) = command {
+        return wait(around);
+    }
+    let (options, arguments) = read(&around, name)?;
+    match (command, arguments.as_slice()) {
         (Command::Exec, []) => Err(usage("exec needs a command: app-init exec -- CMD [ARG]...")),
         (Command::Hook, []) => Err(usage("hook needs a name: app-init hook deploy")),
-        _ => Ok(Request { command, options, arguments }),
+        (Command::Env { .. }, [odd, ..]) => Err(usage(&format!("env takes no {}; leave it out", odd.display()))),
+        (Command::Env { .. }, []) => {
+            let command = Command::Env { json: options.json, reveal: options.reveal };
+            Ok(Request { command, options, arguments })
+        }
+        (command, _) => Ok(Request { command, options, arguments }),
     }
 }
 
@@ -375,9 +318,9 @@ fn shell_option(arguments: &[OsString]) -> Result<Option<(Options, &[OsString])>
     if before.iter().any(|word| word == "--") {
         return Ok(None);
     }
-    let options: Options = read(before, None)?;
+    let (options, operands) = read(before, "")?;
     // Behind an operand it is the server's.
-    Ok(options.arguments.is_empty().then_some((options, words)))
+    Ok(operands.is_empty().then_some((options, words)))
 }
 
 /// `shell`, with the words from its name on. Its user may stand behind the name: that is where somebody who needs another
@@ -409,20 +352,27 @@ fn shell(mut options: Options, words: &[OsString]) -> Result<Request, Answer> {
 fn wait(mut words: Vec<OsString>) -> Result<Request, Answer> {
     let dashes = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let behind = words.split_off(dashes);
-    let options: WaitOptions = typed(&words).map_err(|error| {
-        let odd = match (error.kind(), error.get(ContextKind::InvalidArg)) {
-            // Other such scripts take a host by -h: help and a 0 would let pass for there what nobody has waited for.
-            (ErrorKind::DisplayHelp, _) if !behind.is_empty() || !(words == ["-h"] || words == ["--help"]) => {
-                "-h and no --help beside other words"
+    let (mut options, targets) = options::read::<WaitOptions>(&words, "wait", true).map_err(|stop| {
+        let odd = match stop {
+            Stop::Help if behind.is_empty() && (words == ["-h"] || words == ["--help"]) => {
+                return Answer::new(help_of_wait(), 0);
             }
-            (ErrorKind::DisplayHelp, _) => return Answer::new(help_of(WaitOptions::command(), "wait"), 0),
-            (ErrorKind::UnknownArgument, Some(ContextValue::String(option))) => option,
-            _ => return usage_of_wait(&what_is_wrong(&error)),
+            // Other such scripts take a host by -h: help and a 0 would let pass for there what nobody has waited for.
+            Stop::Help => "-h and no --help beside other words".to_owned(),
+            Stop::Unknown(option) => option,
+            Stop::Version | Stop::Wrong(_) => return usage_of_wait(&stop.what()),
         };
         usage_of_wait(&format!(
             "wait takes no {odd}; write targets like db:5432, options are -t, -i, -s, --no-strict, -q and -v"
         ))
     })?;
+    if targets.is_empty() {
+        return Err(usage_of_wait("the following required arguments were not provided: <TARGET>..."));
+    }
+    options.targets = targets
+        .into_iter()
+        .map(|target| target.into_string().map_err(|_| usage_of_wait(options::NOT_TEXT)))
+        .collect::<Result<_, _>>()?;
     // What is no target is told here, since the hint is that of `wait`.
     for target in &options.targets {
         Target::parse(target).map_err(|fault| usage_of_wait(&fault))?;
@@ -431,25 +381,13 @@ fn wait(mut words: Vec<OsString>) -> Result<Request, Answer> {
     Ok(Request { command: Command::Wait(Box::new(options)), options: Options::default(), arguments })
 }
 
-/// Reads options; help is that of the command of this name, if any.
-fn read<T: Parser>(arguments: &[OsString], name: Option<&str>) -> Result<T, Answer> {
-    typed(arguments).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp => Answer::new(name.map_or_else(help, |name| help_of(T::command(), name)), 0),
-        ErrorKind::DisplayVersion => Answer::new(error.to_string(), 0),
-        _ => usage(&what_is_wrong(&error)),
+/// Reads the options of the command of this name, and of those that all have.
+fn read(arguments: &[OsString], name: &str) -> Result<(Options, Vec<OsString>), Answer> {
+    options::read(arguments, name, false).map_err(|stop| match stop {
+        Stop::Help => Answer::new(if name.is_empty() { help() } else { help_of(name) }, 0),
+        Stop::Version => Answer::new(concat!("app-init ", env!("CARGO_PKG_VERSION"), "\n").to_owned(), 0),
+        Stop::Unknown(_) | Stop::Wrong(_) => usage(&stop.what()),
     })
-}
-
-fn typed<T: Parser>(arguments: &[OsString]) -> Result<T, clap::Error> {
-    let program = OsStr::new("app-init").to_owned();
-    T::try_parse_from(std::iter::once(&program).chain(arguments))
-}
-
-/// The first paragraph says it; what follows is the usage.
-fn what_is_wrong(error: &clap::Error) -> String {
-    let rendered = error.to_string();
-    let lines: Vec<&str> = rendered.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-    lines.join(" ").trim_start_matches("error: ").to_owned()
 }
 
 /// The answer to a start without anything to start, with the files that are not there.
@@ -470,8 +408,17 @@ fn usage_of_wait(what: &str) -> Answer {
     Answer::new(format!("app-init: {what}\nsee app-init wait --help\n"), exit::USAGE)
 }
 
+/// What it is, for the help and the man page.
+pub const ABOUT: &str = "Init and entrypoint supervisor for container images";
+/// How it is called.
+pub const USAGE: &str = "app-init [OPTIONS] [--] [ARG]...\n       app-init COMMAND ...";
+/// The operands of a start, and those of `wait`.
+pub const OPERANDS: (&str, &str) = ("[ARG]...", "The server's command, or arguments for the configured one");
+const TARGETS: (&str, &str) =
+    ("<TARGET>...", "HOST:PORT, tcp://HOST:PORT, http://…, unix:PATH, file:PATH, or the URL of a service");
+
 fn help() -> String {
-    let mut text = Options::command().render_help().to_string();
+    let mut text = page(ABOUT, USAGE, Some(OPERANDS), &options::help::<Options>(""));
     text.push_str("\nCommands (reserved words; a program of the same name is run as `app-init -- NAME`):\n");
     for (_, usage, about) in COMMANDS {
         text.push_str(&format!("  {usage:<33} {about}\n"));
@@ -479,16 +426,23 @@ fn help() -> String {
     text
 }
 
-fn help_of(command: clap::Command, name: &str) -> String {
+/// The help of a command. What follows its options is in its usage.
+fn help_of(name: &str) -> String {
+    of_command(name, None, &options::help::<Options>(name))
+}
+
+fn help_of_wait() -> String {
+    of_command("wait", Some(TARGETS), &options::help::<WaitOptions>("wait"))
+}
+
+fn of_command(name: &str, operands: Option<(&str, &str)>, options: &str) -> String {
     let (_, usage, about) = COMMANDS.into_iter().find(|(known, _, _)| *known == name).unwrap_or(COMMANDS[0]);
-    let mut command = command.about(about).override_usage(format!("app-init {usage}"));
-    // What follows the options is in the usage; the definition calls it the server's command.
-    if name != "wait" {
-        command = command.help_template("{about-with-newline}\n{usage-heading} {usage}\n\nOptions:\n{options}");
-    }
-    let mut text = command.render_help().to_string();
-    text.push('\n');
-    text
+    page(about, &format!("app-init {usage}"), operands, options) + "\n"
+}
+
+fn page(about: &str, usage: &str, operands: Option<(&str, &str)>, options: &str) -> String {
+    let operands = operands.map(|(name, about)| format!("Arguments:\n  {name}  {about}\n\n")).unwrap_or_default();
+    format!("{about}\n\nUsage: {usage}\n\n{operands}Options:\n{options}")
 }
 
 fn command_named(word: &OsStr) -> Option<Command> {
@@ -508,6 +462,7 @@ fn command_named(word: &OsStr) -> Option<Command> {
 mod tests {
     use super::*;
     use crate::config::keys::Wait;
+    use crate::text::duration;
 
     fn words(line: &str) -> Vec<OsString> {
         line.split(' ').filter(|word| !word.is_empty()).map(OsString::from).collect()
@@ -660,10 +615,5 @@ mod tests {
         for (name, _, _) in COMMANDS {
             assert!(command_named(OsStr::new(name)).is_some(), "{name}");
         }
-    }
-
-    #[test]
-    fn the_definition_holds_together() {
-        Options::command().debug_assert();
     }
 }

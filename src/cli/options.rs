@@ -1,0 +1,565 @@
+//! Options as they are typed: each is written down once, with what it takes and what it means, and what reads them, the help
+//! and the man page are made from that.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::values;
+use crate::machine::{Rewrite, Signal};
+use crate::text::duration;
+
+/// An option for those who read it or write about it.
+#[derive(Debug)]
+pub struct Definition {
+    /// The name of its field: with `-` for `_` it is the option.
+    field: &'static str,
+    pub short: Option<char>,
+    /// What its value is called, where it takes one.
+    pub value: Option<&'static str>,
+    /// What it means.
+    pub about: &'static str,
+    /// The field of the flag that it takes back, and that takes it back.
+    undoes: &'static str,
+    /// The one command that has it; empty: all of them.
+    pub of: &'static str,
+}
+
+impl Definition {
+    #[must_use]
+    pub const fn new(field: &'static str, about: &'static str) -> Definition {
+        Definition { field, short: None, value: None, about, undoes: "", of: "" }
+    }
+
+    #[must_use]
+    pub const fn short(self, short: char) -> Definition {
+        Definition { short: Some(short), ..self }
+    }
+
+    #[must_use]
+    pub const fn value(self, name: &'static str) -> Definition {
+        Definition { value: Some(name), ..self }
+    }
+
+    #[must_use]
+    pub const fn undoes(self, field: &'static str) -> Definition {
+        Definition { undoes: field, ..self }
+    }
+
+    #[must_use]
+    pub const fn of(self, command: &'static str) -> Definition {
+        Definition { of: command, ..self }
+    }
+
+    /// The option without its dashes.
+    #[must_use]
+    pub fn long(&self) -> String {
+        self.field.replace('_', "-")
+    }
+
+    /// The option with what it takes: `--user <SPEC>`.
+    #[must_use]
+    pub fn usage(&self) -> String {
+        let value = self.value.map(|name| format!(" <{name}>")).unwrap_or_default();
+        format!("--{}{value}", self.long())
+    }
+
+    fn takes_back(&self, other: &Definition) -> bool {
+        self.undoes == other.field || other.undoes == self.field
+    }
+}
+
+/// Defines a struct whose fields are options, and perhaps some beside them that are none. Behind its comment an option may
+/// have `#[short('c')]`, `#[value("FILE")]`, `#[undoes("field")]` and `#[of("command")]`: see [`Definition`].
+macro_rules! options {
+    ($(#[$about:meta])+ pub struct $name:ident {
+        $(
+            #[doc = $doc:literal]
+            $(#[short($short:literal)])?
+            $(#[value($value:literal)])?
+            $(#[undoes($undoes:literal)])?
+            $(#[of($of:literal)])?
+            pub $field:ident: $type:ty,
+        )+
+    } $(beside {
+        $($(#[doc = $beside:literal])+ pub $other:ident: $kind:ty,)+
+    })?) => {
+        $(#[$about])+
+        pub struct $name {
+            $(#[doc = $doc] pub $field: $type,)+
+            $($($(#[doc = $beside])+ pub $other: $kind,)+)?
+        }
+
+        impl $crate::cli::options::Options for $name {
+            const DEFINITIONS: &'static [$crate::cli::options::Definition] = &[$(
+                $crate::cli::options::Definition::new(stringify!($field), $doc.trim_ascii())
+                    $(.short($short))?
+                    $(.value($value))?
+                    $(.undoes($undoes))?
+                    $(.of($of))?
+            ),+];
+
+            fn slots(&mut self) -> Vec<&mut dyn $crate::cli::options::Slot> {
+                vec![$(&mut self.$field),+]
+            }
+        }
+    };
+}
+pub(crate) use options;
+
+/// A set of options; [`options!`] makes one.
+pub trait Options: Default {
+    const DEFINITIONS: &'static [Definition];
+
+    /// Where what is typed goes, in the same order.
+    fn slots(&mut self) -> Vec<&mut dyn Slot>;
+}
+
+/// Where what is typed goes.
+pub trait Slot {
+    /// Takes the value; a flag has none.
+    ///
+    /// # Errors
+    ///
+    /// A value that it is not.
+    fn put(&mut self, value: &OsStr) -> Result<(), Refused>;
+
+    /// Takes it back.
+    fn clear(&mut self) {}
+}
+
+/// Why a value is none.
+#[derive(Debug)]
+pub enum Refused {
+    Empty,
+    NotText,
+    Wrong(String),
+}
+
+impl Slot for bool {
+    fn put(&mut self, _: &OsStr) -> Result<(), Refused> {
+        *self = true;
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        *self = false;
+    }
+}
+
+/// The last one counts.
+impl<T: Word> Slot for Option<T> {
+    fn put(&mut self, value: &OsStr) -> Result<(), Refused> {
+        *self = Some(T::read(value)?);
+        Ok(())
+    }
+}
+
+/// All of them count.
+impl<T: Word> Slot for Vec<T> {
+    fn put(&mut self, value: &OsStr) -> Result<(), Refused> {
+        self.push(T::read(value)?);
+        Ok(())
+    }
+}
+
+/// The type of a value.
+pub trait Word: Sized {
+    /// # Errors
+    ///
+    /// Why it is none.
+    fn read(word: &OsStr) -> Result<Self, Refused>;
+}
+
+fn text(word: &OsStr) -> Result<&str, Refused> {
+    word.to_str().ok_or(Refused::NotText)
+}
+
+impl Word for PathBuf {
+    fn read(word: &OsStr) -> Result<Self, Refused> {
+        if word.is_empty() { Err(Refused::Empty) } else { Ok(word.into()) }
+    }
+}
+
+impl Word for String {
+    fn read(word: &OsStr) -> Result<Self, Refused> {
+        text(word).map(str::to_owned)
+    }
+}
+
+impl Word for Duration {
+    fn read(word: &OsStr) -> Result<Self, Refused> {
+        duration::parse(text(word)?).map_err(Refused::Wrong)
+    }
+}
+
+impl Word for Signal {
+    fn read(word: &OsStr) -> Result<Self, Refused> {
+        values::signal(text(word)?).map_err(Refused::Wrong)
+    }
+}
+
+impl Word for Rewrite {
+    fn read(word: &OsStr) -> Result<Self, Refused> {
+        values::rewrite(text(word)?).map_err(Refused::Wrong)
+    }
+}
+
+impl Word for u8 {
+    fn read(word: &OsStr) -> Result<Self, Refused> {
+        let number: i64 =
+            text(word)?.parse().map_err(|error: std::num::ParseIntError| Refused::Wrong(error.to_string()))?;
+        u8::try_from(number).map_err(|_| Refused::Wrong(format!("{number} is not in 0..=255")))
+    }
+}
+
+/// Why reading came to no end.
+#[derive(Debug)]
+pub enum Stop {
+    Help,
+    Version,
+    /// There is no such option.
+    Unknown(String),
+    Wrong(String),
+}
+
+impl Stop {
+    /// What is wrong.
+    #[must_use]
+    pub fn what(self) -> String {
+        match self {
+            Stop::Help | Stop::Version => String::new(),
+            Stop::Unknown(option) => format!("unexpected argument '{option}' found"),
+            Stop::Wrong(what) => what,
+        }
+    }
+}
+
+/// Reads the options of `command`, and those that all commands have. What is none is handed back, byte for byte: from the
+/// first operand or the word behind `--` on everything, or, where `operands_are_between` options, each of them.
+///
+/// # Errors
+///
+/// What is to be printed or is wrong.
+pub fn read<T: Options>(
+    words: &[OsString],
+    command: &str,
+    operands_are_between: bool,
+) -> Result<(T, Vec<OsString>), Stop> {
+    let mut options = T::default();
+    let known = T::DEFINITIONS.iter().zip(options.slots()).filter(|(option, _)| of_command(option, command)).collect();
+    let reader = Reader { known, has_version: has_version(command), rest: words };
+    let operands = reader.read(operands_are_between)?;
+    Ok((options, operands))
+}
+
+fn of_command(option: &Definition, command: &str) -> bool {
+    option.of.is_empty() || option.of == command
+}
+
+/// Other scripts that wait have no such option.
+fn has_version(command: &str) -> bool {
+    command != "wait"
+}
+
+struct Reader<'a> {
+    known: Vec<(&'static Definition, &'a mut dyn Slot)>,
+    has_version: bool,
+    rest: &'a [OsString],
+}
+
+impl<'a> Reader<'a> {
+    fn read(mut self, operands_are_between: bool) -> Result<Vec<OsString>, Stop> {
+        let mut operands = Vec::new();
+        while let Some((word, rest)) = self.rest.split_first() {
+            self.rest = rest;
+            match word.as_bytes() {
+                b"--" => {
+                    operands.extend_from_slice(rest);
+                    break;
+                }
+                [b'-', b'-', ..] => self.long(word)?,
+                [b'-', _, ..] => self.short(word)?,
+                _ if operands_are_between => operands.push(word.clone()),
+                _ => {
+                    operands.push(word.clone());
+                    operands.extend_from_slice(rest);
+                    break;
+                }
+            }
+        }
+        Ok(operands)
+    }
+
+    /// `--name`, `--name=value`, `--name value`.
+    fn long(&mut self, word: &OsStr) -> Result<(), Stop> {
+        let (name, value) = split(word);
+        match (self.find_long(&name)?, value) {
+            (Found::Place(place), value) => self.take(place, value),
+            (Found::Stop(_), Some(value)) => Err(unexpected(value, &name)),
+            (Found::Stop(stop), None) => Err(stop),
+        }
+    }
+
+    /// `-gv`, `-cVALUE`, `-c=VALUE`, `-c VALUE`.
+    fn short(&mut self, word: &OsStr) -> Result<(), Stop> {
+        for (at, letter) in word.to_string_lossy().char_indices().skip(1) {
+            let place = match self.find_short(letter)? {
+                Found::Place(place) => place,
+                Found::Stop(stop) => return Err(stop),
+            };
+            if self.known.get(place).is_some_and(|(option, _)| option.value.is_some()) {
+                // The letters before it were text, so that they end at the same place.
+                let value = word.as_bytes().get(at.saturating_add(letter.len_utf8())..).unwrap_or_default();
+                let value = Some(value).filter(|value| !value.is_empty());
+                let value = value.map(|value| OsStr::from_bytes(value.strip_prefix(b"=").unwrap_or(value)));
+                return self.take(place, value);
+            }
+            self.take(place, None)?;
+        }
+        Ok(())
+    }
+
+    fn find_long(&self, name: &str) -> Result<Found, Stop> {
+        let place = self.known.iter().position(|(option, _)| name.strip_prefix("--") == Some(&option.long()));
+        match (place, name) {
+            (Some(place), _) => Ok(Found::Place(place)),
+            (None, "--help") => Ok(Found::Stop(Stop::Help)),
+            (None, "--version") if self.has_version => Ok(Found::Stop(Stop::Version)),
+            (None, _) => Err(Stop::Unknown(name.to_owned())),
+        }
+    }
+
+    fn find_short(&self, letter: char) -> Result<Found, Stop> {
+        let place = self.known.iter().position(|(option, _)| option.short == Some(letter));
+        match (place, letter) {
+            (Some(place), _) => Ok(Found::Place(place)),
+            (None, 'h') => Ok(Found::Stop(Stop::Help)),
+            (None, 'V') if self.has_version => Ok(Found::Stop(Stop::Version)),
+            (None, _) => Err(Stop::Unknown(format!("-{letter}"))),
+        }
+    }
+
+    /// Takes an option with the value that stands at it, or with the next word.
+    fn take(&mut self, place: usize, value: Option<&OsStr>) -> Result<(), Stop> {
+        let Some((option, _)) = self.known.get(place) else { return Ok(()) };
+        let option = *option;
+        let value = match (option.value, value) {
+            (None, Some(value)) => return Err(unexpected(value, &option.usage())),
+            (None, None) => OsStr::new(""),
+            (Some(_), Some(value)) => value,
+            (Some(_), None) => self.next_word(option)?,
+        };
+        for (other, slot) in &mut self.known {
+            if other.takes_back(option) {
+                slot.clear();
+            }
+        }
+        let Some((_, slot)) = self.known.get_mut(place) else { return Ok(()) };
+        slot.put(value).map_err(|refused| match refused {
+            Refused::Empty => missing(option),
+            Refused::NotText => Stop::Wrong(NOT_TEXT.to_owned()),
+            Refused::Wrong(why) => {
+                Stop::Wrong(format!("invalid value '{}' for '{}': {why}", value.display(), option.usage()))
+            }
+        })
+    }
+
+    /// The next word, unless it is an option; if there is no such option, that is what is wrong.
+    fn next_word(&mut self, option: &Definition) -> Result<&'a OsStr, Stop> {
+        let Some((word, rest)) = self.rest.split_first() else { return Err(missing(option)) };
+        match word.as_bytes() {
+            b"--" => return Err(missing(option)),
+            [b'-', b'-', ..] => drop(self.find_long(&split(word).0)?),
+            [b'-', _, ..] => {
+                drop(word.to_string_lossy().chars().nth(1).map(|letter| self.find_short(letter)).transpose()?)
+            }
+            _ => {
+                self.rest = rest;
+                return Ok(word);
+            }
+        }
+        Err(missing(option))
+    }
+}
+
+/// What an option is.
+enum Found {
+    /// A known one.
+    Place(usize),
+    Stop(Stop),
+}
+
+/// The name of an option with its dashes, and the value behind a `=`.
+fn split(word: &OsStr) -> (String, Option<&OsStr>) {
+    let mut parts = word.as_bytes().splitn(2, |&byte| byte == b'=').map(OsStr::from_bytes);
+    (parts.next().unwrap_or_default().to_string_lossy().into_owned(), parts.next())
+}
+
+/// What to say of a word that has to be text.
+pub const NOT_TEXT: &str = "invalid UTF-8 was detected in one or more arguments";
+
+fn missing(option: &Definition) -> Stop {
+    Stop::Wrong(format!("a value is required for '{}' but none was supplied", option.usage()))
+}
+
+fn unexpected(value: &OsStr, option: &str) -> Stop {
+    Stop::Wrong(format!("unexpected value '{}' for '{option}' found; no more were expected", value.display()))
+}
+
+/// The options of `command` for its help, a line each.
+#[must_use]
+pub fn help<T: Options>(command: &str) -> String {
+    let known = T::DEFINITIONS.iter().filter(|option| of_command(option, command));
+    let mut lines: Vec<(Option<char>, String, &str)> =
+        known.map(|option| (option.short, option.usage(), option.about)).collect();
+    lines.push((Some('h'), "--help".to_owned(), "Print help"));
+    if has_version(command) {
+        lines.push((Some('V'), "--version".to_owned(), "Print version"));
+    }
+    let width = lines.iter().map(|(_, usage, _)| usage.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (short, usage, about) in lines {
+        let short = short.map_or_else(|| "    ".to_owned(), |short| format!("-{short}, "));
+        text.push_str(&format!("  {short}{usage:<width$}  {about}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::{self as cli, WaitOptions};
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').filter(|word| !word.is_empty()).map(OsString::from).collect()
+    }
+
+    fn read(line: &str) -> Result<(cli::Options, Vec<OsString>), Stop> {
+        super::read(&words(line), "run", false)
+    }
+
+    fn sound(line: &str) -> (cli::Options, Vec<OsString>) {
+        read(line).unwrap_or_else(|stop| panic!("{line}: {stop:?}"))
+    }
+
+    #[test]
+    fn each_option_is_another_and_takes_back_one_that_there_is() {
+        fn check(all: &[Definition]) {
+            for (place, option) in all.iter().enumerate() {
+                let others = || all.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, other)| other);
+                assert!(others().all(|other| other.field != option.field), "{option:?}");
+                assert!(option.short.is_none() || others().all(|other| other.short != option.short), "{option:?}");
+                assert!(option.undoes.is_empty() || others().any(|other| other.field == option.undoes), "{option:?}");
+                assert!(option.short != Some('h') && option.short != Some('V'), "{option:?}");
+            }
+        }
+        check(cli::Options::DEFINITIONS);
+        check(WaitOptions::DEFINITIONS);
+    }
+
+    #[test]
+    fn a_value_stands_at_its_option_or_behind_it() {
+        for line in ["-u app", "-uapp", "-u=app", "--user app", "--user=app", "-vu app", "-gvuapp", "-u x -u app"] {
+            assert_eq!(sound(line).0.user.as_deref(), Some("app"), "{line}");
+        }
+        assert_eq!(sound("-u=").0.user.as_deref(), Some(""));
+        assert_eq!(sound("--user==").0.user.as_deref(), Some("="));
+        assert_eq!(sound("-u -").0.user.as_deref(), Some("-"));
+        assert_eq!(sound("--success-code 3 --success-code=143").0.success_code, [3, 143]);
+    }
+
+    #[test]
+    fn of_two_that_exclude_each_other_the_last_counts() {
+        for (line, exec) in [("--exec --supervise", false), ("--supervise --exec", true), ("--exec --exec", true)] {
+            let options = sound(line).0;
+            assert_eq!((options.exec, options.supervise), (exec, !exec), "{line}");
+        }
+        for (line, quiet) in [("-q -v", false), ("-vq", true), ("-v --quiet", true), ("--quiet --verbose", false)] {
+            let options = sound(line).0;
+            assert_eq!((options.quiet, options.verbose), (quiet, !quiet), "{line}");
+        }
+    }
+
+    #[test]
+    fn options_end_at_an_operand_or_at_dashes() {
+        for (line, operands) in [
+            ("-v a -v", "a -v"),
+            ("-v -- a -v", "a -v"),
+            ("-v -", "-"),
+            ("-- -- a", "-- a"),
+            ("a -- b", "a -- b"),
+            ("-v", ""),
+        ] {
+            assert_eq!(sound(line).1, words(operands), "{line}");
+        }
+        let (options, between) = super::read::<WaitOptions>(&words("a:1 -q b:2 -t 3"), "wait", true).expect("options");
+        assert!(options.quiet && options.timeout == Some(Duration::from_secs(3)));
+        assert_eq!(between, words("a:1 b:2"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_of_the_option_that_it_is() {
+        for (line, what) in [
+            ("--reload", "unexpected argument '--reload' found"),
+            ("--reload=3", "unexpected argument '--reload' found"),
+            ("-x", "unexpected argument '-x' found"),
+            ("-vx", "unexpected argument '-x' found"),
+            ("-v=1", "unexpected argument '-=' found"),
+            ("-é", "unexpected argument '-é' found"),
+            ("--hooks_dir d", "unexpected argument '--hooks_dir' found"),
+            ("--json", "unexpected argument '--json' found"),
+            ("-u", "a value is required for '--user <SPEC>' but none was supplied"),
+            ("-u --exec", "a value is required for '--user <SPEC>' but none was supplied"),
+            ("-u -h", "a value is required for '--user <SPEC>' but none was supplied"),
+            ("-u --", "a value is required for '--user <SPEC>' but none was supplied"),
+            ("-u --reload", "unexpected argument '--reload' found"),
+            ("-u -x", "unexpected argument '-x' found"),
+            ("--config=", "a value is required for '--config <FILE>' but none was supplied"),
+            ("--exec=x", "unexpected value 'x' for '--exec' found; no more were expected"),
+            ("--help=x", "unexpected value 'x' for '--help' found; no more were expected"),
+            ("--success-code 256", "invalid value '256' for '--success-code <N>': 256 is not in 0..=255"),
+            ("--success-code=x", "invalid value 'x' for '--success-code <N>': invalid digit found in string"),
+            (
+                "--drain soon",
+                "invalid value 'soon' for '--drain <DUR>': `soon` is not a duration; write it like 500ms, 10s, 10 or 1m30s",
+            ),
+        ] {
+            assert_eq!(read(line).map_err(Stop::what).err().as_deref(), Some(what), "{line}");
+        }
+        let not_text = [OsString::from_vec(b"--user=\xff".to_vec())];
+        let refused = super::read::<cli::Options>(&not_text, "", false).map_err(Stop::what);
+        assert_eq!(refused.err().as_deref(), Some(NOT_TEXT));
+        let path = [OsString::from_vec(b"-c\xff".to_vec())];
+        let (options, _) = super::read::<cli::Options>(&path, "", false).expect("a path");
+        assert_eq!(options.config.map(|path| path.into_os_string().into_vec()), Some(b"\xff".to_vec()));
+    }
+
+    #[test]
+    fn help_and_the_version_are_told_before_what_comes_behind_them() {
+        assert!(matches!(read("-v -h --reload"), Err(Stop::Help)));
+        assert!(matches!(read("-vhx"), Err(Stop::Help)));
+        assert!(matches!(read("-V"), Err(Stop::Version)));
+        assert!(matches!(read("--reload --help"), Err(Stop::Unknown(_))));
+        assert!(matches!(super::read::<WaitOptions>(&words("-V"), "wait", true), Err(Stop::Unknown(_))));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_words_are_survived_and_operands_are_the_last_of_them(all in vec(vec(any::<u8>(), 0..6), 0..6), dashes: bool) {
+            let dash = |mut word: Vec<u8>| { if dashes { word.insert(0, b'-'); } OsString::from_vec(word) };
+            let all: Vec<OsString> = all.into_iter().map(dash).collect();
+            if let Ok((_, operands)) = super::read::<cli::Options>(&all, "", false) {
+                prop_assert!(all.ends_with(&operands));
+            }
+        }
+    }
+}

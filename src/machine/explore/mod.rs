@@ -19,6 +19,8 @@ mod world;
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
+use super::passing::asks_to_stop;
+use super::stopping::Budget;
 use super::*;
 
 use before::Before;

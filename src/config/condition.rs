@@ -54,6 +54,9 @@ impl Test {
         let bare = text.trim_start_matches('!');
         let refuse = || format!("`{text}` is no condition; write {FORMS}");
         let (kind, rest) = bare.split_once(':').unwrap_or((bare, ""));
+        if let Some(better) = never_meant(kind, rest) {
+            return Err(format!("`{text}` is hardly meant; write {kind}:{better}"));
+        }
         let test = match (kind, rest, rest.split_once('=')) {
             ("root", _, _) if bare == "root" => Test::Root,
             (_, "", _) => return Err(refuse()),
@@ -105,6 +108,20 @@ impl Test {
             _ => None,
         }
     }
+}
+
+/// What is meant by a test that would never, or always, hold: no program, role or file is named with blanks around it, there
+/// is no shell to put a home in place of `~`, and of two `=` the second would be a part of the value.
+fn never_meant(kind: &str, rest: &str) -> Option<String> {
+    let is_plain = matches!(kind, "argv" | "args" | "role" | "file");
+    if is_plain && rest.trim() != rest && !rest.trim().is_empty() {
+        return Some(rest.trim().to_owned());
+    }
+    if matches!(kind, "argv" | "file") && rest.starts_with('~') {
+        return Some("/PATH, the whole of it".to_owned());
+    }
+    let (name, value) = rest.split_once('=').filter(|_| kind == "env")?;
+    value.starts_with('=').then(|| format!("{name}={}", value.trim_start_matches('=')))
 }
 
 /// The tests there are.
@@ -261,6 +278,26 @@ mod tests {
             ("**a", "bba", true),
         ] {
             assert_eq!(matches(glob.as_bytes(), text.as_bytes()), expected, "{glob} {text}");
+        }
+    }
+
+    #[test]
+    fn what_could_never_hold_is_refused() {
+        for (text, meant) in [
+            ("argv: true", "argv:true"),
+            ("!args:rails server ", "args:rails server"),
+            ("role: web", "role:web"),
+            ("file: /x", "file:/x"),
+            ("file:~/x", "file:/PATH, the whole of it"),
+            ("argv:~/bin/x", "argv:/PATH, the whole of it"),
+            ("env:A==x", "env:A=x"),
+            ("env:A!==x", "env:A!=x"),
+            ("env:A===x", "env:A=x"),
+        ] {
+            assert_eq!(Test::parse(text), Err(format!("`{text}` is hardly meant; write {meant}")));
+        }
+        for text in ["args:*~/x", "env:A= x", "env:A=x=y", "env:A!=", "argv:*/x", "args:a  b", "file:x~"] {
+            assert!(Test::parse(text).is_ok(), "{text}");
         }
     }
 

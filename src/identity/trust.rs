@@ -148,15 +148,11 @@ impl Walk<'_> {
                 Step::Root => self.at = PathBuf::from("/"),
                 // `/..` is `/`.
                 Step::Up => drop(self.at.pop()),
-                Step::Down(name) => {
-                    if !self.enter(&name)? {
-                        return Ok(());
-                    }
-                }
+                Step::Down(name) => self.enter(&name)?,
             }
         }
         // The last one: nothing was looked up in it, so it has not been asked for yet.
-        let end = fs::symlink_metadata(&self.at)?;
+        let Some(end) = look_at(&self.at)? else { return Ok(()) };
         if self.can_write(&end) { Err(at_fault(&self.at, &end)) } else { Ok(()) }
     }
 
@@ -172,33 +168,33 @@ impl Walk<'_> {
         }
     }
 
-    /// Looks up one name in the directory where the walk is, after looking at who could put something else there; `false`
-    /// where there is nothing of that name, and nobody could put something there.
-    fn enter(&mut self, name: &OsString) -> Result<bool, Obstacle> {
-        let directory = fs::symlink_metadata(&self.at)?;
+    /// Looks up one name in the directory where the walk is, after looking at who could put something else there.
+    ///
+    /// What is not there, and cannot be put there by the user, may be made by root some day: a directory, from which `..`
+    /// leads back to what is there. So the walk goes on as if it were one of root's.
+    fn enter(&mut self, name: &OsString) -> Result<(), Obstacle> {
         let path = self.at.join(name);
         self.take_given(&path)?;
-        let entry = match fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                // The sticky bit keeps nobody from making files.
-                if self.can_write(&directory) {
-                    return Err(at_fault(&self.at, &directory));
-                }
-                let names =
-                    self.todo.iter().filter_map(|step| if let Step::Down(name) = step { Some(name) } else { None });
-                self.take_given(&path.join(names.collect::<PathBuf>()))?;
-                return Ok(false);
-            }
-            found => found?,
+        let Some(directory) = look_at(&self.at)? else {
+            self.at = path;
+            return Ok(());
         };
-        if self.can_write(&directory) {
-            let keeps_others_out = directory.mode() & STICKY != 0 && directory.uid() != self.user.identity.uid;
-            if !keeps_others_out {
+        let can_write = self.can_write(&directory);
+        // The sticky bit keeps nobody from making files.
+        let keeps_others_out = directory.mode() & STICKY != 0 && directory.uid() != self.user.identity.uid;
+        // Nothing in a directory of the user's is looked at: its file system may be the user's too, and never answer.
+        if can_write && !keeps_others_out {
+            return Err(at_fault(&self.at, &directory));
+        }
+        let Some(entry) = look_at(&path)? else {
+            if can_write {
                 return Err(at_fault(&self.at, &directory));
             }
-            if entry.uid() == self.user.identity.uid {
-                return Err(at_fault(&path, &entry));
-            }
+            self.at = path;
+            return Ok(());
+        };
+        if can_write && entry.uid() == self.user.identity.uid {
+            return Err(at_fault(&path, &entry));
         }
         if entry.is_symlink() {
             if self.at.starts_with("/proc") {
@@ -214,7 +210,7 @@ impl Walk<'_> {
         } else {
             self.at = path;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// What is to be given to the user, or made from something else, counts as what it will be.
@@ -243,6 +239,14 @@ impl Walk<'_> {
 
     fn can_write(&self, file: &Metadata) -> bool {
         self.user.can_write(file.uid(), file.gid(), file.mode())
+    }
+}
+
+/// What there is of this name; `None`: nothing.
+fn look_at(path: &Path) -> io::Result<Option<Metadata>> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
     }
 }
 
@@ -456,17 +460,23 @@ mod tests {
         let tree = Tree::new();
         let could = |name: &str| why(&tree.path(name), &user());
         tree.link("nowhere", "etc/dangling", 0);
-        for name in ["etc/none", "none/at/all", "etc/dangling", "etc/hook"] {
+        for name in ["etc/none", "none/at/all", "etc/dangling", "etc/hook", "none/../etc/hook", "etc/none/x/../../hook"]
+        {
             assert_eq!(could(name), None, "{name}");
         }
         tree.directory("users", 0o755, USER, GROUP);
         tree.directory("shared", 0o1777, 0, 0);
         tree.link("../users/none", "etc/into", 0);
+        tree.link("none/../../users/none", "etc/round", 0);
         for (name, at, what) in [
             ("users/none", "users", format!("mode 0755, owner {USER}:{GROUP}")),
             ("users/none/at/all", "users", format!("mode 0755, owner {USER}:{GROUP}")),
             ("etc/into", "users", format!("mode 0755, owner {USER}:{GROUP}")),
             ("shared/none", "shared", "mode 1777, owner 0:0".to_owned()),
+            // Somebody may make what is not there.
+            ("none/../users/x", "users", format!("mode 0755, owner {USER}:{GROUP}")),
+            ("etc/none/deeper/../../../users/none", "users", format!("mode 0755, owner {USER}:{GROUP}")),
+            ("etc/round", "users", format!("mode 0755, owner {USER}:{GROUP}")),
         ] {
             assert_eq!(could(name), Some(format!("{} ({what})", tree.path(at).display())), "{name}");
         }
@@ -491,6 +501,8 @@ mod tests {
             ("data/none/tool", "other/none"),
             ("other/tool", "data"),
             ("etc/dangling", "data/none"),
+            ("none/../data/tool", "data"),
+            ("etc/none/../../data/none/tool", "data/none"),
         ] {
             let at_fault = why(name, given(place, None)).expect(name);
             assert!(

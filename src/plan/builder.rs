@@ -142,7 +142,7 @@ impl Builder<'_> {
                         findings.as_mut().filter(|_| self.users.is_above(self.users.main().as_deref()))
                         && let Some(why) = by_user()
                     {
-                        findings.refusal(key, why);
+                        findings.refusal(key, command::refusal(&why, self.users.main().as_deref()));
                     }
                     words.extend(expanded.into_iter().map(OsString::from_vec));
                 }
@@ -180,6 +180,7 @@ impl Builder<'_> {
             strings: self.strings,
             server,
             role: self.role,
+            is_above: false,
             users: self.users,
             bounds: &self.bounds,
             arguments: &[],
@@ -331,7 +332,7 @@ impl Builder<'_> {
             environment: Some(self.environment).filter(|_| !stage.is_prelude),
             hands_on: match stage.purpose {
                 Purpose::Env => users.is_above(users.main().as_deref()),
-                _ => !stage.prepares && hooks::runs_as_root(DEPLOY_ENV, &config.hooks, users),
+                _ => !stage.prepares && hooks::runs_as_other_than_root(DEPLOY_ENV, &config.hooks, users).is_none(),
             },
             given_to: &|user| steps::given_to(user, &config.preparations, &around),
             termination_file: config.log.termination_file.as_deref(),

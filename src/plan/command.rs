@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use super::environment::Environment;
 use super::findings::Findings;
-use super::users::Users;
+use super::users::{self, Users};
 use crate::config::expand::{self, Word};
 use crate::identity::Identity;
 use crate::sys::exec;
@@ -20,7 +20,7 @@ pub struct Command {
     pub key: String,
     pub label: String,
     pub argv: Vec<CString>,
-    /// Why root must not run it: of which words the application's user could be the author.
+    /// Of which word a user could be the author, and who that is: nobody with more rights must run it.
     pub by_user: Option<String>,
 }
 
@@ -28,7 +28,7 @@ impl Command {
     /// Refuses words of the user's where the program runs as more than that user.
     pub fn refuse_where_above(&self, users: &Users, identity: Option<&Identity>, findings: &mut Findings<'_>) {
         if let Some(why) = self.by_user.as_ref().filter(|_| users.is_above(identity)) {
-            findings.refusal(&self.key, why.clone());
+            findings.refusal(&self.key, refusal(why, identity));
         }
     }
 }
@@ -57,11 +57,16 @@ pub fn words(list: &[Word], key: &str, environment: &Environment, findings: &mut
     }
 }
 
-/// Which part of `text` a user could be the author of, for a message about something that root does.
+/// Which part of `text` a user could be the author of, and which user that is.
 #[must_use]
 pub fn by_user(text: &str, environment: &Environment) -> Option<String> {
     let (name, source) = environment.by_user(expand::names(text))?;
-    Some(format!(
-        "${{{name}}} comes from {source}, which the application's user could have written, and root would act on it; set it in env.set, or make its source root's"
-    ))
+    Some(format!("${{{name}}} comes from {source} could have written"))
+}
+
+/// The whole message about it, where somebody else runs it (`None`: whoever app-init is).
+#[must_use]
+pub fn refusal(by_user: &str, runs_as: Option<&Identity>) -> String {
+    let runs_as = users::described(runs_as);
+    format!("{by_user}, and this runs {runs_as}; set it in env.set, or make its source root's")
 }

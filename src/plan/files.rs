@@ -11,7 +11,7 @@ use crate::identity::trust::{self, Boundary};
 use crate::sys::{credentials, on_behalf, regular};
 
 /// What a file holds; `None`: there is nothing. Or why it cannot be read, and what to do.
-pub type Content = Result<Option<Vec<u8>>, String>;
+pub type Content = on_behalf::Found;
 
 /// The way to the disk; a test has its own. `None` is an answer: there is nothing.
 pub trait Files {
@@ -53,11 +53,7 @@ pub trait Files {
 
 /// Appends a content to others: what it is, its length, itself.
 fn pack(all: &mut Vec<u8>, content: Content) {
-    let (mark, bytes) = match content {
-        Ok(Some(bytes)) => (b'+', bytes),
-        Ok(None) => (b'0', Vec::new()),
-        Err(why) => (b'!', why.into_bytes()),
-    };
+    let (mark, bytes) = on_behalf::packed(content);
     all.push(mark);
     all.extend_from_slice(&bytes.len().to_ne_bytes());
     all.extend_from_slice(&bytes);
@@ -68,12 +64,7 @@ fn unpack(all: &[u8]) -> Option<(Content, &[u8])> {
     let (mark, rest) = all.split_first()?;
     let (length, rest) = rest.split_first_chunk()?;
     let (bytes, rest) = rest.split_at_checked(usize::from_ne_bytes(*length))?;
-    let content = match mark {
-        b'+' => Ok(Some(bytes.to_vec())),
-        b'0' => Ok(None),
-        _ => Err(String::from_utf8_lossy(bytes).into_owned()),
-    };
-    Some((content, rest))
+    Some((on_behalf::unpacked(*mark, bytes.to_vec())?, rest))
 }
 
 /// The real one.

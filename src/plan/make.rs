@@ -294,7 +294,7 @@ fn application_environment(
         workdir: base,
         files: &Disk,
         deploy_env,
-        deploy_env_by_user: !hooks::runs_as_root(DEPLOY_ENV, &config.hooks, users),
+        deploy_env_by: hooks::runs_as_other_than_root(DEPLOY_ENV, &config.hooks, users),
         room: room(config),
     };
     let is_root = credentials::is_root() && users.main().is_none_or(|user| user.uid == 0);

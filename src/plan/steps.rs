@@ -25,7 +25,7 @@ pub fn waits(configured: &[keys::Wait], around: &Surroundings<'_>, findings: &mu
     let mut waits = Vec::new();
     for (place, wait) in configured.iter().enumerate() {
         let key = format!("wait[{place}]");
-        if !around.is_on(&key, &wait.when, findings) {
+        if !around.for_rights_of(around.users.main().as_deref()).is_on(&key, &wait.when, findings) {
             continue;
         }
         let target = match (&wait.target, wait.command.is_empty()) {
@@ -116,7 +116,7 @@ pub fn preparations(
     }
     for (place, preparation) in configured.iter().enumerate() {
         let label = format!("prepare[{place}]");
-        if !around.is_on(&label, &preparation.when, findings) {
+        if !around.for_rights_of(None).is_on(&label, &preparation.when, findings) {
             continue;
         }
         if let Some(step) = step(preparation, &label, around, findings) {
@@ -192,7 +192,7 @@ fn path(
     findings: &mut Findings<'_>,
 ) -> Option<PathBuf> {
     if let Some(why) = command::by_user(text, around.environment) {
-        findings.refusal(key, why);
+        findings.refusal(key, command::refusal(&why, None));
     }
     match expand::expand(text, around.environment) {
         Ok(bytes) if bytes.is_empty() || bytes.contains(&0) => {
@@ -234,7 +234,7 @@ pub fn given_to(user: &Boundary, configured: &[keys::Prepare], around: &Surround
         let source = from.copy.as_ref().and_then(path);
         (is_the_users || source.is_some()).then(|| Given::new(place, source.filter(|_| !is_the_users)))
     };
-    let is_due = |from: &&keys::Prepare| around.is_due(&from.when);
+    let is_due = |from: &&keys::Prepare| around.for_rights_of(None).is_due(&from.when);
     configured.iter().filter(is_due).filter_map(given).collect()
 }
 

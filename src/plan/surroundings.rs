@@ -11,6 +11,7 @@ use super::users::Users;
 use crate::config::condition::Facts;
 use crate::config::expand::Lookup as _;
 use crate::config::values::{Condition, HookOutput};
+use crate::identity::Identity;
 use crate::machine::OnFailure;
 use crate::sys::bounds::Bounds;
 
@@ -27,6 +28,8 @@ pub struct Surroundings<'a> {
     pub server: &'a [Vec<u8>],
     /// The role that was chosen.
     pub role: Option<&'a str>,
+    /// Conditions are those of something with more rights than a user: of variables they see what is not the user's.
+    pub is_above: bool,
     pub users: &'a Users,
     pub bounds: &'a Option<Rc<Bounds>>,
     pub umask: Option<u32>,
@@ -39,7 +42,7 @@ pub struct Surroundings<'a> {
 
 impl Facts for Surroundings<'_> {
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
-        self.environment.get(name)
+        if self.is_above { self.environment.trusted(name) } else { self.environment.get(name) }
     }
 
     fn argv(&self) -> &[Vec<u8>] {
@@ -58,7 +61,26 @@ impl Facts for Surroundings<'_> {
     }
 }
 
-impl Surroundings<'_> {
+impl<'a> Surroundings<'a> {
+    /// As conditions see them of what runs as this; `None`: as app-init.
+    pub fn for_rights_of(&self, identity: Option<&Identity>) -> Surroundings<'a> {
+        Surroundings { is_above: self.users.is_above(identity), ..*self }
+    }
+
+    /// The same where somebody may be named: otherwise it runs as the application's user.
+    pub fn for_rights_of_user(&self, spec: Option<&str>) -> Surroundings<'a> {
+        let is_above = match spec.filter(|_| !self.users.boundaries().is_empty()) {
+            // Who cannot be found is told elsewhere.
+            Some(spec) => self
+                .users
+                .databases()
+                .and_then(|all| all.resolve(spec))
+                .is_ok_and(|user| self.users.is_above(Some(&user))),
+            None => self.users.is_above(self.users.main().as_deref()),
+        };
+        Surroundings { is_above, ..*self }
+    }
+
     /// Whether all conditions hold.
     pub fn is_due(&self, conditions: &[Condition]) -> bool {
         conditions.iter().all(|condition| condition.holds(self))

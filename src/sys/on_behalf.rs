@@ -70,11 +70,7 @@ fn within(limit: Duration, identity: &Identity, look: impl FnOnce() -> Found) ->
             let _ = processes::ask_for_parent_death_signal(Signal::KILL);
             if getppid() == parent { look() } else { Err("nobody wants to know any more".to_owned()) }
         });
-        let (mark, bytes) = match found {
-            Ok(Some(bytes)) => (SOMETHING, bytes),
-            Ok(None) => (NOTHING, Vec::new()),
-            Err(why) => (FAULT, why.into_bytes()),
-        };
+        let (mark, bytes) = packed(found);
         // The mark comes last: without it something is missing.
         let written = writer.write_all(&bytes).and_then(|()| writer.write_all(&[mark]));
         u8::from(written.is_err())
@@ -103,11 +99,27 @@ fn hear(child: Pid, mut reader: Bounded<File>, limit: Duration) -> Found {
         return Err(why);
     }
     let mark = answer.pop().filter(|_| code == Some(0));
+    mark.and_then(|mark| unpacked(mark, answer)).unwrap_or_else(|| Err("the process that looked was killed".to_owned()))
+}
+
+/// What was found as bytes, and a mark that says what these are.
+#[must_use]
+pub fn packed(found: Found) -> (u8, Vec<u8>) {
+    match found {
+        Ok(Some(bytes)) => (SOMETHING, bytes),
+        Ok(None) => (NOTHING, Vec::new()),
+        Err(why) => (FAULT, why.into_bytes()),
+    }
+}
+
+/// The same back again; `None`: that is no mark.
+#[must_use]
+pub fn unpacked(mark: u8, bytes: Vec<u8>) -> Option<Found> {
     match mark {
-        Some(SOMETHING) => Ok(Some(answer)),
-        Some(NOTHING) => Ok(None),
-        Some(FAULT) => Err(String::from_utf8_lossy(&answer).into_owned()),
-        Some(_) | None => Err("the process that looked was killed".to_owned()),
+        SOMETHING => Some(Ok(Some(bytes))),
+        NOTHING => Some(Ok(None)),
+        FAULT => Some(Err(String::from_utf8_lossy(&bytes).into_owned())),
+        _ => None,
     }
 }
 

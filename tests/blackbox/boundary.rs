@@ -301,7 +301,7 @@ fn root_does_not_act_on_a_value_of_the_users() {
             end.end().exited(77)
         };
         let told = format!(
-            "{key} comes from open/app.env, which the application's user could have written, and root would act on it; \
+            "{key} comes from open/app.env, which app could have written, and this runs as root (0:0); \
             set it in env.set, or make its source root's\n"
         );
         let end = end.complains(&[&told]);
@@ -319,7 +319,14 @@ fn root_does_not_act_on_a_value_of_the_users() {
     let setup =
         |user: &str| Setup::new(Cell::PID1, SERVER).config(&config(user)).hook("deploy-env", "echo DATA=written >&3");
     let end = of_user(setup("app"), &[]).start().end().exited(77);
-    end.complains(&["hooks.deploy.run[0].command: ${DATA} comes from the deploy-env hook, which "]);
+    end.complains(&[
+        "hooks.deploy.run[0].command: ${DATA} comes from the deploy-env hook, which app could have written, ",
+    ]);
+    // Each is called by its name: whose the value is, and who it is kept from.
+    let config = "[env]\nfiles = [\"open/app.env\"]\n[hooks.post-stop]\nuser = \"app\"\n[[hooks.deploy.run]]\ncommand = [\"echo\", \"${DATA}\"]\nuser = \"fullhouse:root\"\n";
+    let named = Setup::new(Cell::PID1, SERVER).config(config).file("open/app.env", "DATA=x\n", 0o644);
+    let told = "${DATA} comes from open/app.env, which app could have written, and this runs as fullhouse (4012:0); ";
+    of_user(named, &["open"]).start().end().exited(77).complains(&[told]);
     let end = of_user(setup("root"), &[]).start().end().exited(0);
     assert!(end.out.contains("\nwritten\nserver\n"), "{}", end.story());
 }

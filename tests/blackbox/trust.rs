@@ -265,6 +265,36 @@ fn what_has_more_rights_keeps_the_value_that_is_not_the_users() {
     start(setup, open).exited(77).complains(&["looks for programs in /mnt/app/bin, which could be changed by app: "]);
 }
 
+/// §5: nor does the user choose what root does: conditions of what has more rights do not see the user's values.
+#[test]
+fn conditions_of_what_has_more_rights_see_no_value_of_the_users() {
+    let run = |whens: &str, changes: &[Change<'_>]| {
+        let hook = |user: &str, text: &str, when: &str| {
+            format!("[[hooks.deploy.run]]\nuser = \"{user}\"\ncommand = [\"echo\", \"{text}\"]\n{when}\n")
+        };
+        let when = "when = [\"env:A=1\"]\n";
+        let (of_hook, of_run) = if whens == "hook" { (when, "") } else { ("", when) };
+        let config = format!(
+            "user = \"app\"\n[env]\nfiles = [\"open/own.env\"]\n[[prepare]]\ndir = \"/mnt/app/made\"\n{when}[hooks.deploy]\n{of_hook}{}{}",
+            hook("root", "by root", of_run),
+            hook("app", "by app", of_run),
+        );
+        let args = ["--", "sh", "-c", "if [ -d made ]; then echo made; fi"];
+        let setup = Setup::new(Cell::PID1, args).config(&config).file("open/own.env", "A=1\n", 0o644);
+        start(setup.env("A", "given"), changes).exited(0).out
+    };
+    let open: &[Change<'_>] = &[("open", 0o755, 4000, 0)];
+    for whens in ["hook", "run"] {
+        let out = run(whens, open);
+        assert!(
+            out.contains("\nby app\n") && !out.contains("\nby root\n") && !out.contains("made\n"),
+            "{whens}: {out}"
+        );
+        let out = run(whens, &[]);
+        assert!(out.contains("\nby app\n") && out.contains("\nby root\n") && out.contains("made\n"), "{whens}: {out}");
+    }
+}
+
 /// §5: by whatever way it comes, and what is made of it too; all of them are told at once.
 #[test]
 fn it_depends_on_where_the_variable_comes_from() {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::pipeline::Pipeline;
+use super::pipeline::{Pipeline, shown_user};
 use crate::config::expand;
 use crate::config::keys;
 use crate::config::literal;
@@ -20,7 +20,7 @@ impl Pipeline<'_, '_> {
             match read {
                 Ok(Some(bytes)) => {
                     let pairs = self.sound(&key, &shown, literal::env_file(&bytes));
-                    self.take(pairs, &shown, by_user);
+                    self.take(pairs, &shown, by_user.map(shown_user).as_deref());
                 }
                 Ok(None) if file.optional => {}
                 Ok(None) => {
@@ -68,7 +68,8 @@ impl Pipeline<'_, '_> {
                 let source = format!("{shown}/{}", name.display());
                 match content.map(|bytes| bytes.map(literal::variable_file)) {
                     Ok(Some(Ok(value))) => {
-                        self.take(vec![(name.to_string_lossy().into_owned(), value)], &source, by_user.is_some());
+                        let pair = (name.to_string_lossy().into_owned(), value);
+                        self.take(vec![pair], &source, by_user.map(shown_user).as_deref());
                     }
                     Ok(Some(Err(why))) => wrong.push(format!("{source}: {why}")),
                     // It was there a moment ago: a volume that is being updated.

@@ -21,8 +21,8 @@ pub struct Inputs<'a> {
     pub files: &'a dyn Files,
     /// What the `deploy-env` hook wrote; `None` where it has not run, or there is none.
     pub deploy_env: Option<&'a [u8]>,
-    /// That hook runs as somebody else than root.
-    pub deploy_env_by_user: bool,
+    /// Who else than root that hook runs as.
+    pub deploy_env_by: Option<String>,
     /// How much the kernel takes of arguments and environment, in bytes.
     pub room: usize,
 }

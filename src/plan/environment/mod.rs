@@ -68,7 +68,7 @@ mod tests {
             workdir: Path::new("/nowhere"),
             files: &Disk,
             deploy_env: None,
-            deploy_env_by_user: false,
+            deploy_env_by: None,
             room: usize::MAX,
         };
         let given = given.iter().map(|string| CString::new(*string).expect("no NUL")).collect();

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::inputs::Inputs;
-use super::strings::{Environment, Source};
+use super::strings::{self, Environment, Source};
 use crate::config::keys;
 use crate::config::literal::{Found, Pairs, Problem};
+use crate::identity::trust::Boundary;
 use crate::plan::files::Content;
 use crate::plan::findings::Findings;
+use crate::plan::users;
 use crate::secrets::Secrets;
 use crate::sys::exec;
 
@@ -19,8 +21,8 @@ pub struct Computed {
     pub secrets: Secrets,
 }
 
-/// What a file holds, and whether a user could have written it.
-pub type Read = (Content, bool);
+/// What a file holds, and which user could have written it.
+pub type Read<'a> = (Content, Option<&'a Boundary>);
 
 /// The environment on its way through the steps.
 pub struct Pipeline<'a, 'f> {
@@ -47,11 +49,11 @@ impl<'a, 'f> Pipeline<'a, 'f> {
     }
 
     /// Reads a file; with the rights of a user who could have put another one in its place.
-    pub fn read(&self, path: &Path) -> Read {
+    pub fn read(&self, path: &Path) -> Read<'a> {
         let files = self.inputs.files;
         match self.inputs.could_write(path) {
-            Some(user) => (files.read_as(&user.identity, path), true),
-            None => (files.read(path), false),
+            Some(user) => (files.read_as(&user.identity, path), Some(user)),
+            None => (files.read(path), None),
         }
     }
 
@@ -73,10 +75,10 @@ impl<'a, 'f> Pipeline<'a, 'f> {
     }
 
     /// Sets what came from a file or a hook.
-    pub fn take(&mut self, pairs: Pairs, source: &str, by_user: bool) {
-        let by_user = by_user.then(|| Source::from(source));
+    pub fn take(&mut self, pairs: Pairs, from: &str, by_user: Option<&str>) {
+        let by_user = by_user.map(|user| strings::source(from, user));
         for (name, value) in pairs {
-            self.put(&name, &value, by_user.clone(), source);
+            self.put(&name, &value, by_user.clone(), from);
         }
     }
 
@@ -119,4 +121,9 @@ impl<'a, 'f> Pipeline<'a, 'f> {
 /// Whether nobody may read the variable in what app-init says.
 pub fn is_hidden(secret: &keys::Secret) -> bool {
     secret.secret.unwrap_or(keys::Secret::SECRET)
+}
+
+/// A user for people.
+pub fn shown_user(user: &Boundary) -> String {
+    users::shown(&user.identity)
 }

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::pipeline::{Pipeline, is_hidden};
+use super::pipeline::{Pipeline, is_hidden, shown_user};
+use super::strings::source;
 use crate::config::expand::Lookup as _;
 use crate::config::keys;
 use crate::config::literal;
@@ -61,7 +62,7 @@ impl Pipeline<'_, '_> {
             Ok(Some(_)) if is_set && prefer.is_none() => Err(both("its file")),
             Ok(Some(bytes)) => {
                 let value = literal::secret_file(bytes).map_err(|why| format!("{name}: {shown} {why}"))?;
-                self.set_from(name, &value, user.map(|_| shown.into()));
+                self.set_from(name, &value, user.map(|user| source(&shown, &shown_user(user))));
                 Ok(())
             }
             Ok(None) if named.is_none() && (secret.optional || is_set) => Ok(()),

@@ -2,7 +2,8 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use super::pipeline::Pipeline;
+use super::pipeline::{Pipeline, shown_user};
+use super::strings::source;
 use crate::config::expand::{self, Lookup as _};
 use crate::config::keys::Variables;
 use crate::config::literal;
@@ -45,7 +46,8 @@ impl Pipeline<'_, '_> {
             }
             let found = patterns.iter().find_map(|pattern| self.inputs.first_match(&self.inputs.workdir.join(pattern)));
             if let Some(path) = found {
-                let source = self.inputs.could_write(&path).map(|_| path.display().to_string().into());
+                let user = self.inputs.could_write(&path);
+                let source = user.map(|user| source(&path.display().to_string(), &shown_user(user)));
                 self.set_from(name, path.as_os_str().as_bytes(), source);
             }
         }
@@ -88,7 +90,7 @@ impl Pipeline<'_, '_> {
     pub fn deploy_env(&mut self) {
         let Some(written) = self.inputs.deploy_env else { return };
         let pairs = self.sound("hooks.deploy-env", "what it wrote", literal::deploy_env(written));
-        let by_user = !self.inputs.boundaries.is_empty() && self.inputs.deploy_env_by_user;
+        let by_user = self.inputs.deploy_env_by.as_deref().filter(|_| !self.inputs.boundaries.is_empty());
         self.take(pairs, "the deploy-env hook", by_user);
     }
 

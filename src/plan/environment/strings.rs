@@ -30,8 +30,13 @@ struct Known {
     before: Option<CString>,
 }
 
-/// A file, or a hook, for people.
+/// A file, or a hook, and the user, for people: "FILE, which USER".
 pub type Source = Rc<str>;
+
+#[must_use]
+pub fn source(what: &str, who: &str) -> Source {
+    format!("{what}, which {who}").into()
+}
 
 impl Environment {
     #[must_use]

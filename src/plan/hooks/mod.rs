@@ -17,7 +17,7 @@ use super::command::{self, Command};
 use super::environment;
 use super::findings::Findings;
 use super::surroundings::Surroundings;
-use super::users::Users;
+use super::users::{self, Users};
 use super::{DEPLOY_ENV, Job, Planned};
 use crate::config::expand::Word;
 use crate::config::keys::{Hook, HookRun};
@@ -75,8 +75,9 @@ fn commands<'a>(
     findings: &mut Findings<'_>,
 ) -> Vec<(Command, Option<(&'a HookRun, String)>)> {
     let of_hook = configured.and_then(|(hook, _)| hook.when.as_deref()).unwrap_or_default();
+    let user = configured.and_then(|(hook, _)| hook.user.as_deref());
     let mut commands = Vec::new();
-    let is_on = around.is_on(&format!("hooks.{name}"), of_hook, findings);
+    let is_on = around.for_rights_of_user(user).is_on(&format!("hooks.{name}"), of_hook, findings);
     if is_on {
         for file in files::all(name, around, findings) {
             let label = file.display().to_string();
@@ -87,7 +88,8 @@ fn commands<'a>(
     }
     for (place, run) in configured.iter().flat_map(|(_, runs)| runs).enumerate() {
         let key = format!("hooks.{name}.run[{place}]");
-        if !run.when.as_ref().map_or(is_on, |when| around.is_on(&key, when, findings)) {
+        let seen = around.for_rights_of_user(run.user.as_deref().or(user));
+        if !run.when.as_ref().map_or_else(|| seen.is_due(of_hook), |when| seen.is_on(&key, when, findings)) {
             continue;
         }
         let command = command::words(&run.command, &format!("{key}.command"), around.environment, findings);
@@ -173,13 +175,16 @@ fn program(
     }
 }
 
-/// Whether all of hook `name` runs as root.
+/// Who else than root something of hook `name` runs as; `None`: all of it runs as root.
 #[must_use]
-pub fn runs_as_root(name: &str, all: &Hooks, users: &Users) -> bool {
-    let is_root = |spec: Option<&String>| match spec {
-        Some(spec) => users.databases().is_ok_and(|all| all.resolve(spec).is_ok_and(|user| user.uid == 0)),
-        None => users.main().is_none_or(|user| user.uid == 0),
+pub fn runs_as_other_than_root(name: &str, all: &Hooks, users: &Users) -> Option<String> {
+    let other = |spec: Option<&String>| match spec {
+        Some(spec) => {
+            let is_root = users.databases().is_ok_and(|all| all.resolve(spec).is_ok_and(|user| user.uid == 0));
+            (!is_root).then(|| spec.clone())
+        }
+        None => users.main().filter(|user| user.uid != 0).map(|user| users::shown(&user)),
     };
-    let Some((hook, runs)) = all.get(name) else { return is_root(None) };
-    is_root(hook.user.as_ref()) && runs.iter().all(|run| is_root(run.user.as_ref().or(hook.user.as_ref())))
+    let Some((hook, runs)) = all.get(name) else { return other(None) };
+    other(hook.user.as_ref()).or_else(|| runs.iter().find_map(|run| other(run.user.as_ref().or(hook.user.as_ref()))))
 }

@@ -772,3 +772,30 @@ fn the_environment_is_computed_in_the_order_that_is_told() {
     let told: Vec<String> = rows.filter_map(|row| Some(row.split('|').nth(2)?.trim().replace('`', ""))).collect();
     assert_eq!(steps, told);
 }
+
+/// Every file and folder that ARCHITECTURE.md names is there: from the top or from `src` on, or by its name alone.
+#[test]
+fn what_the_architecture_names_is_there() {
+    const ENDS: [&str; 8] = ["/", ".rs", ".py", ".sh", ".md", ".toml", ".ld", ".8"];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut names = BTreeSet::new();
+    let mut folders = vec![root.join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry")) {
+            names.insert(entry.file_name().to_string_lossy().into_owned());
+            folders.extend(Some(entry.path()).filter(|path| path.is_dir()));
+        }
+    }
+    let is_path =
+        |word: &&str| !word.contains([' ', ':', '*', '(']) && !word.starts_with(['/', '.']) && *word != "app-init.toml";
+    let text = read("ARCHITECTURE.md");
+    // Between backquotes is every second part.
+    let told =
+        text.split('`').skip(1).step_by(2).filter(is_path).filter(|word| ENDS.iter().any(|end| word.ends_with(end)));
+    let told: BTreeSet<&str> = told.collect();
+    assert!(told.len() > 50, "only {told:?}");
+    let is_there = |path: &&str| [root.to_owned(), root.join("src")].iter().any(|top| top.join(path).exists());
+    let is_name = |path: &&str| names.contains(path.trim_end_matches('/'));
+    let missing: Vec<&&str> = told.iter().filter(|path| !is_there(path) && !is_name(path)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

@@ -31,6 +31,12 @@ mutants: ## break the code on purpose and see its test fail; ALL=1 takes longer
 lint: ## format, clippy, purity, what stands on what, man page, schema
 	@tests/lint.sh
 
+hot: ## write hot.ld anew: the functions that plain use runs
+	@docker/static.sh
+	tests/hot.py --write
+	@docker/static.sh
+	tests/hot.py
+
 man: ## write docs/app-init.8 anew
 	cargo run --quiet --example man > docs/app-init.8
 
@@ -41,4 +47,4 @@ clean-docker: ## remove the images that the tests built
 	@docker images --filter label=app-init-test --quiet | sort -u | xargs -r docker rmi -f >/dev/null
 	@docker images --format '{{.Repository}}:{{.Tag}}' | grep '^app-init-test/' | xargs -r docker rmi -f >/dev/null
 
-.PHONY: help static demo test soak bench mutants lint man schema clean-docker
+.PHONY: help static demo test soak bench mutants lint hot man schema clean-docker

@@ -37,6 +37,7 @@ hostile() {
     tests/surroundings.sh "$program" "${@:2}" 2>&1 | tee -a "$log"
 }
 status=0
+tests/hot.py || status=1
 run --lib || status=1
 echo "suite: docs" >>"$log"
 run --test docs || status=1

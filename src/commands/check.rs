@@ -6,6 +6,7 @@ use crate::cli::Answer;
 use crate::plan::{self, Purpose};
 use crate::secrets;
 
+#[inline(never)]
 pub fn check(asked: &Asked<'_>) -> Result<u8, Answer> {
     let plan = asked.plan(Purpose::Check, asked.arguments, None)?;
     secrets::hide(&plan.secrets);

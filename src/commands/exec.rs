@@ -9,6 +9,7 @@ use crate::sys::descriptors;
 use crate::sys::signals::Inherited;
 use crate::{exit, messages};
 
+#[inline(never)]
 pub fn exec(asked: &Asked<'_>) -> Result<u8, Answer> {
     let make = |deploy_env: Option<&[u8]>| asked.plan(Purpose::Exec, asked.arguments, deploy_env);
     prelude::follow(&make, false, asked.inherited, &|plan| become_server(&plan, asked.inherited))

@@ -6,6 +6,7 @@ use crate::cli::Answer;
 use crate::logging;
 use crate::plan::{Part, Plan, Purpose};
 
+#[inline(never)]
 pub fn hook(asked: &Asked<'_>) -> Result<u8, Answer> {
     let make = |deploy_env: Option<&[u8]>| make(asked, deploy_env);
     prelude::follow(&make, false, asked.inherited, &|plan| run::supervise(plan, asked.inherited))

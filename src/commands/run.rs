@@ -18,6 +18,7 @@ pub fn run(asked: &Asked<'_>) -> Result<u8, Answer> {
     }
 }
 
+#[inline(never)]
 fn boot(asked: &Asked<'_>) -> Result<u8, Answer> {
     let make = |deploy_env: Option<&[u8]>| make(asked, deploy_env);
     prelude::follow(&make, false, asked.inherited, &|plan| supervise(plan, asked.inherited))

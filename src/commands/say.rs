@@ -83,6 +83,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Prints what was asked for on standard output, and what is wrong on standard error. Its reader is waited for only where
 /// a command `only_tells`: a boot that failed has to end, read or not.
+#[inline(never)]
 pub fn say(answer: &Answer, only_tells: bool, inherited: Inherited) -> u8 {
     let text = secrets::hidden(answer.text.clone());
     if let Some(file) = &answer.termination_file {

@@ -6,6 +6,7 @@ use crate::cli::Answer;
 use crate::plan::{Plan, Purpose};
 use crate::sys::signals;
 
+#[inline(never)]
 pub fn shell(asked: &Asked<'_>) -> Result<u8, Answer> {
     let make = |deploy_env: Option<&[u8]>| asked.plan(Purpose::Shell, asked.arguments, deploy_env);
     let is_pid_1 = signals::own_pid() == 1;

@@ -60,6 +60,7 @@ fn standing(request: &Request, is_plain: bool) -> Option<Standing> {
     (!is_of_none && !is_alone).then(processes::standing)
 }
 
+#[inline(never)]
 fn boot_beside(request: &mut Request, is_plain: bool, pid: i32) -> Option<Boot> {
     let its = cli::parse(processes::command_of(pid)?.split_off(1)).ok()?;
     let here = std::env::current_dir().unwrap_or_default();

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use crate::config::values::HookOutput;
 use crate::logging::LogFormat;
 use crate::machine::{
@@ -275,8 +277,7 @@ impl<'p> Supervisor<'p> {
                     self.failed = Some((child, ending));
                 }
                 if !self.rules.plain {
-                    let (level, text) = messages::note(self.plan, note);
-                    log::log!(level, "{text}");
+                    self.say(note);
                 }
             }
             Action::Exit(outcome) => self.exit(outcome),
@@ -289,7 +290,13 @@ impl<'p> Supervisor<'p> {
     fn signal(&mut self, child: ChildId, signal: Signal, to: Recipient) {
         let _ = signals::take_refusal();
         self.children.signal(child, signal, to);
-        let Some(errno) = signals::take_refusal() else { return };
+        if let Some(errno) = signals::take_refusal() {
+            self.take_note_of_refusal(child, signal, errno);
+        }
+    }
+
+    #[inline(never)]
+    fn take_note_of_refusal(&mut self, child: ChildId, signal: Signal, errno: Errno) {
         if self.unsent.replace((child, signal)) != Some((child, signal)) {
             log::warn!("{}", messages::not_sent(self.plan, child, signal, errno));
         }
@@ -298,6 +305,13 @@ impl<'p> Supervisor<'p> {
         }
     }
 
+    #[inline(never)]
+    fn say(&self, note: Note) {
+        let (level, text) = messages::note(self.plan, note);
+        log::log!(level, "{text}");
+    }
+
+    #[inline(never)]
     fn announce(&mut self, child: ChildId) {
         let Some(planned) = self.plan.get(child).filter(|_| self.plan.announces) else { return };
         let line = format!(" -----> Running {}\n", text::escape(&planned.label));
@@ -307,23 +321,9 @@ impl<'p> Supervisor<'p> {
 
     fn spawn(&mut self, child: ChildId) -> Option<Event> {
         let is_server = self.rules.server.as_ref().is_some_and(|server| server.child == child);
-        let plan = self.plan;
-        let started = match plan.get(child).map(|planned| (planned, &planned.job)) {
+        let started = match self.plan.get(child).map(|planned| (planned, &planned.job)) {
             Some((planned, Job::Program(program))) => self.spawn_program(child, planned, program, is_server),
-            Some((_, Job::Prepare(preparations))) => {
-                let (inherited, parent) = (self.inherited, signals::own_pid());
-                self.children.fork_self(child, || on_its_own(inherited, parent, || prepare::run(preparations)))
-            }
-            Some((_, Job::Wait { waits, .. })) => {
-                let (inherited, parent, report) = (self.inherited, signals::own_pid(), report_of(plan));
-                let stop = self.rules.stop.timeout;
-                self.children
-                    .fork_self(child, || on_its_own(inherited, parent, || wait::run(waits, inherited, report, stop)))
-            }
-            None => {
-                let inherited = self.inherited;
-                keeper::start(child, &mut self.children, &mut self.link, |link| keep(plan, link, inherited))
-            }
+            _ => self.spawn_own(child),
         };
         match started {
             Ok(()) => {
@@ -333,6 +333,28 @@ impl<'p> Supervisor<'p> {
                 None
             }
             Err(refusal) => Some(not_started(child, refusal)),
+        }
+    }
+
+    /// Starts a process that goes on with this program.
+    #[inline(never)]
+    fn spawn_own(&mut self, child: ChildId) -> Result<(), Refusal> {
+        let plan = self.plan;
+        match plan.get(child).map(|planned| &planned.job) {
+            Some(Job::Prepare(preparations)) => {
+                let (inherited, parent) = (self.inherited, signals::own_pid());
+                self.children.fork_self(child, || on_its_own(inherited, parent, || prepare::run(preparations)))
+            }
+            Some(Job::Wait { waits, .. }) => {
+                let (inherited, parent, report) = (self.inherited, signals::own_pid(), report_of(plan));
+                let stop = self.rules.stop.timeout;
+                self.children
+                    .fork_self(child, || on_its_own(inherited, parent, || wait::run(waits, inherited, report, stop)))
+            }
+            Some(Job::Program(_)) | None => {
+                let inherited = self.inherited;
+                keeper::start(child, &mut self.children, &mut self.link, |link| keep(plan, link, inherited))
+            }
         }
     }
 
@@ -347,15 +369,17 @@ impl<'p> Supervisor<'p> {
             self.written = Some(Written::new()?);
         }
         let passed = self.written.as_ref().filter(|_| program.writes_environment).map(Written::writer);
-        let program = self.told_of_failure(planned, program);
+        let program = match self.failed {
+            Some(failed) if planned.phase == plan::ON_FAILURE => Cow::Owned(self.told_of_failure(failed, program)),
+            _ => Cow::Borrowed(program),
+        };
         let terminal = self.terminal.as_ref().filter(|_| is_server);
         self.children.spawn(child, &program, terminal, passed)
     }
 
     /// The `on-failure` hook learns which hook failed, and how (§6.7).
-    fn told_of_failure<'a>(&self, planned: &Planned, program: &'a Program) -> Cow<'a, Program> {
-        let failed = self.failed.filter(|_| planned.phase == plan::ON_FAILURE);
-        let Some((failed, ending)) = failed else { return Cow::Borrowed(program) };
+    #[inline(never)]
+    fn told_of_failure(&self, (failed, ending): (ChildId, Ending), program: &Program) -> Program {
         // What is told may run with more rights than whoever could have written a word of the label.
         let failed = self.plan.get(failed);
         let hook = failed.map_or("", |failed| if failed.by_user { &failed.key } else { &failed.label });
@@ -363,7 +387,7 @@ impl<'p> Supervisor<'p> {
         let mut program = program.clone();
         program.extra.extend(exec::assignment("APP_INIT_FAILED_HOOK", hook.as_bytes()));
         program.extra.extend(exec::assignment("APP_INIT_FAILED_CODE", code.as_bytes()));
-        Cow::Owned(program)
+        program
     }
 
     /// With the server started, nothing of it is held any longer: not its directory, not the descriptors passed to it.
@@ -389,6 +413,7 @@ impl<'p> Supervisor<'p> {
     }
 
     /// Becomes the server, unless a stop request is waiting to be heard.
+    #[inline(never)]
     fn exec(&mut self, child: ChildId) -> Option<Event> {
         let stops = |signal: &Signal| self.machine.is_stop_request(*signal);
         if let Some(signal) = signals::pending().into_iter().find(stops) {
@@ -402,6 +427,7 @@ impl<'p> Supervisor<'p> {
     }
 
     /// ^Z below a shell: the shell gets the terminal and its prompt, and when it continues app-init the server goes on.
+    #[inline(never)]
     fn suspend_self(&mut self, child: ChildId) {
         let Some(terminal) = &self.terminal else { return };
         terminal.take_back();
@@ -430,9 +456,13 @@ impl<'p> Supervisor<'p> {
         }
         // In plain use only a server that could not be started is app-init's own failure, and nothing else is said.
         let own = matches!(outcome, Outcome::Server(Ending::NotStarted { .. }));
-        if self.rules.plain && !own {
-            return;
+        if !self.rules.plain || own {
+            self.tell_of_end(outcome);
         }
+    }
+
+    #[inline(never)]
+    fn tell_of_end(&self, outcome: Outcome) {
         let Some((level, text)) = messages::end(self.plan, outcome) else { return };
         log::log!(level, "{text}");
         if let Some(path) = &self.plan.termination_file {

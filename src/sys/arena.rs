@@ -22,10 +22,11 @@ const SIZE: usize = 512 * 1024;
 
 /// The allocator of the program. It is for one thread.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Arena {
-    block: UnsafeCell<MaybeUninit<[u8; SIZE]>>,
-    /// How much of the block is in use.
+    /// How much of the block is in use. It stands before the block, on the page that is used anyway.
     used: Cell<usize>,
+    block: UnsafeCell<MaybeUninit<[u8; SIZE]>>,
 }
 
 // SAFETY: a static has to be Sync, and threads could share it. There are none: clippy.toml refuses the functions that make

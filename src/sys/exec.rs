@@ -128,10 +128,16 @@ impl Program {
     ///
     /// `forked_from` is app-init's pid where this process is a child of it.
     pub fn execute(&self, inherited: Inherited, forked_from: Option<i32>) -> Refusal {
-        if let Err(refusal) = self.prepare() {
+        let is_as_it_is = self.directory.is_none() && self.identity.is_none() && self.bounds.is_none();
+        let is_placed = self.umask.is_none() && self.stdin == Stdin::Inherited && self.stdout == Stdout::Inherited;
+        if !(is_as_it_is && is_placed)
+            && let Err(refusal) = self.prepare()
+        {
             return refusal;
         }
-        let computed = self.computed_environment(forked_from);
+        // LISTEN_PID names the process that sockets were passed to (sd_listen_fds(3)): app-init hands them on.
+        let fits = matches!(self.environment, Environment::Inherited) && self.extra.is_empty();
+        let computed = (!fits || any_inherited(names_descriptors)).then(|| self.computed_environment(forked_from));
         let pointers = computed.as_ref().map(|strings| pointers(strings));
         // SAFETY: `environ` is set by the C library before main and changed by nothing here: app-init has one thread
         // and never calls setenv.
@@ -150,6 +156,7 @@ impl Program {
     }
 
     /// Bounds, identity, directory, umask and descriptors.
+    #[inline(never)]
     fn prepare(&self) -> Result<(), Refusal> {
         let refused = |(step, errno): (StartStep, Errno)| Refusal::at(step)(errno);
         if self.stdin == Stdin::Null {
@@ -189,11 +196,9 @@ impl Program {
         Ok(())
     }
 
-    /// `None`: the inherited environment fits as it is.
-    fn computed_environment(&self, forked_from: Option<i32>) -> Option<Vec<Cow<'_, CStr>>> {
+    #[inline(never)]
+    fn computed_environment(&self, forked_from: Option<i32>) -> Vec<Cow<'_, CStr>> {
         let given: Vec<Cow<'_, CStr>> = match &self.environment {
-            // LISTEN_PID names the process that sockets were passed to (sd_listen_fds(3)): app-init hands them on.
-            Environment::Inherited if self.extra.is_empty() && !any_inherited(names_descriptors) => return None,
             Environment::Inherited => inherited_environment().into_iter().map(Cow::Owned).collect(),
             Environment::Computed(strings) => strings.iter().map(|string| Cow::Borrowed(string.as_c_str())).collect(),
         };
@@ -216,7 +221,7 @@ impl Program {
             strings.push(string);
         }
         strings.extend(self.extra.iter().map(|extra| Cow::Borrowed(extra.as_c_str())));
-        Some(strings)
+        strings
     }
 
     /// Tries the program's path, or its name in each directory of PATH, as execvp(3) does: a file that may not be
@@ -252,8 +257,21 @@ impl Program {
     }
 
     fn try_one(&self, path: &CStr, arguments: &[*const c_char], environment: *const *const c_char) -> i32 {
+        let errno = execve(path, arguments, environment);
+        // Most names are looked for in several directories.
+        if errno == libc::ENOENT { errno } else { self.try_again(errno, path, arguments, environment) }
+    }
+
+    /// What is left to try where a file is there.
+    #[inline(never)]
+    fn try_again(
+        &self,
+        mut errno: i32,
+        path: &CStr,
+        arguments: &[*const c_char],
+        environment: *const *const c_char,
+    ) -> i32 {
         const TRIES: u32 = 100;
-        let mut errno = execve(path, arguments, environment);
         let mut tries = 1;
         while errno == libc::ETXTBSY && self.retries_busy && tries < TRIES {
             // A child that has nothing else to do waits here; app-init itself never does.

@@ -30,17 +30,24 @@ const SHELLS: [&str; 9] = ["sh", "bash", "dash", "ash", "ksh", "mksh", "ksh93", 
 /// A shell that has a trap for the signal gets it alone: the script knows best. But INT its children get in any case,
 /// as from a terminal. No memory is asked for: there may be none.
 pub fn stop_server(pid: i32, signal: Signal, heirs: &mut Vec<i32>) {
-    let mut children = Children { pids: [0; CHILDREN], count: 0 };
-    if is_ours() && is_shell(pid) {
-        children.look_for(pid);
+    let is_stopped = is_ours() && is_shell(pid) && stop_shell(pid, signal, heirs);
+    if !is_stopped {
+        send_so_that_it_stops(pid, signal);
     }
+}
+
+/// `false`: the shell runs no program.
+#[inline(never)]
+fn stop_shell(pid: i32, signal: Signal, heirs: &mut Vec<i32>) -> bool {
+    let mut children = Children { pids: [0; CHILDREN], count: 0 };
+    children.look_for(pid);
     if children.all().is_empty() {
-        return send_so_that_it_stops(pid, signal);
+        return false;
     }
     let trapped = catches(pid, signal) == Some(true);
     signals::send(pid, signal);
     if trapped && signal != Signal::INT {
-        return;
+        return true;
     }
     for &child in children.all() {
         send_so_that_it_stops(child, signal);
@@ -48,6 +55,7 @@ pub fn stop_server(pid: i32, signal: Signal, heirs: &mut Vec<i32>) {
             heirs.push(child);
         }
     }
+    true
 }
 
 /// A server that stops on WINCH (Apache) is started by programs that ignore it by default, and so does the server until
@@ -61,6 +69,7 @@ fn send_so_that_it_stops(pid: i32, signal: Signal) {
 ///
 /// A process may fork while the list is read. What asks to end is sent to those that are found; KILL, after which nobody
 /// may be left, is repeated until a look finds nobody who is not ending already.
+#[inline(never)]
 pub fn signal_descendants(ancestor: i32, signal: Signal) {
     /// More are needed only by a filter that says yes to KILL and does nothing.
     const LOOKS: u32 = 1000;
@@ -108,8 +117,34 @@ fn is_ours() -> bool {
     let mut target = [0_u8; 16];
     // SAFETY: readlink(2) reads a NUL-terminated path and writes at most as many bytes as the buffer has.
     let length = unsafe { libc::readlink(c"/proc/self".as_ptr(), target.as_mut_ptr().cast(), target.len()) };
-    let digits = usize::try_from(length).ok().and_then(|length| target.get(..length));
-    digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()) == Some(signals::own_pid())
+    let said = usize::try_from(length).ok().and_then(|length| target.get(..length));
+    said == Some(decimal(signals::own_pid(), &mut [0; 10]))
+}
+
+/// A pid's digits. The way of every stop comes here, and formatting is a page of code by itself.
+fn decimal(pid: i32, buffer: &mut [u8; 10]) -> &[u8] {
+    let mut rest = pid.unsigned_abs();
+    let mut start = buffer.len();
+    for place in buffer.iter_mut().rev() {
+        *place = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or(0));
+        rest /= 10;
+        start = start.saturating_sub(1);
+        if rest == 0 {
+            break;
+        }
+    }
+    buffer.get(start..).unwrap_or_default()
+}
+
+/// The path of a file of `/proc/PID`; `None` where that is longer than any that is asked for.
+fn path_of<'b>(pid: i32, file: &str, buffer: &'b mut [u8; 32]) -> Option<&'b CStr> {
+    let mut rest = buffer.as_mut_slice();
+    for part in [b"/proc/", decimal(pid, &mut [0; 10]), b"/", file.as_bytes(), b"\0"] {
+        let (place, behind) = rest.split_at_mut_checked(part.len())?;
+        place.copy_from_slice(part);
+        rest = behind;
+    }
+    CStr::from_bytes_until_nul(buffer).ok()
 }
 
 fn each_descendant(ancestor: i32, mut visit: impl FnMut(i32, &Process)) {
@@ -192,10 +227,8 @@ fn process(pid: i32) -> Option<Process> {
 
 /// The start of a file of `/proc/PID`, as much as there is room for.
 fn read_of<'b>(pid: i32, file: &str, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-    let mut path = [0_u8; 64];
-    // The array was zeroed, so the string ends where the writing ends.
-    write!(path.as_mut_slice(), "/proc/{pid}/{file}").ok()?;
-    read_at(CStr::from_bytes_until_nul(&path).ok()?, buffer)
+    let mut path = [0; 32];
+    read_at(path_of(pid, file, &mut path)?, buffer)
 }
 
 fn read_at<'b>(path: &CStr, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
@@ -258,16 +291,15 @@ fn base_name(path: &[u8]) -> &[u8] {
 
 /// The path of the file that a process executes; one that does not fit into `buffer` is no shell's.
 fn program_of(pid: i32, buffer: &mut [u8; 256]) -> Option<&[u8]> {
-    let mut path = [0_u8; 32];
-    // The array was zeroed, so the string ends where the writing ends.
-    write!(path.as_mut_slice(), "/proc/{pid}/exe").ok()?;
-    let path = CStr::from_bytes_until_nul(&path).ok()?;
+    let mut path = [0; 32];
+    let path = path_of(pid, "exe", &mut path)?;
     // SAFETY: readlink(2) reads a NUL-terminated path and writes at most as many bytes as the buffer has.
     let length = unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
     buffer.get(..usize::try_from(length).ok()?)
 }
 
 /// Whether the process has a handler for the signal; `None` without `/proc`.
+#[inline(never)]
 fn catches(pid: i32, signal: Signal) -> Option<bool> {
     let mut buffer = [0; 4096];
     let status = read_of(pid, "status", &mut buffer)?;
@@ -343,6 +375,7 @@ pub enum Standing {
 /// into the namespace from outside: the kernel gives it 0 as its parent. So has the main process of a container that
 /// shares the PID namespace of another, and that one boots: it is the first of those in its mount namespace.
 #[must_use]
+#[inline(never)]
 pub fn standing() -> Standing {
     let own = signals::own_pid();
     if own == 1 || !is_ours() {
@@ -530,5 +563,15 @@ mod tests {
         let mut children = Children { pids: [0; CHILDREN], count: 0 };
         (1..=600).for_each(|pid| children.add(pid));
         assert_eq!((children.all().len(), children.all().last()), (CHILDREN, Some(&512)));
+    }
+
+    #[test]
+    fn a_path_has_the_pid_in_it() {
+        for (pid, path) in [(1, "/proc/1/exe"), (20, "/proc/20/exe"), (i32::MAX, "/proc/2147483647/exe")] {
+            let mut buffer = [0; 32];
+            assert_eq!(path_of(pid, "exe", &mut buffer).and_then(|path| path.to_str().ok()), Some(path));
+        }
+        assert_eq!(decimal(0, &mut [0; 10]), b"0");
+        assert_eq!(path_of(1, "a name that has no room here", &mut [0; 32]), None);
     }
 }

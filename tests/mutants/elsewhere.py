@@ -154,8 +154,8 @@ ELSEWHERE = [
         "another namespace's processes",
         "Whatever /proc is in view is asked who the server is.",
         "src/sys/processes.rs",
-        "if is_ours() && is_shell(pid) {",
-        "if is_shell(pid) {",
+        "let is_stopped = is_ours() && is_shell(pid)",
+        "let is_stopped = is_shell(pid)",
         "blackbox server_target::the_proc_of_another_namespace_says_nothing",
     ),
     Mutation(

@@ -2,31 +2,26 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::environment::{Environment, Strings};
+use super::helper::helper;
 use super::settings::{self, Settings};
-use super::sources::Words;
 use super::surroundings::Surroundings;
 use super::users::Users;
 use super::{
-    DEPLOY, DEPLOY_ENV, Findings, Job, ON_FAILURE, POST_DEPLOY, POST_STOP, PRE_STOP, PREPARE, Planned, Purpose, START,
-    Stage, WAIT, command, hooks, lookup, steps,
+    DEPLOY, DEPLOY_ENV, Findings, Job, ON_FAILURE, POST_DEPLOY, POST_STOP, PRE_STOP, PREPARE, Planned, Purpose, Stage,
+    WAIT, exec_mode, hooks, lookup, steps,
 };
 use crate::cli::Options;
-use crate::config::expand::{self, Lookup as _, Word};
 use crate::config::values::ServerMode;
 use crate::config::{Config, Layers, keys};
-use crate::identity::trust;
 use crate::machine::{
-    self, ChildId, HookRule, Leftovers, Mode, OnFailure, OnStop, Rules, RunLimit, ServerRule, Signal, SignalTarget,
-    StopRules,
+    self, ChildId, HookRule, Leftovers, Mode, OnFailure, Rules, RunLimit, ServerRule, Signal, SignalTarget, StopRules,
 };
 use crate::sys::bounds::Bounds;
-use crate::sys::exec::{self, Program};
 use crate::sys::signals;
 use crate::text::duration;
 
@@ -45,132 +40,6 @@ pub struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// What is run as the server, empty where there is nothing to be run; and the command line that conditions look at.
-    pub fn server_words(
-        &self,
-        purpose: Purpose<'_>,
-        config: &Config,
-        words: Words,
-        findings: &mut Findings<'_>,
-    ) -> (Vec<OsString>, Vec<OsString>) {
-        let Words { own, of_boot, name_role } = words;
-        let run = match purpose {
-            Purpose::Run | Purpose::Check => return self.command(config, own, findings),
-            Purpose::Nested if name_role => return self.command(config, own, findings),
-            Purpose::Hook(..) => return self.command(config, of_boot, findings),
-            Purpose::Env => Vec::new(),
-            Purpose::Exec | Purpose::Nested => own,
-            Purpose::Shell => self.shell(own),
-        };
-        let mut line = self.configured(config, None);
-        line.extend(of_boot);
-        (run, line)
-    }
-
-    /// The server's program, as the first of the plan.
-    pub fn server(&self, argv: Vec<OsString>, programs: &mut Vec<Planned>) -> Option<ChildId> {
-        let name = argv.first()?;
-        let label = name.to_string_lossy().into_owned();
-        let id = ChildId(u16::try_from(programs.len()).unwrap_or(u16::MAX));
-        let identity = self.users.main();
-        let strings = self.strings.of(identity.as_deref(), self.users);
-        let program = Program {
-            directory: self.workdir.map(Path::to_owned),
-            umask: self.settings.umask,
-            identity,
-            bounds: self.bounds.clone(),
-            ..Program::new(exec::arguments(argv), exec::Environment::Computed(strings))
-        };
-        programs.push(Planned::server(program, label));
-        Some(id)
-    }
-
-    /// `server.command` and `server.args` with the arguments appended, or the `start` hook with them, or they alone.
-    /// Conditions see what there is without the hook, which is what it was given.
-    ///
-    /// A role's own command is not replaced by the hook: whoever chose the role meant it.
-    fn command(
-        &self,
-        config: &Config,
-        arguments: Vec<OsString>,
-        findings: &mut Findings<'_>,
-    ) -> (Vec<OsString>, Vec<OsString>) {
-        let start = if self.skips(START) {
-            None
-        } else {
-            hooks::files::file(START, &self.hooks(OnFailure::Abort, &[]), findings)
-        };
-        let start = start.filter(|_| !findings.is_of_role("server.command"));
-        let told = if start.is_none() { Some(findings) } else { None };
-        let mut line = self.configured(config, told);
-        line.extend(arguments.iter().cloned());
-        let run = match start {
-            Some(start) => std::iter::once(start.into()).chain(arguments).collect(),
-            None => line.clone(),
-        };
-        (run, line)
-    }
-
-    /// `server.command` and `server.args`. Where nobody is told what is wrong with them, since they are not run, what
-    /// cannot be expanded is as it was written.
-    fn configured(&self, config: &Config, mut findings: Option<&mut Findings<'_>>) -> Vec<OsString> {
-        let mut fault = |key: &str, what: &str| {
-            if let Some(findings) = &mut findings {
-                findings.fault(key, what);
-            }
-        };
-        match &config.server.command {
-            Some(command) if command.is_empty() => {
-                fault("server.command", "is empty; name a program, or remove it");
-            }
-            None if !config.server.args.is_empty() => {
-                fault("server.args", "extends server.command, which is not set; set it, or remove this");
-            }
-            Some(_) | None => {}
-        }
-        let Some(command) = &config.server.command else { return Vec::new() };
-        let mut words = Vec::new();
-        for (key, list) in [("server.command", command), ("server.args", &config.server.args)] {
-            match (expand::expand_words(list, self.environment), &mut findings) {
-                (Ok(left), Some(findings)) if left.is_empty() && key == "server.command" && !list.is_empty() => {
-                    findings.unset(key, command::NO_WORD_LEFT.into());
-                }
-                (Ok(expanded), findings) => {
-                    let by_user =
-                        || list.iter().flat_map(Word::texts).find_map(|text| command::by_user(text, self.environment));
-                    if let Some(findings) =
-                        findings.as_mut().filter(|_| self.users.is_above(self.users.main().as_deref()))
-                        && let Some(why) = by_user()
-                    {
-                        findings.refusal(key, command::refusal(&why, self.users.main().as_deref()));
-                    }
-                    words.extend(expanded.into_iter().map(OsString::from_vec));
-                }
-                (Err(faults), Some(findings)) => findings.unexpanded(key, faults),
-                (Err(_), None) => words.extend(list.iter().flat_map(Word::texts).map(OsString::from)),
-            }
-        }
-        words
-    }
-
-    /// `$SHELL`, else bash, else sh. Of the arguments only a leading `-c COMMAND` counts: others are the image's CMD.
-    fn shell(&self, arguments: Vec<OsString>) -> Vec<OsString> {
-        let is_above = self.users.is_above(self.users.main().as_deref());
-        let could_be_put =
-            |path: &Path| self.users.boundaries().iter().any(|user| trust::could_be_put_by(path, user, &[]).is_some());
-        // What somebody else could have chosen is none for more rights.
-        let own = if is_above { self.environment.trusted("SHELL") } else { self.environment.get("SHELL") };
-        let own = own.filter(|path| !path.is_empty()).map(|path| PathBuf::from(OsString::from_vec(path)));
-        let own = own.filter(|path| !is_above || !could_be_put(path));
-        let candidates = own.into_iter().chain(["/bin/bash", "/usr/bin/bash"].map(PathBuf::from));
-        let shell = candidates.into_iter().find(|path| path.is_file()).unwrap_or_else(|| "/bin/sh".into());
-        let mut argv = vec![shell.into_os_string()];
-        if arguments.first().is_some_and(|first| first == "-c") {
-            argv.extend(arguments);
-        }
-        argv
-    }
-
     /// What the hooks are made from; `server` is the server's command line.
     pub fn hooks<'s>(&'s self, on_failure: OnFailure, server: &'s [Vec<u8>]) -> Surroundings<'s> {
         Surroundings {
@@ -264,7 +133,8 @@ impl Builder<'_> {
         };
         if exec_mode {
             let stops = post_deploy.iter().any(|hook| hook.on_failure == OnFailure::Abort);
-            self.refuse_what_needs_a_resident(
+            exec_mode::refuse_what_needs_a_resident(
+                settings,
                 config,
                 options,
                 [stops, !pre_stop.is_empty(), !post_stop.is_empty()],
@@ -272,13 +142,6 @@ impl Builder<'_> {
             );
         }
         self.check_budget(&pre_stop, findings);
-        let is_pid_1 = signals::own_pid() == 1;
-        let leftovers = match settings.leftovers {
-            _ if mode == (Mode::Prelude { keeps_leftovers: false }) => Leftovers::Drain(keys::Stop::LEFTOVERS),
-            Some(limit) if is_pid_1 || !limit.is_zero() => Leftovers::Drain(limit),
-            None if is_pid_1 => Leftovers::Drain(keys::Stop::LEFTOVERS),
-            Some(_) | None => Leftovers::Ignore,
-        };
         let rules = Rules {
             mode,
             deploy,
@@ -292,7 +155,7 @@ impl Builder<'_> {
                 timeout: settings.hook_stop_timeout,
                 drain: settings.drain,
                 budget: settings.budget,
-                leftovers,
+                leftovers: self.leftovers(mode),
             },
             plain: purpose == Purpose::Nested,
             // Known once the terminal is looked at, which is the supervisor's business.
@@ -301,10 +164,22 @@ impl Builder<'_> {
             top_of_session: false,
         };
         let needs_keeper = mode == Mode::Exec && !(rules.deploy.is_empty() && rules.post_deploy.is_empty());
-        if needs_keeper { with_keeper(rules, programs.len()) } else { (rules, None) }
+        if needs_keeper { exec_mode::with_keeper(rules, programs.len()) } else { (rules, None) }
     }
 
-    fn skips(&self, name: &str) -> bool {
+    /// What comes of processes that are left when everything else has ended.
+    fn leftovers(&self, mode: Mode) -> Leftovers {
+        let is_pid_1 = signals::own_pid() == 1;
+        match self.settings.leftovers {
+            _ if mode == (Mode::Prelude { keeps_leftovers: false }) => Leftovers::Drain(keys::Stop::LEFTOVERS),
+            Some(limit) if is_pid_1 || !limit.is_zero() => Leftovers::Drain(limit),
+            None if is_pid_1 => Leftovers::Drain(keys::Stop::LEFTOVERS),
+            Some(_) | None => Leftovers::Ignore,
+        }
+    }
+
+    /// Whether this is left out of the boot.
+    pub fn skips(&self, name: &str) -> bool {
         self.settings.skip.iter().any(|skipped| skipped == name)
     }
 
@@ -405,49 +280,6 @@ impl Builder<'_> {
         }
     }
 
-    /// In exec mode nobody stays to do these (§7.2).
-    fn refuse_what_needs_a_resident(
-        &self,
-        config: &Config,
-        options: &Options,
-        [stops, pre_stop, post_stop]: [bool; 3],
-        findings: &mut Findings<'_>,
-    ) {
-        let (server, stop, settings) = (&config.server, &config.stop, self.settings);
-        let grouped = options.signal_group || options.signal_process;
-        let none = ("", false);
-        // The key, or else the option or variable.
-        let used = [
-            (("stop.signals", stop.signals.is_some()), none),
-            (("stop.timeout", stop.timeout.is_some()), none),
-            (("stop.drain", stop.drain.is_some()), ("--drain", !settings.drain.is_zero())),
-            (("stop.leftovers", stop.leftovers.is_some()), none),
-            (("stop.budget", stop.budget.is_some()), ("APP_INIT_STOP_BUDGET", settings.budget.is_some())),
-            (("server.stop_signal", server.stop_signal.is_some()), ("--stop-signal", settings.stop_signal.is_some())),
-            (
-                ("server.stop_timeout", server.stop_timeout.is_some()),
-                ("--stop-timeout", settings.stop_timeout.is_some()),
-            ),
-            (("server.signal_target", server.signal_target.is_some()), ("--signal-group, --signal-process", grouped)),
-            (("server.rewrite", server.rewrite.is_some()), ("--rewrite", !options.rewrite.is_empty())),
-            (
-                ("server.success_codes", server.success_codes.is_some()),
-                ("--success-code", !options.success_code.is_empty()),
-            ),
-            (("server.run_timeout", server.run_timeout.is_some()), ("--run-timeout", settings.run_timeout.is_some())),
-            (("hooks.post-deploy.on_failure", stops), none),
-            (("hooks.pre-stop", pre_stop), none),
-            (("hooks.post-stop", post_stop), none),
-        ];
-        let named = used.into_iter().filter_map(|(key, option)| [key, option].into_iter().find(|(_, used)| *used));
-        for (key, _) in named {
-            findings.fault(
-                key,
-                "needs app-init to stay, and mode = \"exec\" does not; remove it, or use mode = \"supervise\"",
-            );
-        }
-    }
-
     /// Parts that cannot fit into the budget together (§9.2).
     fn check_budget(&self, pre_stop: &[HookRule], findings: &mut Findings<'_>) {
         let settings = self.settings;
@@ -464,42 +296,6 @@ impl Builder<'_> {
             ));
         }
     }
-}
-
-/// Appends one of app-init's own processes to the plan.
-pub fn helper(job: Job, name: &str, programs: &mut Vec<Planned>) -> HookRule {
-    let id = ChildId(u16::try_from(programs.len()).unwrap_or(u16::MAX));
-    let [key, label, phase] = [name, name, name].map(str::to_owned);
-    programs.push(Planned { job, key, label, phase, looked_for_in: None, by_user: false });
-    helper_rule(id)
-}
-
-fn helper_rule(child: ChildId) -> HookRule {
-    HookRule {
-        child,
-        // It keeps its own time.
-        timeout: None,
-        stop_timeout: Duration::ZERO,
-        on_failure: OnFailure::Abort,
-        on_stop: OnStop::Stop,
-        skips: None,
-        retry: None,
-        helper: true,
-    }
-}
-
-/// In exec mode the hooks are the keeper's, which is the child after the last program: the rules of the process that will
-/// be the server, and the keeper's.
-fn with_keeper(rules: Rules, programs: usize) -> (Rules, Option<Rules>) {
-    let keeper = Rules {
-        mode: Mode::Keeper,
-        server: None,
-        stop: StopRules { leftovers: Leftovers::Drain(keys::Stop::LEFTOVERS), ..rules.stop.clone() },
-        ..rules.clone()
-    };
-    let whole_keeper = helper_rule(ChildId(u16::try_from(programs).unwrap_or(u16::MAX)));
-    let rules = Rules { deploy: vec![whole_keeper], post_deploy: Vec::new(), on_failure: Vec::new(), ..rules };
-    (rules, Some(keeper))
 }
 
 /// How long a shell has after HUP.

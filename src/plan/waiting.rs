@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use super::builder::helper;
 use super::environment::Environment;
+use super::helper::helper;
 use super::settings::{self, Variables};
 use super::{Findings, Job, Part, Plan, Planned};
 use crate::cli::{Answer, WaitOptions, usage};

@@ -165,7 +165,12 @@ pub fn why_not_started(planned: &Planned, ending: Ending) -> String {
     match step {
         StartStep::Directory => {
             let directory = program.directory.as_deref().unwrap_or_else(|| Path::new("."));
-            format!("cannot start {name}: cannot enter {}: {reason}", directory.display())
+            let who = program.identity.as_ref().filter(|_| errno == Errno::EACCES);
+            let advice = |who: &Rc<Identity>| {
+                format!("; it runs as {}:{}: let that user enter, or name another directory", who.uid, who.gid)
+            };
+            let advice = who.map_or_else(String::new, advice);
+            format!("cannot start {name}: cannot enter {}: {reason}{advice}", directory.display())
         }
         StartStep::Limit(place) => {
             let limit = bounds::RESOURCES.get(usize::from(place)).map_or("", |(limit, _)| limit);

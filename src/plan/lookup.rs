@@ -21,7 +21,10 @@ pub fn check_programs(programs: &[Planned], findings: &mut Findings<'_>) {
 }
 
 fn check(program: &Program, key: &str, findings: &mut Findings<'_>) {
-    let look = || Ok(executed::of(program).obstacle.map(String::into_bytes));
+    let look = || {
+        let closed = program.directory.as_deref().and_then(closed);
+        Ok(closed.or_else(|| executed::of(program).obstacle).map(String::into_bytes))
+    };
     // As whom it runs: what that user may not execute is passed over in PATH.
     let found = match program.identity.as_deref() {
         Some(identity) => on_behalf::of(identity, look),
@@ -41,6 +44,12 @@ fn check(program: &Program, key: &str, findings: &mut Findings<'_>) {
         Some(identity) => findings.fault(key, format!("{} cannot run {name}: {why}", users::shown(identity))),
         None => findings.fault(key, format!("cannot run {name}: {why}")),
     }
+}
+
+/// Why this process could not enter a directory.
+fn closed(directory: &Path) -> Option<String> {
+    let errno = nix::unistd::access(directory, nix::unistd::AccessFlags::X_OK).err()?;
+    Some(format!("cannot enter {}: {}", directory.display(), errno.desc()))
 }
 
 /// What root is about to use of the application's.

@@ -127,7 +127,7 @@ fn try_to_make(
     let said = if resident { &variables } else { &Variables(&nothing) };
 
     let users = who::decide(purpose, options, &config, &variables, boot, &layers, &mut findings);
-    let (workdir, base) = directories::directories(purpose, options, &mut config, &variables, &mut findings);
+    let (workdir, base) = directories::directories(purpose, options, &mut config, &variables, &users, &mut findings);
     let skip = settings::skips(options, &config, &variables, purpose == Purpose::Run, &mut findings);
     let expects_more =
         deploy_env.is_none() && asks_for_environment(purpose, options, &config, &variables, &skip, &base);

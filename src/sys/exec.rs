@@ -155,7 +155,7 @@ impl Program {
         Refusal { step: StartStep::Exec, errno }
     }
 
-    /// Bounds, identity, directory, umask and descriptors.
+    /// Bounds, identity, directory, umask and descriptors, in this order.
     #[inline(never)]
     fn prepare(&self) -> Result<(), Refusal> {
         let refused = |(step, errno): (StartStep, Errno)| Refusal::at(step)(errno);
@@ -166,14 +166,11 @@ impl Program {
         if let Some(bounds) = &self.bounds {
             bounds.set().map_err(refused)?;
         }
-        let enter = || self.directory.as_ref().map_or(Ok(()), nix::unistd::chdir);
-        // A directory may be closed to the user, or, on a network file system, to root.
-        let mut entered = enter();
         if let Some(identity) = &self.identity {
             credentials::become_user(identity).map_err(Refusal::at(StartStep::Identity))?;
-            entered = entered.or_else(|_| enter());
         }
-        entered.map_err(Refusal::at(StartStep::Directory))?;
+        // Only now: the way there may be a link of the user's, to where only root may enter.
+        self.directory.as_ref().map_or(Ok(()), nix::unistd::chdir).map_err(Refusal::at(StartStep::Directory))?;
         if let Some(bounds) = &self.bounds {
             bounds.renounce_privileges().map_err(refused)?;
         }

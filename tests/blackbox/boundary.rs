@@ -256,6 +256,57 @@ fn files_that_the_user_could_have_placed_are_read_with_the_users_rights() {
     });
 }
 
+/// A link of the user's leads root nowhere: server, hooks and commands of waits enter their directory as who they run as.
+#[test]
+fn a_working_directory_is_entered_with_the_rights_of_the_user() {
+    let told = "cannot enter /mnt/app/open/w: Permission denied";
+    each_place(|cell| {
+        let setup = |config: &str, args: &[&str]| {
+            let config = format!("user = \"app\"\nworkdir = \"/mnt/app/open/w\"\n{config}");
+            let setup = Setup::new(cell, args.iter().chain(&["cat", "s"])).config(&config);
+            setup.file("open/x", "", 0o644).file("roots/pub/s", "topsecret", 0o644)
+        };
+        let led = |config: &str, args: &[&str]| {
+            let setup = of_user(setup(config, args), &["open"]);
+            mode(&setup.world.app().join("roots"), 0o700);
+            symlink("/mnt/app/roots/pub", setup.world.app().join("open/w")).expect("a link can be made");
+            let end = setup.start().end();
+            assert!(!end.out.contains("topsecret") && !end.err.contains("topsecret"), "{}", end.story());
+            end
+        };
+        for args in [&["--"][..], &["exec", "--"]] {
+            led("", args).exited(78).complains(&[told]);
+        }
+        // Root's own link is there already when the plan is made.
+        let swapped = |config: &str, code: i32, told: &str| {
+            let swap = "[[hooks.deploy.run]]\nuser = \"root\"\ncommand = [\"chmod\", \"700\", \"/mnt/app/roots\"]\n";
+            let setup = of_user(setup(&format!("{swap}{config}"), &["--"]), &[]);
+            symlink("/mnt/app/roots/pub", setup.world.app().join("open/w")).expect("a link can be made");
+            let end = setup.start().end().exited(code).complains(&[told]);
+            assert!(!end.out.contains("topsecret"), "{}", end.story());
+        };
+        swapped("", 126, &format!("{told}; it runs as 4000:4001: let that user enter, or name another directory\n"));
+        swapped("[[hooks.deploy.run]]\ncommand = [\"cat\", \"s\"]\n", 70, told);
+        // The control: where the user may enter, everything runs there.
+        let open = setup("[[hooks.deploy.run]]\ncommand = [\"cat\", \"s\"]\n", &["--"]);
+        let open = of_user(open, &["open"]);
+        symlink("/mnt/app/roots/pub", open.world.app().join("open/w")).expect("a link can be made");
+        let end = open.start().end().exited(0);
+        assert_eq!(end.out.matches("topsecret").count(), 2, "{}", end.story());
+    });
+}
+
+/// A wait looks from where its user may be.
+#[test]
+fn a_waits_command_enters_its_directory_as_its_user() {
+    let config = "user = \"app\"\nworkdir = \"/mnt/app/roots\"\n[[prepare]]\ndir = \"/mnt/app/roots\"\nmode = \"0700\"\n\
+        [[wait]]\ncommand = [\"cat\", \"s\"]\ntimeout = \"1ms\"\n";
+    let setup = Setup::new(Cell::PID1, SERVER).config(config).file("roots/s", "topsecret", 0o644);
+    let end = of_user(setup, &[]).start().end().exited(124);
+    let end = end.complains(&["cannot enter /mnt/app/roots: Permission denied"]);
+    assert_eq!(end.out, "", "{}", end.story());
+}
+
 /// One process reads them all: with one for each the boot would take most of a minute. What could be the user's is named
 /// in a line that can be read.
 #[test]

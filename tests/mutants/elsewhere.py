@@ -80,9 +80,9 @@ ELSEWHERE = [
     # ---- sys: a start
     Mutation(
         "directory of the user's",
-        "A directory that only the user may enter is not entered.",
+        "A directory is not entered as the user.",
         "src/sys/exec.rs",
-        "entered = entered.or_else(|_| enter());",
+        "self.directory.as_ref().map_or(Ok(()), nix::unistd::chdir).map_err(Refusal::at(StartStep::Directory))?;",
         "",
         "blackbox identity::a_directory_that_only_the_user_may_enter_is_entered",
     ),

@@ -94,11 +94,12 @@ fn measure(options: &Options) -> Result<Results, String> {
     let start = options.part(Part::Start, || times::start_to_end(&contenders, effort.start, &quiet))?;
     let config = options.part(Part::Config, || config::measure(&contenders[0], effort.start, &quiet))?;
     let term = options.part(Part::Term, || times::term_to_end(only_inits, effort.term, &quiet))?;
+    let first_term = options.part(Part::Term, || times::first_term_to_end(only_inits, effort.term, &quiet))?;
     let latency = options.part(Part::Signal, || times::signal_latency(only_inits, effort.signal, &quiet))?;
     let orphans = options.part(Part::Orphans, || orphans::measure(only_inits, effort.orphans, &quiet))?;
     let idle = options.part(Part::Idle, || idle::measure(only_inits, &quiet))?;
     host::stay_on(cpus.other)?;
     let early_pid_1 = options.part(Part::Early, || early::measure(only_inits, effort.early, true, cpus, &quiet))?;
     let early_other = options.part(Part::Early, || early::measure(only_inits, effort.early, false, cpus, &quiet))?;
-    Ok(Results { contenders, start, config, term, latency, orphans, idle, early_pid_1, early_other })
+    Ok(Results { contenders, start, config, term, first_term, latency, orphans, idle, early_pid_1, early_other })
 }

@@ -41,9 +41,10 @@ pub fn judge(results: &Results) -> Vec<Demand> {
     };
 
     let cpu: Vec<Samples> = results.orphans.iter().map(|orphans| orphans.cpu_each.clone()).collect();
-    let ratios: [(&str, &[Samples], f64); 4] = [
+    let ratios: [(&str, &[Samples], f64); 5] = [
         ("start to end", &results.start, 0.80),
         ("TERM to end", &results.term, 1.05),
+        ("the first signal a TERM, to end", &results.first_term, 1.05),
         ("signal latency", &results.latency, 1.05),
         ("processor time per orphan", &cpu, 1.05),
     ];

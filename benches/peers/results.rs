@@ -13,6 +13,8 @@ pub struct Results {
     /// app-init's alone.
     pub config: Vec<Config>,
     pub term: Vec<Samples>,
+    /// Of an init that has passed on nothing before.
+    pub first_term: Vec<Samples>,
     pub latency: Vec<Samples>,
     pub orphans: Vec<Orphans>,
     pub idle: Vec<Idle>,

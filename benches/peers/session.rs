@@ -1,8 +1,9 @@
 //! One init with a `child.c` under it, and the conversation with that child. Every wait has a deadline.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, poll};
@@ -100,6 +101,24 @@ impl Session {
         self.expect(b'U')?;
         self.signal(Signal::SIGUSR1)?;
         self.expect(b'S')
+    }
+
+    /// The application is up, and its init waits; nothing was sent to either.
+    pub fn come_to_rest(&mut self) -> Result<(), String> {
+        const LOOK: Duration = Duration::from_micros(200);
+        self.expect(b'U')?;
+        let path = format!("/proc/{}/stat", self.pid());
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(DEADLINE_MS.into()) {
+            // The launcher is asleep meanwhile, so that an init on the same processor gets to its wait.
+            std::thread::sleep(LOOK);
+            let stat = fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))?;
+            // The name before it is in brackets and may hold anything.
+            if stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S')) {
+                return Ok(());
+            }
+        }
+        Err(format!("process {} does not come to rest", self.pid()))
     }
 
     pub fn wait(&mut self) -> Result<WaitStatus, String> {

@@ -33,6 +33,7 @@ pub fn medians(results: &Results) -> String {
 
     row("start to end of a trivial application", &|index| time(&results.start, index));
     row("TERM to end", &|index| time(&results.term, index));
+    row("the same, with nothing passed on before", &|index| time(&results.first_term, index));
     row("signal passed on and answered", &|index| time(&results.latency, index));
     row(&format!("{COUNT} orphans made and reaped, by {BURST}"), &|index| scaled(&orphan_wall, index, BURSTS as f64));
     row("processor time per reaped orphan", &|index| time(&orphan_cpu, index));

@@ -64,12 +64,26 @@ pub fn until_end(programs: &[Program], rounds: usize, quiet: &Quiet) -> Result<V
     })
 }
 
-/// From TERM to the end of the init, with an application that dies of TERM.
+/// From TERM to the end of the init, with an application that dies of TERM. The init has passed on a signal before.
 pub fn term_to_end(all: &[Contender], rounds: usize, quiet: &Quiet) -> Result<Vec<Samples>, String> {
+    until_end_by_term(all, rounds, quiet, Session::settle)
+}
+
+/// The same, of an init that has passed on nothing yet: the code for it runs for the first time, and its pages come in.
+pub fn first_term_to_end(all: &[Contender], rounds: usize, quiet: &Quiet) -> Result<Vec<Samples>, String> {
+    until_end_by_term(all, rounds, quiet, Session::come_to_rest)
+}
+
+fn until_end_by_term(
+    all: &[Contender],
+    rounds: usize,
+    quiet: &Quiet,
+    prepare: fn(&mut Session) -> Result<(), String>,
+) -> Result<Vec<Samples>, String> {
     let programs: Vec<Program> = all.iter().map(|contender| contender.program(&["hold"])).collect();
     interleave(all.len(), rounds, |index| {
         let mut session = Session::start(&programs[index], PLACE, quiet)?;
-        session.settle()?;
+        prepare(&mut session)?;
         let began = Instant::now();
         session.signal(Signal::SIGTERM)?;
         let status = session.wait()?;

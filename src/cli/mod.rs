@@ -38,7 +38,6 @@ pub enum Command {
 options! {
     /// The options of `wait`. They may stand between the targets, as those of other wait scripts.
     #[derive(Clone, PartialEq, Eq, Debug, Default)]
-    #[expect(clippy::struct_excessive_bools, reason = "these are flags as they were typed")]
     pub struct WaitOptions {
         /// How long to wait; 0: for ever [default: 30s]
         #[short('t')]
@@ -79,7 +78,6 @@ impl WaitOptions {
 options! {
     /// The options of all other commands.
     #[derive(Debug, Default)]
-    #[expect(clippy::struct_excessive_bools, reason = "these are flags as they were typed")]
     pub struct Options {
         /// Print a JSON object
         #[of("env")]

@@ -373,7 +373,7 @@ impl<'a> Reader<'a> {
             b"--" => return Err(missing(option)),
             [b'-', b'-', ..] => drop(self.find_long(&split(word).0)?),
             [b'-', _, ..] => {
-                drop(word.to_string_lossy().chars().nth(1).map(|letter| self.find_short(letter)).transpose()?)
+                drop(word.to_string_lossy().chars().nth(1).map(|letter| self.find_short(letter)).transpose()?);
             }
             _ => {
                 self.rest = rest;

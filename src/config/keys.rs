@@ -1,11 +1,11 @@
 //! `app-init.toml` as it is written: every key there is, with its type, its default and what it means. The plan fills
 //! the defaults in, and takes each from here. The comments are what an editor shows, by the schema that is made from here.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::expand::Word;
+use super::map::Map;
 use super::read::{Keys, Mistakes, Nested, NestedList, NestedMap, Read, schema_of, table};
 use super::value::{Table, Value};
 use super::values::{
@@ -19,7 +19,7 @@ use crate::prepare::Recursive;
 use crate::wait::{OnTimeout, Pace};
 
 /// `env.defaults` and `env.set`.
-pub type Variables = BTreeMap<String, String>;
+pub type Variables = Map<String>;
 
 table! {
     /// The keys outside of any table, and the tables.
@@ -125,7 +125,7 @@ table! {
         /// Variables that are set in any case.
         pub set: Strings,
         /// Variables that are not set or empty, and the paths of which the first that is there becomes the value.
-        pub first_file: BTreeMap<String, Vec<PathBuf>>,
+        pub first_file: Map<Vec<PathBuf>>,
         /// Directories to search for programs before those of PATH.
         pub path_prepend: Vec<String>,
         /// Variables that are taken away.

@@ -188,7 +188,11 @@ fn lay_over(table: &mut Table, over: Table, is_top: bool) {
 
 /// A table of the file in plain values.
 fn table(document: &Document<'_>, from: &DeTable<'_>) -> Table {
-    document.entries(from).map(|(key, _, from)| (key.to_owned(), value(document, from.get_ref()))).collect()
+    let mut plain = Table::new();
+    for (key, _, from) in document.entries(from) {
+        plain.insert(key.to_owned(), value(document, from.get_ref()));
+    }
+    plain
 }
 
 fn value(document: &Document<'_>, from: &DeValue<'_>) -> Value {

@@ -7,16 +7,17 @@ mod fault;
 pub mod keys;
 mod layers;
 pub mod literal;
+pub mod map;
 mod origins;
 pub mod read;
 pub mod value;
 pub mod values;
 
-use std::collections::BTreeMap;
 use std::mem::take;
 use std::path::{Path, PathBuf};
 
 use keys::Variables;
+use map::Map;
 use read::{Keys, Mistake, Mistakes, Read};
 use value::{Table, Value};
 use values::{FailurePolicy, Named, OneOrTable};
@@ -39,7 +40,7 @@ pub struct Config {
     pub env: Env,
     pub waits: Vec<keys::Wait>,
     pub preparations: Vec<keys::Prepare>,
-    pub hooks: BTreeMap<String, (keys::Hook, Vec<keys::HookRun>)>,
+    pub hooks: Map<(keys::Hook, Vec<keys::HookRun>)>,
     pub server: keys::Server,
     pub stop: keys::Stop,
     pub log: keys::Log,
@@ -56,7 +57,7 @@ pub struct Env {
     pub vars_dir: Option<PathBuf>,
     pub secrets: Vec<keys::Secret>,
     pub set: Variables,
-    pub first_file: BTreeMap<String, Vec<PathBuf>>,
+    pub first_file: Map<Vec<PathBuf>>,
     pub path_prepend: Vec<String>,
     pub unset: Vec<String>,
     pub require: Vec<String>,
@@ -219,12 +220,12 @@ impl Reader<'_> {
 
     /// A table of strings under names for variables.
     fn variables(&mut self, path: &str, table: Table) -> Variables {
-        let mut variables = Variables::new();
+        let mut variables = Variables::default();
         for (name, value) in table {
             let path = format!("{path}.{name}");
             match String::read(value) {
                 Ok(_) if !expand::is_name(&name) => self.fault(&path, NO_NAME),
-                Ok(value) => drop(variables.insert(name, value)),
+                Ok(value) => variables.insert(name, value),
                 Err(mistakes) => self.mistakes(&path, mistakes),
             }
         }
@@ -304,8 +305,8 @@ impl Reader<'_> {
         }
     }
 
-    fn hooks(&mut self, path: &str, tables: Table) -> BTreeMap<String, (keys::Hook, Vec<keys::HookRun>)> {
-        let mut hooks = BTreeMap::new();
+    fn hooks(&mut self, path: &str, tables: Table) -> Map<(keys::Hook, Vec<keys::HookRun>)> {
+        let mut hooks = Map::default();
         for (name, table) in tables {
             let path = format!("{path}.{name}");
             let Value::Table(table) = table else {

@@ -4,12 +4,12 @@
 //! serde's derive would do the former for the first mistake only and the latter not at all, and its code for these tables
 //! is a fifth of what the whole program may weigh.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::map::Map;
 use super::value::{Table, Value};
 use crate::machine::Signal;
 use crate::text::{duration, json, near};
@@ -461,12 +461,12 @@ impl<T: Read> Read for Vec<T> {
     }
 }
 
-impl<T: Read> Read for BTreeMap<String, Vec<T>> {
+impl<T: Read> Read for Map<Vec<T>> {
     fn read(value: Value) -> Result<Self, Mistakes> {
-        let (mut map, mut found) = (BTreeMap::new(), Found::default());
+        let (mut map, mut found) = (Map::default(), Found::default());
         for (key, value) in Table::read(value)? {
             match Vec::read(value) {
-                Ok(list) => drop(map.insert(key, list)),
+                Ok(list) => map.insert(key, list),
                 Err(mistakes) => found.add(&format!(".{key}"), mistakes),
             }
         }

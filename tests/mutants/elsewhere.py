@@ -750,4 +750,20 @@ ELSEWHERE = [
         "if false {",
         "blackbox log::dropped_lines_are_counted",
     ),
+    Mutation(
+        "flag that is taken back by one only",
+        "Of two flags that exclude each other the last does not count.",
+        "src/cli/options.rs",
+        "self.undoes == other.field || other.undoes == self.field",
+        "self.undoes == other.field",
+        "lib cli::options::tests::of_two_that_exclude_each_other_the_last_counts",
+    ),
+    Mutation(
+        "option as a value",
+        "An option that there is not is taken for a missing value of the one before it.",
+        "src/cli/options.rs",
+        "[b'-', b'-', ..] => drop(self.find_long(&split(word).0)?),",
+        "[b'-', b'-', ..] => {}",
+        "lib cli::options::tests::what_is_wrong_is_told_of_the_option_that_it_is",
+    ),
 ]

@@ -22,7 +22,7 @@ impl Pipeline<'_, '_> {
     /// Each value is expanded from what there is before the step, so that the order within a table means nothing.
     fn defaults_and_set(&mut self, table: &str, variables: &Variables) {
         let before = self.computed.environment.clone();
-        for (name, text) in variables {
+        for (name, text) in variables.iter() {
             let key = format!("env.{table}.{name}");
             if table == "defaults" && before.get(name).is_some() {
                 continue;
@@ -40,7 +40,7 @@ impl Pipeline<'_, '_> {
     }
 
     pub fn first_files(&mut self) {
-        for (name, patterns) in &self.inputs.env.first_file {
+        for (name, patterns) in self.inputs.env.first_file.iter() {
             if self.computed.environment.filled(name).is_some() {
                 continue;
             }

@@ -7,7 +7,6 @@ pub mod files;
 mod said;
 pub mod strays;
 
-use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::rc::Rc;
 
@@ -21,13 +20,14 @@ use super::users::{self, Users};
 use super::{DEPLOY_ENV, Job, Planned};
 use crate::config::expand::Word;
 use crate::config::keys::{Hook, HookRun};
+use crate::config::map::Map;
 use crate::config::values::HookOutput;
 use crate::identity::Identity;
 use crate::machine::{ChildId, HookRule};
 use crate::sys::exec::{self, Program, Stdin, Stdout};
 
 /// What is configured for hooks, by name.
-pub type Hooks = BTreeMap<String, (Hook, Vec<HookRun>)>;
+pub type Hooks = Map<(Hook, Vec<HookRun>)>;
 
 /// The commands of hook `name`, in order: its file, the files of `NAME.d`, the configured commands. Their programs are
 /// appended to `programs`.

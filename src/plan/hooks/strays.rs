@@ -13,7 +13,7 @@ use crate::text::near;
 /// Tells of hooks that are for no phase. They may have any name (`app-init hook NAME`), so that one that is misspelt
 /// would never run, without a word: that is a warning.
 pub fn tell_of_others(all: &Hooks, around: &Surroundings<'_>, findings: &mut Findings<'_>) {
-    if all.contains_key(START) {
+    if all.get(START).is_some() {
         findings.warning(
             "hooks.start has no effect: the start hook is a file; what is to be said of it goes into [server]",
         );

@@ -22,17 +22,21 @@ pub struct Executed {
     pub unclear: Option<String>,
     /// Why this user cannot execute it, and what to do.
     pub obstacle: Option<String>,
+    /// Why it may be that nobody can, here.
+    pub doubt: Option<String>,
 }
 
-/// Follows the program to what it will be.
+/// Follows the program to what it will be, but not where it `is_refused`: that is not looked at, and nothing in it is read.
+/// A user's file system may never answer.
 #[must_use]
-pub fn of(program: &Program) -> Executed {
+pub fn of(program: &Program, is_refused: &dyn Fn(&Path) -> bool) -> Executed {
     let argv: Vec<Vec<u8>> = program.argv.iter().map(|word| word.to_bytes().to_vec()).collect();
     let mut execution = Execution {
         directory: directory(program),
         search: search_path(program),
         // What root may execute another user may not, and then the next directory counts.
         by_root: program.identity.as_ref().is_none_or(|identity| identity.uid == 0),
+        is_refused,
         executed: Executed::default(),
     };
     execution.call(&argv);
@@ -87,6 +91,7 @@ struct Execution<'p> {
     directory: &'p Path,
     search: Vec<PathBuf>,
     by_root: bool,
+    is_refused: &'p dyn Fn(&Path) -> bool,
     executed: Executed,
 }
 
@@ -121,7 +126,8 @@ impl Execution<'_> {
 
     /// Whatever has the name in a directory of PATH.
     fn found(&self, name: &[u8]) -> Vec<PathBuf> {
-        let candidates = self.search.iter().map(|directory| directory.join(path_of(name)));
+        let directories = self.search.iter().filter(|directory| !(self.is_refused)(directory));
+        let candidates = directories.map(|directory| directory.join(path_of(name)));
         candidates.filter(|path| !name.is_empty() && path.symlink_metadata().is_ok()).collect()
     }
 
@@ -131,6 +137,9 @@ impl Execution<'_> {
         const DEEPEST: u32 = 5;
         const MOST: usize = 100;
         self.executed.paths.push(file.to_owned());
+        if (self.is_refused)(file) {
+            return true;
+        }
         // In PATH the next one counts.
         self.executed.obstacle = why_not(file).map(|why| format!("{} {why}", file.display()));
         if self.executed.obstacle.is_some() || depth > DEEPEST {
@@ -153,6 +162,12 @@ impl Execution<'_> {
                     format!("{file} needs {loader}, which is not there; use a program that was built for this image")
                 });
                 let runs = self.executed.obstacle.is_none();
+                if runs && is_foreign(&start) && !runs_foreign_programs() {
+                    self.executed.doubt = Some(format!(
+                        "{} is built for another machine; build it for this one, or see that binfmt_misc runs it here",
+                        file.display()
+                    ));
+                }
                 if runs {
                     self.enter(file, rest);
                 }
@@ -208,7 +223,8 @@ impl Execution<'_> {
         let is_path = |module: &&&[u8]| module.contains(&b'/');
         for path in given.loaded.iter().filter(is_path) {
             // Its name may be without its end.
-            if !self.directory.join(path_of(path)).is_file() {
+            let module = self.directory.join(path_of(path));
+            if !(self.is_refused)(&module) && !module.is_file() {
                 self.give_up(file, path, IN_FULL);
             }
         }
@@ -216,6 +232,9 @@ impl Execution<'_> {
         self.executed.paths.extend(read.map(|path| self.directory.join(path_of(path))));
         let Some(script) = given.script else { return };
         let path = self.directory.join(path_of(script));
+        if (self.is_refused)(&path) {
+            return self.executed.paths.push(path);
+        }
         if given.is_sought && !script.contains(&b'/') && !path.exists() {
             let found = self.found(script);
             self.executed.paths.extend(found);
@@ -243,6 +262,29 @@ fn names_of(file: &Path) -> Vec<Vec<u8>> {
 /// What to say of a line from Windows.
 fn carriage_return(interpreter: &str) -> String {
     format!("its #! line ends in a carriage return (CRLF), so {interpreter} is looked for with one; run dos2unix on it")
+}
+
+/// Whether a program is for a machine on which app-init itself would not run: by its class and machine (elf(5)). That of 32
+/// bits most kernels run too.
+fn is_foreign(start: &[u8]) -> bool {
+    let own: &[(u8, u16)] = if cfg!(target_arch = "x86_64") {
+        &[(2, 62), (1, 62), (1, 3)]
+    } else if cfg!(target_arch = "aarch64") {
+        &[(2, 183), (1, 40)]
+    } else {
+        return false;
+    };
+    let Some(&[low, high]) = start.strip_prefix(b"\x7fELF").and_then(|rest| rest.get(14..16)) else { return false };
+    let class = start.get(4).copied().unwrap_or_default();
+    // What begins with the high byte is another's in any case.
+    start.get(5) != Some(&1) || !own.contains(&(class, u16::from_le_bytes([low, high])))
+}
+
+/// Whether the kernel was told of an interpreter for programs of others (binfmt_misc), as far as that is to be seen.
+fn runs_foreign_programs() -> bool {
+    let entries = std::fs::read_dir("/proc/sys/fs/binfmt_misc").into_iter().flatten().flatten();
+    let mut entries = entries.filter(|entry| entry.file_name() != "status" && entry.file_name() != "register");
+    entries.any(|entry| regular::start_of(&entry.path(), 7).is_some_and(|start| start == b"enabled"))
 }
 
 /// The dynamic loader that a program of 64 bits asks for (elf(5)), where its name is near the beginning, as linkers put it.
@@ -372,11 +414,42 @@ mod tests {
         let unclear = |count: usize| {
             let mut argv = vec![c"/usr/bin/env".to_owned(); count];
             argv.push(c"/bin/true".to_owned());
-            of(&Program::new(argv, exec::Environment::Inherited)).unclear
+            of(&Program::new(argv, exec::Environment::Inherited), &|_| false).unclear
         };
         assert_eq!(unclear(10), None);
         let told = "cannot tell what /usr/bin/env would run after `/usr/bin/env`; name the program by its path, and set variables in env.set";
         assert_eq!(unclear(200).as_deref(), Some(told));
+    }
+
+    #[test]
+    fn what_is_refused_is_not_followed() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let script = folder.path().join("script");
+        std::fs::write(&script, "#!/bin/sh\n").expect("a file");
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("its mode");
+        let name = std::ffi::CString::new(script.as_os_str().as_bytes()).expect("no NUL");
+        let follow = |argv: Vec<std::ffi::CString>, refused: &Path| {
+            of(&Program::new(argv, exec::Environment::Inherited), &|path| path == refused).paths
+        };
+        assert!(follow(vec![name.clone()], Path::new("/none")).contains(&PathBuf::from("/bin/sh")));
+        assert_eq!(follow(vec![name.clone()], &script), [script.as_path()]);
+        assert!(follow(vec![c"/bin/sh".to_owned(), name], &script).contains(&script));
+    }
+
+    #[test]
+    fn a_program_for_another_machine_is_foreign() {
+        let header = |class: u8, order: u8, machine: u16| {
+            let mut start = vec![0; 64];
+            start[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', class, order]);
+            start[18..20].copy_from_slice(&machine.to_le_bytes());
+            start
+        };
+        let own = std::fs::read("/proc/self/exe").expect("the test itself");
+        assert!(!is_foreign(&own) && !is_foreign(b"#!/bin/sh") && !is_foreign(b"\x7fELF"));
+        for (class, order, machine) in [(2, 1, 243), (2, 2, 22), (1, 1, 8), (2, 2, 62)] {
+            assert!(is_foreign(&header(class, order, machine)), "{machine}");
+        }
+        assert_ne!(is_foreign(&header(2, 1, 62)), is_foreign(&header(2, 1, 183)));
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The programs of a plan, looked for as exec will look for them: for `check`, and for what root must not run.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::environment::Environment;
 use super::executed::{self, Executed, directory, search_path};
@@ -21,9 +24,13 @@ pub fn check_programs(programs: &[Planned], findings: &mut Findings<'_>) {
 }
 
 fn check(program: &Program, key: &str, findings: &mut Findings<'_>) {
+    // Whether it is one is said by the first byte.
+    const OBSTACLE: &str = "!";
     let look = || {
         let closed = program.directory.as_deref().and_then(closed);
-        Ok(closed.or_else(|| executed::of(program).obstacle).map(String::into_bytes))
+        let Executed { obstacle, doubt, .. } = executed::of(program, &|_| false);
+        let found = closed.or(obstacle).map(|why| format!("{OBSTACLE}{why}")).or(doubt);
+        Ok(found.map(String::into_bytes))
     };
     // As whom it runs: what that user may not execute is passed over in PATH.
     let found = match program.identity.as_deref() {
@@ -32,7 +39,13 @@ fn check(program: &Program, key: &str, findings: &mut Findings<'_>) {
     };
     let why = match found {
         Ok(None) => return,
-        Ok(Some(why)) => String::from_utf8_lossy(&why).into_owned(),
+        Ok(Some(found)) => {
+            let found = String::from_utf8_lossy(&found).into_owned();
+            match found.strip_prefix(OBSTACLE) {
+                Some(why) => why.to_owned(),
+                None => return findings.warning(&format!("{key}: {found}")),
+            }
+        }
         Err(why) => why,
     };
     let name = program.name();
@@ -40,7 +53,8 @@ fn check(program: &Program, key: &str, findings: &mut Findings<'_>) {
     let it = [&*name, &full].into_iter().find_map(|shown| why.strip_prefix(shown)?.strip_prefix(' '));
     let why = it.map_or_else(|| why.clone(), |rest| format!("it {rest}"));
     // What nobody can execute has nothing to do with who that is.
-    match program.identity.as_deref().filter(|_| matches!(look(), Ok(None))) {
+    let is_obstacle = |found: Option<Vec<u8>>| found.is_some_and(|found| found.starts_with(OBSTACLE.as_bytes()));
+    match program.identity.as_deref().filter(|_| !look().is_ok_and(is_obstacle)) {
         Some(identity) => findings.fault(key, format!("{} cannot run {name}: {why}", users::shown(identity))),
         None => findings.fault(key, format!("cannot run {name}: {why}")),
     }
@@ -72,8 +86,8 @@ pub struct Trusted<'a> {
 /// The configuration's files among it are handed back.
 pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings<'_>) -> Vec<PathBuf> {
     let mut refused = Vec::new();
-    let judges = users.boundaries().iter().map(|user| Judge { user, given: (trusted.given_to)(user) });
-    let judges: Vec<Judge<'_>> = judges.collect();
+    let judge = |user| Judge { user, given: (trusted.given_to)(user), asked: RefCell::default() };
+    let judges: Vec<Judge<'_>> = users.boundaries().iter().map(judge).collect();
     for judge in &judges {
         for file in &trusted.layers.files {
             if judge.refuse("user", file, "move it out of there, to /etc/app-init.toml", findings) {
@@ -95,7 +109,8 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
             continue;
         }
         hands_on = true;
-        let Executed { paths, unclear, .. } = executed::of(program);
+        let is_refused = |path: &Path| judges.iter().any(|judge| judge.ask(path).is_some());
+        let Executed { paths, unclear, .. } = executed::of(program, &is_refused);
         if let Some(why) = unclear {
             findings.refusal(&key, why);
         }
@@ -106,7 +121,8 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
             let programs =
                 search_path(program).into_iter().map(|directory| ("PATH", "looks for programs in", directory));
             for (name, what, path) in programs.chain(led_to(program)) {
-                if let Some(AtFault { why, .. }) = judge.ask(&path) {
+                if let Some(at_fault) = judge.ask(&path) {
+                    let why = &at_fault.why;
                     let (path, who) = (path.display(), users::shown(&judge.user.identity));
                     let what = format!("{what} {path}, which could be changed by {who}: {why}");
                     findings.refusal(&key, format!("{what}; make it root's, or take it out of {name}"));
@@ -135,14 +151,33 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
 
 /// By which variables every program, or a shell, executes something before it does what it was told (ld.so(8), bash(1)),
 /// and what is between their entries.
-const LEADING: [(&str, &str, &[u8]); 4] = [
+const LEADING: [(&str, &str, &[u8]); 18] = [
     ("LD_LIBRARY_PATH", "looks for libraries in", b":;"),
     ("LD_PRELOAD", LOADS, b": "),
     ("LD_AUDIT", LOADS, b":"),
     ("BASH_ENV", "begins with", b""),
+    // Of interpreters: which of them a program of root's will call nobody knows.
+    ("PYTHONPATH", MODULES, b":"),
+    ("PYTHONHOME", MODULES, b":"),
+    ("PERL5LIB", MODULES, b":"),
+    ("PERLLIB", MODULES, b":"),
+    ("RUBYLIB", MODULES, b":"),
+    ("GEM_PATH", MODULES, b":"),
+    ("GEM_HOME", MODULES, b""),
+    ("NODE_PATH", MODULES, b":"),
+    ("PHPRC", MODULES, b""),
+    ("PHP_INI_SCAN_DIR", MODULES, b":"),
+    ("LUA_PATH", MODULES, b";"),
+    ("LUA_CPATH", MODULES, b";"),
+    ("CLASSPATH", MODULES, b":"),
+    ("GCONV_PATH", MODULES, b":"),
 ];
 
 const LOADS: &str = "loads";
+const MODULES: &str = "may look for modules in";
+/// What is empty between two separators is no directory for these.
+const NO_EMPTY_ENTRY: [&str; 7] =
+    ["RUBYLIB", "GEM_PATH", "NODE_PATH", "PHP_INI_SCAN_DIR", "LUA_PATH", "LUA_CPATH", "GCONV_PATH"];
 
 /// Where these lead a program: the variable, what is done there, the path.
 fn led_to(program: &Program) -> Vec<(&'static str, &'static str, PathBuf)> {
@@ -151,7 +186,9 @@ fn led_to(program: &Program) -> Vec<(&'static str, &'static str, PathBuf)> {
         let value = exec::variable_of(&program.environment, name).filter(|value| !value.is_empty());
         let entries = value.iter().flat_map(|value| value.split(|byte| separators.contains(byte)));
         // A library's bare name is looked for in those directories; `$ORIGIN` is where the program is.
-        let is_path = |entry: &&[u8]| !entry.starts_with(b"$") && (what != LOADS || entry.contains(&b'/'));
+        let is_place = |entry: &[u8]| !entry.is_empty() || !NO_EMPTY_ENTRY.contains(&name);
+        let is_path =
+            |entry: &&[u8]| !entry.starts_with(b"$") && (what != LOADS || entry.contains(&b'/')) && is_place(entry);
         let paths = entries.filter(is_path).map(|entry| directory(program).join(OsStr::from_bytes(entry)));
         found.extend(paths.map(|path| (name, what, path)));
     }
@@ -212,16 +249,24 @@ const ELSEWHERE: &str = "move it out of there";
 struct Judge<'a> {
     user: &'a Boundary,
     given: Vec<Given>,
+    /// Many programs have the same PATH, and the same interpreter.
+    asked: RefCell<BTreeMap<PathBuf, Option<Rc<AtFault>>>>,
 }
 
 impl Judge<'_> {
-    fn ask(&self, path: &Path) -> Option<AtFault> {
-        trust::could_be_put_by(path, self.user, &self.given)
+    fn ask(&self, path: &Path) -> Option<Rc<AtFault>> {
+        if let Some(known) = self.asked.borrow().get(path) {
+            return known.clone();
+        }
+        let found = trust::could_be_put_by(path, self.user, &self.given).map(Rc::new);
+        self.asked.borrow_mut().insert(path.to_owned(), found.clone());
+        found
     }
 
     fn refuse(&self, key: &str, path: &Path, elsewhere: &str, findings: &mut Findings<'_>) -> bool {
-        let Some(AtFault { why, is_given }) = self.ask(path) else { return false };
-        let advice = if is_given { elsewhere } else { "make it root's, and nobody else's to write" };
+        let Some(at_fault) = self.ask(path) else { return false };
+        let AtFault { why, is_given } = &*at_fault;
+        let advice = if *is_given { elsewhere } else { "make it root's, and nobody else's to write" };
         let who = users::shown(&self.user.identity);
         findings.refusal(key, format!("{} could be changed by {who}: {why}; {advice}", path.display()));
         true

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::environment::{Environment, Strings};
+use super::executed;
 use super::files::{Disk, Files as _};
 use super::findings::Findings;
 use super::users::Users;
@@ -14,6 +15,7 @@ use crate::config::values::{Condition, HookOutput};
 use crate::identity::Identity;
 use crate::machine::OnFailure;
 use crate::sys::bounds::Bounds;
+use crate::sys::on_behalf;
 
 /// What every hook of a plan has in common.
 #[derive(Clone, Copy)]
@@ -79,6 +81,14 @@ impl<'a> Surroundings<'a> {
             None => self.users.is_above(self.users.main().as_deref()),
         };
         Surroundings { is_above, ..*self }
+    }
+
+    /// The first bytes of a program's file: of what a user could have put there, with that user's rights and within a time.
+    pub fn head(&self, path: &Path) -> Option<Vec<u8>> {
+        match self.users.boundaries().iter().find(|user| Disk.is_of(user, path)) {
+            Some(user) => on_behalf::of(&user.identity, || Ok(executed::head(path))).ok()?,
+            None => executed::head(path),
+        }
     }
 
     /// Whether all conditions hold.

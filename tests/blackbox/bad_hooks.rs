@@ -318,3 +318,23 @@ fn check_finds_a_carriage_return_behind_an_option() {
     check("#!/bin/sh -e").exited(78).complains(&["its #! line ends in a carriage return (CRLF)"]);
     check("#!/usr/bin/env -S sh").exited(0);
 }
+
+/// `check` says of a program for another machine what the boot would say with 126, unless somebody may run it here.
+#[test]
+fn a_program_for_another_machine_is_found() {
+    // The header of one for a SPARC, whose numbers begin with the high byte.
+    let mut program = vec![0_u8; 64];
+    program[..6].copy_from_slice(b"\x7fELF\x02\x02");
+    program[18..20].copy_from_slice(&43_u16.to_be_bytes());
+    each_place(|cell| {
+        let setup = |args: &[&str]| {
+            Setup::new(cell, args).config("server.command = [\"./tool\"]\n").file("tool", &program, 0o755)
+        };
+        let told = "server.command: ./tool is built for another machine; build it for this one, or see that \
+            binfmt_misc runs it here\n";
+        let end = setup(&["check"]).start().end().exited(0);
+        assert!(end.out.contains(&format!("warning: {told}")), "{}", end.story());
+        setup(&["check", "--strict"]).start().end().exited(78).complains(&[told]);
+        setup(&[]).start().end().exited(126);
+    });
+}

@@ -1100,15 +1100,51 @@ fn libraries_of_roots_programs_are_roots() {
             ("LD_PRELOAD", "libnone.so /mnt/app/own/x", "loads /mnt/app/own/x, which"),
             ("LD_AUDIT", "/mnt/app/own/x", "loads /mnt/app/own/x, which"),
             ("BASH_ENV", "/mnt/app/own/x", "begins with /mnt/app/own/x, which"),
+            ("PYTHONPATH", "/usr/lib:/mnt/app/own", "may look for modules in /mnt/app/own, which"),
+            ("PYTHONPATH", ":/usr/lib", "may look for modules in /mnt/app/own/, which"),
+            ("PYTHONHOME", "/mnt/app/own", "may look for modules in /mnt/app/own, which"),
+            ("PERL5LIB", "/mnt/app/own/none", "may look for modules in /mnt/app/own/none, which"),
+            ("PERLLIB", "own", "may look for modules in /mnt/app/own/own, which"),
+            ("RUBYLIB", "/usr:/mnt/app/own", "may look for modules in /mnt/app/own, which"),
+            ("GEM_PATH", "/mnt/app/own:/usr", "may look for modules in /mnt/app/own, which"),
+            ("GEM_HOME", "/mnt/app/own", "may look for modules in /mnt/app/own, which"),
+            ("NODE_PATH", "/mnt/app/own", "may look for modules in /mnt/app/own, which"),
+            ("LUA_PATH", ";;/mnt/app/own/?.lua", "may look for modules in /mnt/app/own/?.lua, which"),
+            ("PHPRC", "/mnt/app/own", "may look for modules in /mnt/app/own, which"),
+            ("CLASSPATH", "/mnt/app/own/x.jar", "may look for modules in /mnt/app/own/x.jar, which"),
         ] {
             let told = format!("hooks.post-stop.run[0].command: {told} could be changed by app: ");
             refused(setup(name, value), &told);
         }
-        for (name, value) in
-            [("LD_LIBRARY_PATH", ""), ("LD_LIBRARY_PATH", "$ORIGIN/../lib:/usr/none"), ("BASH_ENV", "/etc/none")]
-        {
+        for (name, value) in [
+            ("LD_LIBRARY_PATH", ""),
+            ("LD_LIBRARY_PATH", "$ORIGIN/../lib:/usr/none"),
+            ("BASH_ENV", "/etc/none"),
+            ("PYTHONPATH", "/usr/lib"),
+            ("NODE_PATH", ":/usr/lib"),
+            ("GEM_PATH", ""),
+        ] {
             setup(name, value).start().end().exited(0);
         }
+    });
+}
+
+/// What a link of the user's leads to is not read by root, not even its first line.
+#[test]
+fn the_first_line_of_the_users_hook_is_read_with_the_users_rights() {
+    each_place(|cell| {
+        let config = "user = \"app\"\n[hooks.deploy]\non_failure = \"continue\"\n";
+        let start = |names: &[&str]| {
+            let setup = Setup::new(cell, SERVER).config(config).file("roots", "echo hook\n", 0o700);
+            let setup = setup.file(".docker/action_hooks/x", "", 0o644);
+            symlink("/mnt/app/roots", setup.world.app().join(".docker/action_hooks/deploy"))
+                .expect("a link can be made");
+            of_user(setup, names).start().end().exited(0)
+        };
+        let told = "has no #! line";
+        let end = start(&[".docker/action_hooks"]);
+        assert!(!end.err.contains(told) && end.err.contains("deploy hook failed"), "{}", end.story());
+        start(&[]).complains(&[told]);
     });
 }
 

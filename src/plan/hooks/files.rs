@@ -17,7 +17,8 @@ use crate::sys::{exec, regular};
 
 /// The executable file `name` in the hooks' directory, as it is to be called.
 pub fn file(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Option<PathBuf> {
-    executable(around.directory.join(name), around.workdir, findings).map(|path| PathBuf::from(invocable(path)))
+    let found = executable(around.directory.join(name), around.workdir, &|path| around.head(path), findings);
+    found.map(|path| PathBuf::from(invocable(path)))
 }
 
 /// Whether there may be commands of hook `name`. One that may not be looked at may be one.
@@ -53,14 +54,15 @@ pub fn skipped_in_plain_use() -> Vec<String> {
     let layers = Layers::default();
     let mut findings = Findings::new(&layers, false, Vec::new());
     for name in PHASES {
-        executable(Path::new(keys::Top::HOOKS_DIR).join(name), Path::new(""), &mut findings);
+        executable(Path::new(keys::Top::HOOKS_DIR).join(name), Path::new(""), &executed::head, &mut findings);
     }
     findings.into_warnings()
 }
 
 /// The files of hook `name`, in order: its own, and those of `NAME.d`.
 pub fn all(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> Vec<PathBuf> {
-    let mut found = Vec::from_iter(executable(around.directory.join(name), around.workdir, findings));
+    let head: &dyn Fn(&Path) -> Option<Vec<u8>> = &|path| around.head(path);
+    let mut found = Vec::from_iter(executable(around.directory.join(name), around.workdir, head, findings));
     let drop_in = around.directory.join(format!("{name}.d"));
     let names = names_in(&around.workdir.join(&drop_in)).unwrap_or_else(|error| {
         if !regular::is_absence(&error) {
@@ -74,7 +76,7 @@ pub fn all(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -
         if is_left_behind(&name) {
             findings.note(&format!("{} is no hook by its name and is skipped", path.display()));
         } else {
-            found.extend(executable(path, around.workdir, findings));
+            found.extend(executable(path, around.workdir, head, findings));
         }
     }
     found
@@ -111,7 +113,12 @@ fn is_loop(error: &std::io::Error) -> bool {
     error.raw_os_error() == Some(nix::libc::ELOOP)
 }
 
-fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Option<PathBuf> {
+fn executable(
+    path: PathBuf,
+    workdir: &Path,
+    head: &dyn Fn(&Path) -> Option<Vec<u8>>,
+    findings: &mut Findings<'_>,
+) -> Option<PathBuf> {
     let full = workdir.join(&path);
     let shown = path.display();
     let metadata = match fs::metadata(&full) {
@@ -143,7 +150,7 @@ fn executable(path: PathBuf, workdir: &Path, findings: &mut Findings<'_>) -> Opt
         return None;
     }
     // A program that may be executed and not read is none of ours to judge.
-    let Some(start) = executed::head(&full) else { return Some(path) };
+    let Some(start) = head(&full) else { return Some(path) };
     match start.strip_prefix(b"#!") {
         Some(rest) if gives_a_carriage_return(rest) => findings.warning(&format!(
             "hook {shown} will not run: its #! line ends in a carriage return (CRLF); run dos2unix on it"

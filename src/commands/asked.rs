@@ -22,6 +22,6 @@ impl Asked<'_> {
         arguments: &[OsString],
         deploy_env: Option<&[u8]>,
     ) -> Result<Plan, Answer> {
-        plan::make(purpose, self.options, arguments, self.start.boot.as_ref(), deploy_env)
+        plan::make(purpose, self.options, arguments, self.start, deploy_env)
     }
 }

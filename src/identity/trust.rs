@@ -55,6 +55,30 @@ impl Boundary {
     }
 }
 
+/// Whose doing is looked for.
+#[derive(Clone, Copy)]
+enum Who<'a> {
+    User(&'a Boundary),
+    /// Where it is not known who the users are.
+    AnybodyButRoot,
+}
+
+impl Who<'_> {
+    fn owns(self, uid: u32) -> bool {
+        match self {
+            Who::User(user) => uid == user.identity.uid,
+            Who::AnybodyButRoot => uid != 0,
+        }
+    }
+
+    fn can_write(self, file: &Metadata) -> bool {
+        match self {
+            Who::User(user) => user.can_write(file.uid(), file.gid(), file.mode()),
+            Who::AnybodyButRoot => self.owns(file.uid()) || file.mode() & (GROUP_WRITES | OTHERS_WRITE) != 0,
+        }
+    }
+}
+
 /// What is done to a path before anything else runs.
 #[derive(Debug)]
 pub struct Given {
@@ -93,7 +117,13 @@ pub struct AtFault {
 /// has to be asked for by itself. What cannot be looked at is a reason too: "PATH cannot be looked at: …".
 #[must_use]
 pub fn could_be_put_by(path: &Path, user: &Boundary, given: &[Given]) -> Option<AtFault> {
-    (Walk { user, given, at: PathBuf::new(), todo: VecDeque::new(), links: 0, copies: 0 }).ask(path)
+    Walk::new(Who::User(user), given).ask(path)
+}
+
+/// The same for whoever is not root.
+#[must_use]
+pub fn could_be_put_by_anybody(path: &Path) -> Option<AtFault> {
+    Walk::new(Who::AnybodyButRoot, &[]).ask(path)
 }
 
 /// What ends a walk before its end.
@@ -109,7 +139,7 @@ impl From<io::Error> for Obstacle {
 }
 
 struct Walk<'a> {
-    user: &'a Boundary,
+    who: Who<'a>,
     given: &'a [Given],
     /// Where the walk is: without links and `..`.
     at: PathBuf,
@@ -126,7 +156,11 @@ enum Step {
     Down(OsString),
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(who: Who<'a>, given: &'a [Given]) -> Walk<'a> {
+        Walk { who, given, at: PathBuf::new(), todo: VecDeque::new(), links: 0, copies: 0 }
+    }
+
     fn ask(self, path: &Path) -> Option<AtFault> {
         match self.along(path) {
             Ok(()) => None,
@@ -181,7 +215,7 @@ impl Walk<'_> {
         };
         let can_write = self.can_write(&directory);
         // The sticky bit keeps nobody from making files.
-        let keeps_others_out = directory.mode() & STICKY != 0 && directory.uid() != self.user.identity.uid;
+        let keeps_others_out = directory.mode() & STICKY != 0 && !self.who.owns(directory.uid());
         // Nothing in a directory of the user's is looked at: its file system may be the user's too, and never answer.
         if can_write && !keeps_others_out {
             return Err(at_fault(&self.at, &directory));
@@ -193,7 +227,7 @@ impl Walk<'_> {
             self.at = path;
             return Ok(());
         };
-        if can_write && entry.uid() == self.user.identity.uid {
+        if can_write && self.who.owns(entry.uid()) {
             return Err(at_fault(&path, &entry));
         }
         if entry.is_symlink() {
@@ -227,7 +261,7 @@ impl Walk<'_> {
             let at_fault = if copies > MOST_COPIES {
                 Some(AtFault { why: "too many copies of copies".to_owned(), is_given: false })
             } else {
-                Walk { at: PathBuf::new(), todo: VecDeque::new(), links: 0, copies, ..*self }.ask(&from)
+                Walk { copies, ..Walk::new(self.who, self.given) }.ask(&from)
             };
             if let Some(AtFault { why, is_given }) = at_fault {
                 let why = format!("[[prepare]] copies it from {}: {why}", from.display());
@@ -238,7 +272,7 @@ impl Walk<'_> {
     }
 
     fn can_write(&self, file: &Metadata) -> bool {
-        self.user.can_write(file.uid(), file.gid(), file.mode())
+        self.who.can_write(file)
     }
 }
 

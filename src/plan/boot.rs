@@ -2,12 +2,17 @@
 //! started there, with the role, the options and the directory that the running app-init has (§1).
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::environment::Environment;
 use super::plain::{self, PlainUse};
-use crate::cli::{self, Command, Request};
-use crate::config::BASE_FILE;
+use super::settings::Variables;
+use crate::cli::{self, Command, Options, Request};
+use crate::config::value::Value;
+use crate::config::{BASE_FILE, Layers};
+use crate::identity::trust::{self, AtFault};
 use crate::sys::processes::{self, Standing};
+use crate::sys::{credentials, exec, regular};
 
 /// What the app-init that booted this container was started with.
 #[derive(Debug, Default)]
@@ -39,6 +44,8 @@ pub struct Start {
     /// How this process stands to its container, where that matters.
     pub standing: Option<Standing>,
     pub boot: Option<Boot>,
+    /// Why nothing of the directory where this process is may be used, and what to do.
+    pub refusal: Option<String>,
 }
 
 /// Finds the boot that `request` stands beside. What was not asked for is filled in from there, and this process goes to
@@ -47,9 +54,60 @@ pub struct Start {
 pub fn join(request: &mut Request) -> Start {
     let plain_use = if request.command == Command::Run { plain::plain_use(&request.options) } else { None };
     let standing = standing(request, plain_use.is_some());
-    let boot = standing.and_then(processes::boot).and_then(|pid| boot_beside(request, plain_use.is_some(), pid));
+    let beside = standing.and_then(processes::boot).and_then(|pid| beside(request, plain_use.is_some(), pid));
+    let refusal = match &beside {
+        Some(Beside { claims, place: Place::Unseen(why), .. }) => refusal(&request.options, claims, why, true),
+        Some(Beside { place: Place::Entered, .. }) => None,
+        // In exec mode, for one, nobody is left who could be asked.
+        Some(Beside { place: Place::Left, .. }) | None => {
+            let is_inside = matches!(standing, Some(Standing::Nested(_) | Standing::Beside)) && plain_use.is_none();
+            let of_others = is_inside && processes::is_anybody_not_root();
+            if of_others {
+                refusal(&request.options, &[], "nobody says where the application was started", false)
+            } else {
+                None
+            }
+        }
+    };
+    let boot = beside.and_then(|beside| beside.boot);
     // One that is beside an application is of that.
-    Start { plain_use: plain_use.filter(|_| boot.is_none()), standing, boot }
+    let plain_use = plain_use.filter(|_| boot.is_none() && refusal.is_none());
+    Start { plain_use, standing, boot, refusal }
+}
+
+/// Root uses nothing of a directory that somebody else could have filled, only because it was told to start there: what is
+/// configured where the boot was started may name that somebody.
+#[inline(never)]
+fn refusal(options: &Options, claims: &[PathBuf], why: &str, is_booted: bool) -> Option<String> {
+    if !credentials::is_root() {
+        return None;
+    }
+    let given = Environment::new(exec::inherited_environment());
+    let variables = Variables(&given);
+    let file = options.config.clone().or_else(|| variables.path("CONFIG"));
+    let file = file.unwrap_or_else(|| BASE_FILE.into());
+    let mut sure = Layers::default();
+    if file.is_absolute() {
+        sure.read(&file, false, &mut Vec::new());
+    }
+    let configured = |key: &str| sure.table.get(key).and_then(Value::as_text);
+    let workdir = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
+    let workdir = workdir.or_else(|| configured("workdir").map(PathBuf::from));
+    let is_named = file.is_absolute() && workdir.is_some_and(|workdir| workdir.is_absolute());
+    let here = std::env::current_dir().unwrap_or_default().join(DIRECTORY);
+    let is_bare = matches!(here.symlink_metadata(), Err(error) if regular::is_absence(&error));
+    let names_user = options.user.is_some() || variables.text("USER").is_some() || configured("user").is_some();
+    let missing = is_booted && is_bare && sure.files.is_empty();
+    // Where a user is named already, the rest is judged as in a boot.
+    let is_sure = is_named || is_bare && names_user && !missing;
+    let looked_at = claims.iter().chain(Some(&here).filter(|_| !is_sure));
+    let at_fault = looked_at.filter_map(|path| Some((path, trust::could_be_put_by_anybody(path)?))).next();
+    let what = match at_fault {
+        Some((path, AtFault { why, .. })) => format!("{} could be changed by others than root: {why}", path.display()),
+        None if missing && !is_named => format!("there is no configuration in {}", here.display()),
+        None => return None,
+    };
+    Some(format!("{why}, and {what}; name the files and the directory: --config FILE --workdir DIR"))
 }
 
 /// Looks once at who else is there: it takes a while, and does not change.
@@ -60,12 +118,32 @@ fn standing(request: &Request, is_plain: bool) -> Option<Standing> {
     (!is_of_none && !is_alone).then(processes::standing)
 }
 
+/// What shows of a boot.
+struct Beside {
+    /// `None`: it is of no application that this process could belong to.
+    boot: Option<Boot>,
+    /// The paths that it was given, and this process was not.
+    claims: Vec<PathBuf>,
+    place: Place,
+}
+
+/// Where a boot was started.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Place {
+    /// There, where this process is now.
+    Entered,
+    /// Elsewhere than where it is, as in plain use.
+    Left,
+    /// It cannot be seen, nor whether that is an app-init. Why.
+    Unseen(String),
+}
+
 #[inline(never)]
-fn boot_beside(request: &mut Request, is_plain: bool, pid: i32) -> Option<Boot> {
+fn beside(request: &mut Request, is_plain: bool, pid: i32) -> Option<Beside> {
     let its = cli::parse(processes::command_of(pid)?.split_off(1)).ok()?;
     let here = std::env::current_dir().unwrap_or_default();
-    let entered = enter(pid);
-    if entered == Ok(true) {
+    let place = enter(pid);
+    if place == Place::Entered {
         // What was typed here means what it means here.
         for path in [&mut request.options.config, &mut request.options.workdir].into_iter().flatten() {
             *path = here.join(&*path);
@@ -73,32 +151,53 @@ fn boot_beside(request: &mut Request, is_plain: bool, pid: i32) -> Option<Boot> 
     }
     let variable = processes::variable_of(pid, "APP_INIT_USER").and_then(|user| user.into_string().ok());
     let users = its.options.user.iter().cloned().chain(variable.filter(|user| !user.is_empty())).collect();
+    let own = &request.options;
+    let claims = [
+        its.options.config.clone().filter(|_| own.config.is_none()),
+        its.options.hooks_dir.clone().filter(|_| own.hooks_dir.is_none()),
+        its.options.workdir.clone().filter(|_| own.workdir.is_none()).map(|workdir| workdir.join(DIRECTORY)),
+    ];
+    let claims = claims.into_iter().flatten().collect();
     request.options.fill_in(its.options, request.command == Command::Check);
-    if is_plain && plain::plain_use(&request.options).is_some() {
+    let is_plain = is_plain && plain::plain_use(&request.options).is_some();
+    if is_plain && !matches!(place, Place::Unseen(_)) {
         // There is no application that it could belong to.
         let _ = nix::unistd::chdir(&here);
-        return None;
+        return Some(Beside { boot: None, claims, place });
     }
     // Nobody is bothered with it who gets a configuration all the same.
     let is_found = here.join(DIRECTORY).exists() || Path::new(BASE_FILE).exists() || request.options.config.is_some();
-    let warning = entered.err().filter(|_| !is_found).map(|why| {
-        format!("{why}; its configuration is looked for in {}: name its directory by --workdir", here.display())
-    });
+    let warning = match &place {
+        // Root is refused that.
+        Place::Unseen(why) if !is_found && !credentials::is_root() => Some(format!(
+            "{why}; its configuration is looked for in {}: name its directory by --workdir",
+            here.display()
+        )),
+        _ => None,
+    };
     let arguments = if its.command == Command::Run { its.arguments } else { Vec::new() };
-    Some(Boot { arguments, role: processes::variable_of(pid, "APP_INIT_ROLE"), users, warning })
+    let boot = Boot { arguments, role: processes::variable_of(pid, "APP_INIT_ROLE"), users, warning };
+    // To somebody else who is no root a plain start stays what it is.
+    let boot = Some(boot).filter(|_| !is_plain || credentials::is_root());
+    Some(Beside { boot, claims, place })
 }
 
 /// Goes to where the boot was started, which in plain use it has left.
-fn enter(pid: i32) -> Result<bool, String> {
-    let there = processes::directory_of(pid)
-        .map_err(|error| format!("cannot see where the running app-init was started ({error})"))?;
+fn enter(pid: i32) -> Place {
+    let there = match processes::directory_of(pid) {
+        Ok(there) => there,
+        Err(error) => return Place::Unseen(format!("cannot see where the running app-init was started ({error})")),
+    };
     if there == Path::new("/") && !there.join(DIRECTORY).exists() {
-        return Ok(false);
+        return Place::Left;
     }
-    let entered = nix::unistd::chdir(&there);
-    entered
-        .map_err(|errno| format!("cannot enter {}, where app-init was started ({})", there.display(), errno.desc()))?;
-    Ok(true)
+    match nix::unistd::chdir(&there) {
+        Ok(()) => Place::Entered,
+        Err(errno) => {
+            let there = there.display();
+            Place::Unseen(format!("cannot enter {there}, where app-init was started ({})", errno.desc()))
+        }
+    }
 }
 
 /// What an application's configuration is in.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 
-use super::boot::Boot;
+use super::boot::{Boot, Start};
 use super::builder::Builder;
 use super::environment::{self, Computed, Environment, Inputs};
 use super::files::Disk;
@@ -19,8 +19,8 @@ use crate::cli::{self, Answer, Options};
 use crate::config::keys;
 use crate::config::values::{HookOutput, Named};
 use crate::config::{self, Config, Fault, Layers};
-use crate::logging;
 use crate::sys::{credentials, exec, on_behalf};
+use crate::{exit, logging};
 
 /// Makes the plan. Where the `deploy-env` hook has to run first, it is the plan of that: made again, with what the hook
 /// wrote, it is the rest.
@@ -33,10 +33,10 @@ pub fn make(
     purpose: Purpose<'_>,
     options: &Options,
     arguments: &[OsString],
-    boot: Option<&Boot>,
+    start: &Start,
     deploy_env: Option<&[u8]>,
 ) -> Result<Plan, Answer> {
-    let made = decide(purpose, options, arguments, boot, deploy_env);
+    let made = decide(purpose, options, arguments, start, deploy_env);
     let Some(signal) = on_behalf::interruption() else { return made };
     let file = made.map_or_else(|answer| answer.termination_file, |plan| plan.termination_file);
     let text = format!("app-init: stop requested by {signal}\n");
@@ -50,10 +50,17 @@ fn decide(
     purpose: Purpose<'_>,
     options: &Options,
     arguments: &[OsString],
-    boot: Option<&Boot>,
+    start: &Start,
     deploy_env: Option<&[u8]>,
 ) -> Result<Plan, Answer> {
+    let boot = start.boot.as_ref();
     let mut left_out = LeftOut::default();
+    if let Some(why) = &start.refusal {
+        if purpose != Purpose::Shell {
+            return Err(Answer::new(format!("app-init: {why}\n"), exit::PERMISSION));
+        }
+        left_out.takes_directory(why);
+    }
     loop {
         // Each time there is a file less.
         if let Some(plan) = try_to_make(purpose, options, arguments.to_vec(), boot, deploy_env, &mut left_out)? {
@@ -83,6 +90,14 @@ impl LeftOut {
         self.faults = std::mem::take(faults);
         self.faults.retain(|fault| fault.whole_file().is_some());
         true
+    }
+
+    /// Leaves a directory of which nothing is used.
+    fn takes_directory(&mut self, why: &str) {
+        // It is there, and nobody is kept from it.
+        let _ = nix::unistd::chdir("/");
+        self.files.push(config::APPLICATION_FILE.into());
+        self.refusals.push(Fault::new("", why));
     }
 
     fn takes_refused(&mut self, files: &[PathBuf], findings: &Findings<'_>) -> bool {

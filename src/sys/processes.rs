@@ -425,11 +425,27 @@ pub fn is_from_outside() -> bool {
 pub fn boot(standing: Standing) -> Option<i32> {
     let Standing::Nested(pid) = standing else { return None };
     let own = nix::unistd::geteuid().as_raw();
+    uids_of(pid)?.iter().all(|&uid| uid == 0 || uid == own).then_some(pid)
+}
+
+/// Whether somebody who is not root runs in this process's container.
+#[must_use]
+pub fn is_anybody_not_root() -> bool {
+    let mounts = mounts_of(signals::own_pid());
+    let mut is_somebody = false;
+    each_process(|pid| {
+        let is_elsewhere = || mounts_of(pid).is_some_and(|its| mounts.as_ref() != Some(&its));
+        is_somebody |= uids_of(pid).is_some_and(|uids| uids.iter().any(|&uid| uid != 0)) && !is_elsewhere();
+    });
+    is_somebody
+}
+
+/// The uids of a process: real, effective, saved, and that for files.
+fn uids_of(pid: i32) -> Option<Vec<u32>> {
     let status = whole_of(pid, "status")?;
     let status = String::from_utf8_lossy(&status);
     let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    let mut uids = uids.split_ascii_whitespace().filter_map(|uid| uid.parse::<u32>().ok());
-    uids.all(|uid| uid == 0 || uid == own).then_some(pid)
+    Some(uids.split_ascii_whitespace().filter_map(|uid| uid.parse().ok()).collect())
 }
 
 /// The words that a process was started with.

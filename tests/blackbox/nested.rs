@@ -252,11 +252,83 @@ fn who_may_not_see_where_the_boot_was_started_is_told() {
 #[test]
 fn the_role_of_a_boot_with_secrets_is_seen_without_a_right_to_trace() {
     let secret = "[env]\nsecrets = [\"TOKEN\"]\n[env.defaults]\nTOKEN = \"s3cret\"\n";
-    let config = format!("{secret}{ROLES}");
-    let run = container(&[APP_INIT, "--", "worker", "print=x"], &config);
+    let setup = Setup::bare(Cell::PID1, [APP_INIT, "--", "worker", "print=x"]).config(&format!("{secret}{ROLES}"));
+    // Only root can have filled it.
+    let run = crate::identity::sealed(setup).start();
+    run.line("up");
     let confined = format!("setpriv --bounding-set -sys_ptrace {APP_INIT} exec -- sh -c 'echo $WHO $TOKEN'");
     assert_eq!(exec(&run, "", &confined), (Some(0), "worker s3cret\n".to_owned()));
-    assert!(exec_in("/usr", &run, "", &confined).1.contains("cannot see where the running app-init was started"));
+    let (code, said) = exec_in("/usr", &run, "", &confined);
+    let told = "app-init: cannot see where the running app-init was started (Permission denied (os error 13)), and there is \
+        no configuration in /usr/.docker; name the files and the directory: --config FILE --workdir DIR\n";
+    assert_eq!((code, &*said), (Some(77), told));
+    let named = confined.replace("exec --", &format!("--workdir {APP} exec --"));
+    assert_eq!(exec_in("/usr", &run, "", &named), (Some(0), "worker s3cret\n".to_owned()));
+}
+
+/// §5: where the boot was started may not show; `docker exec -w` then leads root into nothing that others could have filled.
+#[test]
+fn root_uses_nothing_of_a_directory_of_others_for_the_boots() {
+    let server = "[server]\ncommand = [\"/mnt/bin/probe\", \"do\", \"print=up\", \"pause\"]\n";
+    let secrets = "[env]\nsecrets = [\"TOKEN\"]\n[env.defaults]\nTOKEN = \"s3cret\"\n";
+    for (user, kind, told) in [
+        ("user = \"app\"\n", secrets, "cannot see where the running app-init was started"),
+        // Whoever it is, and wherever that is said.
+        ("", secrets, "cannot see where the running app-init was started"),
+        ("user = \"app\"\n", "mode = \"exec\"\n", "nobody says where the application was started"),
+    ] {
+        let setup = Setup::bare(Cell::PID1, [APP_INIT]).config(&format!("{user}{server}{kind}"));
+        let evil = "[env.set]\nEVIL = \"1\"\n[[hooks.x.run]]\ncommand = [\"echo\", \"EVIL\"]\n";
+        let setup = setup.file("data/.docker/app-init.toml", evil, 0o644);
+        let setup = setup.file("data/.docker/action_hooks/deploy-env", "#!/bin/sh\necho EVIL\n", 0o755);
+        let setup = crate::identity::image(setup);
+        let data = setup.world.app().join("data");
+        std::os::unix::fs::chown(&data, Some(4000), Some(4001)).expect("a test's own file can be given away");
+        let run = setup.start();
+        run.line("up");
+        let says = |directory: &str, command: &str| {
+            exec_in(directory, &run, "", &format!("setpriv --bounding-set -sys_ptrace {APP_INIT} {command}"))
+        };
+        let data = format!("{APP}/data");
+        for command in
+            ["exec -- printenv", "-- printenv", "hook x", "env", "check", "shell -c printenv", "--hooks -- printenv"]
+        {
+            let (code, said) = says(&data, command);
+            assert!(code == Some(77) && !said.contains("EVIL"), "{command}: {code:?} {said}");
+            let why = format!(
+                "{told}{}, and {data}/.docker could be changed by others than root: {data} (mode 0755, owner 4000:4001); \
+                 name the files and the directory: --config FILE --workdir DIR\n",
+                if told.starts_with("cannot") { " (Permission denied (os error 13))" } else { "" }
+            );
+            assert!(said.contains(&why), "{command}: {said}");
+        }
+        // A shell opens as somebody who is sure.
+        let (code, said) = says(&data, "shell -u 4000:4001 -c 'id -u; printenv EVIL; pwd'");
+        assert!(code == Some(0) && said.ends_with("\n4000\n/\n"), "{code:?} {said}");
+        // What is named counts, and so does what only root could have filled.
+        let uid = if user.is_empty() { "0\n" } else { "4000\n" };
+        assert_eq!(says(&data, &format!("--workdir {APP} exec -- id -u")), (Some(0), uid.to_owned()));
+        assert_eq!(says(APP, "exec -- id -u"), (Some(0), uid.to_owned()));
+    }
+}
+
+/// What calls itself app-init, and may not be looked at, says nothing that root believes.
+#[test]
+fn root_takes_no_file_from_what_only_calls_itself_app_init() {
+    let server = "[server]\ncommand = [\"/mnt/bin/probe\", \"do\", \"print=up\", \"pause\"]\n";
+    let config = format!("{server}[env]\nsecrets = [\"TOKEN\"]\n[env.defaults]\nTOKEN = \"s3cret\"\n");
+    let main = format!("exec {APP_INIT} --config data/evil.toml");
+    let setup = Setup::bare(Cell::PID1, ["sh", "-c", &main]).config("[log]\n").file("data/evil.toml", &config, 0o644);
+    let setup = crate::identity::image(setup);
+    let data = setup.world.app().join("data");
+    let run = setup.start();
+    run.line("up");
+    let confined = format!("setpriv --bounding-set -sys_ptrace {APP_INIT} exec -- echo ran");
+    assert_eq!(exec(&run, "", &confined), (Some(0), "ran\n".to_owned()));
+    std::os::unix::fs::chown(&data, Some(4000), Some(4001)).expect("a test's own file can be given away");
+    let (code, said) = exec(&run, "", &confined);
+    let why = format!("data/evil.toml could be changed by others than root: {APP}/data (mode 0755, owner 4000:4001)");
+    assert!(code == Some(77) && said.contains(&why), "{code:?} {said}");
 }
 
 /// Root believes nothing that another user's app-init says of itself.
@@ -265,7 +337,8 @@ fn what_a_users_app_init_was_started_with_is_not_roots() {
     let config =
         "[env.set]\nWHO = \"the user\"\n[server]\ncommand = [\"/mnt/bin/probe\", \"do\", \"print=up\", \"pause\"]\n";
     let setup = Setup::new(Cell { identity: Identity::Nobody, ..Cell::PID1 }, ["-c", "evil.toml", "--"]);
-    let run = setup.file("evil.toml", config, 0o644).config("[env.set]\nWHO = \"image\"\n").start();
+    let setup = setup.file("evil.toml", config, 0o644).config("[env.set]\nWHO = \"image\"\n");
+    let run = crate::identity::sealed(setup).start();
     run.line("up");
     let command = format!("{APP_INIT} exec -- sh -c 'echo $WHO'");
     assert_eq!(exec(&run, "", &command), (Some(0), "image\n".to_owned()));

@@ -162,6 +162,10 @@ impl Program {
         if self.stdin == Stdin::Null {
             // Root's shell may be at the terminal that app-init has, and whoever shares it may type on it (TIOCSTI).
             terminal::give_up();
+            let is_another = |identity: &Rc<Identity>| identity.uid != nix::unistd::geteuid().as_raw();
+            if self.identity.as_ref().is_some_and(is_another) {
+                terminal::keep_for_writing().map_err(Refusal::at(StartStep::Stdin))?;
+            }
         }
         if let Some(bounds) = &self.bounds {
             bounds.set().map_err(refused)?;

@@ -81,6 +81,48 @@ pub fn give_up() {
     }
 }
 
+/// Leaves this process of terminals on standard output and error only the way to write there, for a program of somebody
+/// else's: what is typed there is for whoever sits there.
+///
+/// They are opened anew. A terminal that cannot be is no longer had; it is told so first.
+///
+/// # Errors
+///
+/// What dup2(2) says, and open(2) of `/dev/null`.
+pub fn keep_for_writing() -> Result<(), Errno> {
+    for (number, name) in [(1, c"/proc/self/fd/1"), (2, c"/proc/self/fd/2")] {
+        // SAFETY: isatty(3) and fcntl(2) take numbers.
+        let is_read = unsafe {
+            libc::isatty(number) == 1 && libc::fcntl(number, libc::F_GETFL) & libc::O_ACCMODE != libc::O_WRONLY
+        };
+        if !is_read {
+            continue;
+        }
+        // A line that waits for its carrier is not waited for.
+        let flags = OFlag::O_WRONLY | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let anew = match nix::fcntl::open(name, flags, Mode::empty()) {
+            Ok(anew) => anew,
+            Err(errno) => {
+                let line = format!(
+                    "app-init: warning: {} is dropped from here on: its terminal cannot be opened for writing alone: {}\n",
+                    if number == 1 { "standard output" } else { "standard error" },
+                    errno.desc()
+                );
+                // SAFETY: write(2) reads as many bytes as the line has. Nobody is there to hear that it is refused.
+                unsafe { libc::write(number, line.as_ptr().cast(), line.len()) };
+                nix::fcntl::open(c"/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?
+            }
+        };
+        // SAFETY: fcntl(2) on a descriptor that was just opened, and dup2(2) of it over a standard one, which no object of
+        // this program owns.
+        unsafe {
+            libc::fcntl(anew.as_raw_fd(), libc::F_SETFL, 0);
+            Errno::result(libc::dup2(anew.as_raw_fd(), number))?;
+        }
+    }
+    Ok(())
+}
+
 /// This process's controlling terminal, whichever that is.
 fn open(access: OFlag) -> Result<OwnedFd, Errno> {
     let flags = access | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;

@@ -228,6 +228,25 @@ fn hooks_and_commands_of_waits_have_no_terminal() {
     });
 }
 
+/// A program of somebody else's only writes on the terminal: what is typed there is for root's shell.
+#[test]
+fn hooks_of_others_cannot_read_from_the_terminal() {
+    each_terminal_place(|cell| {
+        // The last digit of open(2)'s flags says for what it is open.
+        let modes = "for n in 1 2; do while read k v; do case $k in flags:) \
+            echo has $(id -u) $n: ${v#${v%?}};; esac; done < /proc/$$/fdinfo/$n; done\n";
+        let config =
+            "user = \"1234:1234\"\n[[hooks.deploy.run]]\nuser = \"root\"\ncommand = [\"sh\", \"/mnt/app/modes\"]\n";
+        let setup = Setup::new(cell, ["--", "sh", "modes"]).config(config).file("modes", modes, 0o644);
+        let setup = crate::identity::sealed(setup.hook("deploy-env", modes));
+        let end = setup.start().end().exited(0).nothing_left();
+        let told: Vec<&str> = end.lines().into_iter().filter(|line| line.starts_with("has ")).collect();
+        // Root's own hook, and the server, whose terminal it is, have it as it was given: for both.
+        let expected = ["has 1234 1: 1", "has 1234 2: 1", "has 0 1: 2", "has 0 2: 2", "has 1234 1: 2", "has 1234 2: 2"];
+        assert_eq!(told, expected, "{}", end.story());
+    });
+}
+
 /// C61. Its stdin is a terminal that has been hung up: every call on it fails.
 #[test]
 fn a_terminal_that_is_gone_is_harmless() {

@@ -87,6 +87,14 @@ ELSEWHERE = [
         "blackbox identity::a_directory_that_only_the_user_may_enter_is_entered",
     ),
     Mutation(
+        "terminal to read from",
+        "A hook of the user's has root's terminal to read from.",
+        "src/sys/exec.rs",
+        "if self.identity.as_ref().is_some_and(is_another) {",
+        "if false && self.identity.as_ref().is_some_and(is_another) {",
+        "blackbox terminal::hooks_of_others_cannot_read_from_the_terminal",
+    ),
+    Mutation(
         "file in PATH",
         "A file in PATH hides what is behind it.",
         "src/sys/exec.rs",

@@ -177,10 +177,13 @@ fn a_slow_reader_gets_everything() {
         let setup = Setup::new(cell, ["env"]).config("env.files = [\".env\"]\n").stdout_to(write);
         let setup = setup.file(".env", format!("{file}LAST=end\n"), 0o644);
         let run = setup.hook("deploy-env", "echo HOOK=1 >&3").start();
-        let first = if cell.pid1 { 1 } else { 2 };
         run.eventually("it waits for its reader", |run| {
-            let call = std::fs::read_to_string(format!("/proc/{}/syscall", run.pid)).unwrap_or_default();
-            let only = run.processes().into_iter().all(|process| process.pid <= first);
+            // As PID 1 it hears who asks to stop meanwhile, and a process of its own writes.
+            let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", run.pid)).unwrap_or_default();
+            let writer = if cell.pid1 { children.trim().to_owned() } else { run.pid.to_string() };
+            let call = std::fs::read_to_string(format!("/proc/{writer}/syscall")).unwrap_or_default();
+            // The hook has ended.
+            let only = run.processes().into_iter().all(|process| process.name == "app-init" || process.name == "probe");
             // write(2) to standard output.
             only && call.starts_with(&format!("{} 0x1 ", nix::libc::SYS_write))
         });

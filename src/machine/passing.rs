@@ -25,6 +25,12 @@ impl Machine {
         None
     }
 
+    /// A stop signal was handed on, and counts from this turn on: the turn has to be ended, with the time.
+    #[must_use]
+    pub fn wants_the_time(&self) -> bool {
+        self.forwarded
+    }
+
     /// Whether this signal, now, is handed on and nothing else: neither the time nor other news of the turn matter for that,
     /// so it may be told before either is known.
     #[must_use]

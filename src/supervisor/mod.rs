@@ -30,6 +30,9 @@ use keeper::Link;
 /// How many actions one step can take without asking for memory.
 const ACTIONS: usize = 16;
 
+/// How many signals are handed on in a row before everything else is looked after.
+const IN_A_ROW: u32 = 16;
+
 /// How a plan ended.
 #[derive(Debug)]
 pub struct End {
@@ -154,6 +157,7 @@ impl<'p> Supervisor<'p> {
             self.end_turn();
         }
         let mut more = false;
+        let mut in_a_row = 0_u32;
         loop {
             if let Some(outcome) = self.end {
                 let written = self.written.take().map_or(Some(Vec::new()), Written::into_bytes);
@@ -165,6 +169,12 @@ impl<'p> Supervisor<'p> {
             let limit = self.machine.deadline().map(|deadline| deadline.since(self.clock.now()));
             let wake = signals::wait(if more { Some(Duration::ZERO) } else { limit });
             let handed_on = self.hand_on(wake);
+            in_a_row = in_a_row.saturating_add(1);
+            if handed_on && !more && in_a_row < IN_A_ROW && !self.machine.wants_the_time() {
+                // Whoever has ended in the meantime is announced by the next wait.
+                continue;
+            }
+            in_a_row = 0;
             more = self.children.reap(&mut changes);
             self.now = self.clock.now();
             more |= self.take_turn(if handed_on { Wake::Look } else { wake }, handed_on, &mut changes);

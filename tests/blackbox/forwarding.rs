@@ -34,6 +34,10 @@ fn a_signal_is_handed_on_first_of_all() {
         let mut next = calls[place + 1..].iter().filter(|call| !(asks && call.text.contains("readlink")));
         let next = next.next().map(|call| call.text.as_str()).unwrap_or_default();
         assert!(next.starts_with("kill(") && next.contains(name), "after {name}: {next}\n{}", end.story());
+        // What is no stop signal is all that its turn has.
+        let kill = calls.iter().position(|call| call.text == next).unwrap_or(0);
+        let waits = calls.get(kill + 1).is_some_and(|call| call.text.starts_with("rt_sigtimedwait("));
+        assert!(asks || waits, "after the kill: {:?}\n{}", calls.get(kill + 1), end.story());
     }
 }
 

@@ -519,7 +519,7 @@ ELSEWHERE = [
         "own sticky directory",
         "A user's own directory passes for one in which it can change nothing.",
         "src/identity/trust.rs",
-        "directory.mode() & STICKY != 0 && directory.uid() != self.user.identity.uid;",
+        "directory.mode() & STICKY != 0 && !self.who.owns(directory.uid());",
         "directory.mode() & STICKY != 0;",
         "lib identity::trust::tests::in_a_sticky_directory_only_what_the_user_owns_can_be_replaced",
     ),

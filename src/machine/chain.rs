@@ -137,14 +137,19 @@ impl Chain {
         counts.then(|| retry.backoff.saturating_mul(doubled).min(retry.max_backoff))
     }
 
-    /// Asks what runs to end; KILL at `kill_at`, if that is ever. Nothing more of this chain is started.
+    /// Asks what runs to end; KILL at `kill_at`, if that is ever, or when its own time is over. Nothing more of this chain
+    /// is started.
     pub fn ask_to_end(&mut self, signal: Signal, kill_at: Option<Uptime>, out: &mut Vec<Action>) {
         self.asked_to_end = true;
         self.request_end(signal, kill_at, out);
     }
 
+    /// When it is killed if it is asked to end now, by what it says itself.
+    pub fn own_kill_at(&self, now: Uptime) -> Option<Uptime> {
+        self.hook.own_stop_timeout.map(|timeout| now.after(timeout))
+    }
+
     fn request_end(&mut self, signal: Signal, kill_at: Option<Uptime>, out: &mut Vec<Action>) {
-        self.time_out_at = None;
         if self.alive().is_some() {
             self.kill_at = earliest(self.kill_at, kill_at);
         }
@@ -171,11 +176,13 @@ impl Chain {
         }
         if due(self.kill_at, now) {
             self.kill_at = None;
+            self.time_out_at = None;
             out.push(Action::Note(Note::Slow { child: self.hook.child }));
             self.signal(Signal::KILL, out);
         }
         if due(self.time_out_at, now) {
             self.timed_out = true;
+            self.time_out_at = None;
             let limit = self.hook.timeout.unwrap_or_default();
             out.push(Action::Note(Note::HookTimedOut { child: self.hook.child, limit }));
             let kill_at = now.after(self.hook.stop_timeout);
@@ -230,6 +237,7 @@ mod tests {
             child: ChildId(1),
             timeout: None,
             stop_timeout: Duration::ZERO,
+            own_stop_timeout: None,
             on_failure: OnFailure::Abort,
             on_stop: OnStop::Stop,
             skips: None,

@@ -52,14 +52,14 @@ impl Machine {
             _ => Signal::TERM,
         };
         self.start_budget(now);
-        let own = self.rules.stop.timeout.map(|timeout| now.after(timeout));
-        let kill_at = earliest(own, self.budget().map(Budget::end));
+        let usual = self.rules.stop.timeout.map(|timeout| now.after(timeout));
+        let kill_at = earliest(chain.own_kill_at(now).or(usual), self.budget().map(Budget::end));
         chain.ask_to_end(asked, kill_at, out);
     }
 
     /// The server is to end: first it is withdrawn.
     pub(super) fn begin_stop(&mut self, now: Uptime, out: &mut Vec<Action>) -> Phase {
-        self.stop_pollers(out);
+        self.stop_pollers(now, out);
         let until = self.budget().map(Budget::drain_end);
         match Chain::start(List::PreStop, &self.rules, now, out) {
             Some(chain) => Phase::PreStop { chain, until },
@@ -81,9 +81,9 @@ impl Machine {
         self.cut_short = Some(hook).filter(|hook| hook.alive().is_some());
     }
 
-    pub(super) fn stop_pollers(&mut self, out: &mut Vec<Action>) {
+    pub(super) fn stop_pollers(&mut self, now: Uptime, out: &mut Vec<Action>) {
         if let Some(pollers) = &mut self.pollers {
-            pollers.ask_to_end(Signal::TERM, None, out);
+            pollers.ask_to_end(Signal::TERM, pollers.own_kill_at(now), out);
         }
         self.pollers.take_if(|pollers| pollers.alive().is_none());
     }
@@ -150,7 +150,7 @@ impl Machine {
         if let Phase::PreStop { chain, .. } = phase {
             self.cut_short(chain, out);
         }
-        self.stop_pollers(out);
+        self.stop_pollers(now, out);
         out.push(Action::Note(Note::RunTimeExceeded { limit: limit.timeout, signal: limit.signal }));
         let kill = limit.signal == Signal::KILL;
         self.timed_out = Some(limit.signal);

@@ -360,7 +360,10 @@ impl Machine {
             (Phase::Deploying(_), News::KeeperReady) if self.stop.is_some() => self.interrupted(now, out),
             (Phase::Deploying(_), News::KeeperReady) => self.deployed(now, out),
 
-            (Phase::Alerting { alert, failed }, News::HookEnded(_)) => {
+            (Phase::Alerting { alert, failed }, News::HookEnded(ending)) => {
+                if !alert.succeeded(ending) {
+                    out.push(Action::Note(alert.failure(ending, now)));
+                }
                 let next = if self.stop.is_none() { alert.advance(&self.rules, now, out) } else { None };
                 match next {
                     Some(alert) => Phase::Alerting { alert, failed },
@@ -399,7 +402,7 @@ impl Machine {
             }
             (Phase::Settling | Phase::Waiting | Phase::Tending, News::StopRequest { signal, .. }) => {
                 self.note_request(signal, now, out);
-                self.stop_pollers(out);
+                self.stop_pollers(now, out);
                 self.wind_down(Outcome::Completed, now, out)
             }
 
@@ -458,7 +461,7 @@ impl Machine {
                 if let Phase::PreStop { chain, .. } = phase {
                     self.cut_short(chain, out);
                 }
-                self.stop_pollers(out);
+                self.stop_pollers(now, out);
                 out.push(Action::Note(Note::ServerEnded { ending }));
                 let outcome = match self.timed_out {
                     Some(sent) => Outcome::TimedOut { killed: sent == Signal::KILL || was_killed(ending) },

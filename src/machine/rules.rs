@@ -53,6 +53,8 @@ pub struct HookRule {
     pub timeout: Option<Duration>,
     /// From TERM to KILL after a time-out.
     pub stop_timeout: Duration,
+    /// From a stop request to KILL, where the hook says so itself; `None`: [`StopRules::timeout`].
+    pub own_stop_timeout: Option<Duration>,
     pub on_failure: OnFailure,
     pub on_stop: OnStop,
     /// It is a question: answered with 0, there is nothing to do for so many commands after it, which are skipped.
@@ -116,7 +118,7 @@ pub struct ServerRule {
 pub struct StopRules {
     /// The signals that are stop requests. Empty in plain use: there every signal belongs to the server.
     pub signals: Vec<Signal>,
-    /// From a stop request to KILL for a running hook; `None`: the platform's grace decides.
+    /// From a stop request to KILL for a running hook that does not say so itself; `None`: the platform's grace decides.
     pub timeout: Option<Duration>,
     /// How long the server keeps serving after `pre-stop`.
     pub drain: Duration,

@@ -21,6 +21,7 @@ pub fn helper_rule(child: ChildId) -> HookRule {
         // It keeps its own time.
         timeout: None,
         stop_timeout: Duration::ZERO,
+        own_stop_timeout: None,
         on_failure: OnFailure::Abort,
         on_stop: OnStop::Stop,
         skips: None,

@@ -169,7 +169,9 @@ fn the_on_failure_hook_is_told_what_failed() {
 fn a_failing_on_failure_hook_changes_nothing() {
     each_place(|cell| {
         let setup = Setup::new(cell, SERVER).hook("deploy", "exit 3").hook("on-failure", "exit 9");
-        setup.start().end().exited(70).nothing_left();
+        let end = setup.start().end().exited(70).nothing_left();
+        // Who was to be told was not.
+        end.complains(&["on-failure hook failed: .docker/action_hooks/on-failure: exit 9"]);
     });
 }
 

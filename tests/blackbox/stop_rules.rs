@@ -426,3 +426,20 @@ fn post_stop_does_not_run_when_the_server_never_did() {
         assert!(!end.out.contains("cleaned"), "{}", end.story());
     });
 }
+
+/// §6.10: whichever hook it is that does not hear the request; without `stop.timeout` too.
+#[test]
+fn a_hook_that_ignores_the_request_is_killed_after_its_own_stop_timeout() {
+    each_place(|cell| {
+        for (name, code) in [("deploy", 143), ("deploy-env", 143), ("on-failure", 70), ("post-stop", 4)] {
+            let setup = Setup::new(cell, ["--", PROBE, "do", "exit=4"])
+                .config(&format!("hooks.{name}.stop_timeout = \"200ms\"\n"))
+                .hook(name, &format!("exec {PROBE} do ignore=15 print=stays pause"));
+            let run = if name == "on-failure" { setup.hook("deploy", "exit 3").start() } else { setup.start() };
+            run.line("stays");
+            run.signal(signal::TERM);
+            let end = run.end().exited(code).nothing_left();
+            assert!(end.err.contains("did not end in time, sending KILL"), "{name}: {}", end.story());
+        }
+    });
+}

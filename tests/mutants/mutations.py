@@ -435,7 +435,7 @@ MUTATIONS = [
         "poller not stopped",
         "Pollers go on announcing a server that is being stopped.",
         "ending.rs",
-        "        self.stop_pollers(out);\n        let until = self.budget()",
+        "        self.stop_pollers(now, out);\n        let until = self.budget()",
         "        let until = self.budget()",
     ),
     Mutation(
@@ -491,6 +491,34 @@ MUTATIONS = [
         "chain.rs",
         "self.request_end(Signal::TERM, Some(kill_at), out);",
         "self.request_end(Signal::TERM, Some(kill_at).filter(|_| false), out);",
+    ),
+    Mutation(
+        "no time limit after a stop request",
+        "A hook that ignores a stop request is never killed, whatever its timeout says.",
+        "chain.rs",
+        "        if self.alive().is_some() {\n            self.kill_at = earliest(self.kill_at, kill_at);",
+        "        self.time_out_at = None;\n        if self.alive().is_some() {\n            self.kill_at = earliest(self.kill_at, kill_at);",
+    ),
+    Mutation(
+        "own stop_timeout ignored",
+        "A hook that ignores a stop request is not killed when its stop_timeout says so.",
+        "ending.rs",
+        "chain.own_kill_at(now).or(usual)",
+        "usual",
+    ),
+    Mutation(
+        "poller's own stop_timeout ignored",
+        "post-deploy that ignores its TERM is not killed when its stop_timeout says so.",
+        "ending.rs",
+        "pollers.own_kill_at(now)",
+        "None",
+    ),
+    Mutation(
+        "failed alert not told",
+        "on-failure fails, and nobody learns that nobody was told.",
+        "mod.rs",
+        "                if !alert.succeeded(ending) {\n                    out.push(Action::Note(alert.failure(ending, now)));\n                }\n",
+        "                let _ = ending;\n",
     ),
     Mutation(
         "late success",

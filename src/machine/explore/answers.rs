@@ -67,11 +67,9 @@ impl State {
         demand(before.retry || !retries, "a command is tried again that must not be")?;
         let blames = actions.iter().any(|action| matches!(action, Action::Note(Note::HookFailed { .. })));
         demand(!blames || !before.success, "a command that did its work is blamed")?;
-        if let Phase::Alerting { alert, .. } = &before.phase
-            && alert.alive() == Some(child)
-            && !before.requested
-            && !retries
-        {
+        let is_alert = matches!(&before.phase, Phase::Alerting { alert, .. } if alert.alive() == Some(child));
+        demand(!is_alert || blames || before.success || retries, "an alert failed, and nobody is told")?;
+        if is_alert && !before.requested && !retries {
             let next = self.machine.rules.on_failure.iter().skip_while(|rule| rule.child != child).nth(1);
             let goes_on = next.is_none_or(|next| actions.contains(&Action::Spawn(next.child)));
             return demand(goes_on, "not everybody is told of the failed hook");

@@ -34,9 +34,16 @@ impl State {
         let has_limit = rule.is_some_and(|rule| rule.run_limit.is_some()) && timed_out.is_none();
         demand(!server.is_up() || !has_limit || run_until.is_some(), "the server's run time is not measured")?;
         let lists = [&rules.deploy, &rules.post_deploy, &rules.pre_stop, &rules.post_stop, &rules.on_failure];
-        let timed = lists.into_iter().flatten().filter(|hook| hook.timeout.is_some()).map(|hook| hook.child);
-        let is_timed = timed.into_iter().any(|child| alive.contains(&child) && !asked.contains(&child));
+        // One that nobody waits for any more is a leftover.
+        let cut_short = self.machine.cut_short.as_ref().and_then(Chain::alive);
+        let may_live_on =
+            |child: ChildId| alive.contains(&child) && !dying.contains_key(&child) && cut_short != Some(child);
+        let hooks = || lists.into_iter().flatten().filter(|hook| may_live_on(hook.child));
+        let is_timed = hooks().any(|hook| hook.timeout.is_some());
         demand(!is_timed || deadline.is_some(), "a hook runs and its time is not measured")?;
+        let mut limits = hooks().filter(|hook| asked.contains(&hook.child)).filter_map(|hook| hook.own_stop_timeout);
+        let is_killed = limits.all(|limit| deadline.is_some_and(|deadline| deadline <= now.after(limit)));
+        demand(is_killed, "a hook was asked to end that says how long it has, and nothing kills it then")?;
         let stops_hook = actions.iter().any(|action| matches!(action, Action::Note(Note::HookTimedOut { .. })));
         demand(!stops_hook || deadline.is_some(), "a hook out of time was asked to end, and its KILL is not armed")?;
         let resume = self.world.pausing.values().min().filter(|_| !self.world.is_stopping());

@@ -21,6 +21,7 @@ pub fn hook(child: ChildId) -> HookRule {
         child,
         timeout: None,
         stop_timeout: Duration::from_secs(10),
+        own_stop_timeout: None,
         // The server goes on without its poller, unless a plan says otherwise.
         on_failure: if child == POST_DEPLOY { OnFailure::Continue } else { OnFailure::Abort },
         on_stop: OnStop::Stop,
@@ -46,6 +47,11 @@ pub fn helper(child: ChildId) -> HookRule {
 
 pub fn timed(child: ChildId) -> HookRule {
     HookRule { timeout: Some(Duration::from_secs(600)), ..hook(child) }
+}
+
+/// One that says itself how long it has after a stop request.
+pub fn hurried(child: ChildId) -> HookRule {
+    HookRule { stop_timeout: A_SECOND, own_stop_timeout: Some(A_SECOND), ..timed(child) }
 }
 
 pub fn rules(mode: Mode) -> Rules {

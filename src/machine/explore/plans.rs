@@ -211,6 +211,16 @@ fn stops() -> Vec<Plan> {
                 ..rules(Mode::Supervise)
             },
         ),
+        (
+            "hooks that say how long they have",
+            Rules {
+                deploy: vec![hurried(DEPLOY)],
+                on_failure: vec![hurried(ALERT)],
+                post_deploy: vec![hurried(POST_DEPLOY)],
+                post_stop: vec![hurried(POST_STOP)],
+                ..rules(Mode::Supervise)
+            },
+        ),
         ("run time, killed", limited(full(), Signal::KILL)),
         ("run time, asked to end", limited(Rules { deploy: Vec::new(), ..full() }, Signal::TERM)),
         ("leftovers are left alone", Rules { stop: ignore.clone(), ..full() }),

@@ -69,6 +69,7 @@ impl<'a> Said<'a> {
             child: ChildId(0),
             timeout: (!timeout.is_zero()).then_some(timeout),
             stop_timeout: stop_timeout.unwrap_or(Hook::STOP_TIMEOUT),
+            own_stop_timeout: stop_timeout,
             on_failure: match failure {
                 // Whoever asked for it wants to know how it ends.
                 Some(_) if is_asked_for => OnFailure::Abort,

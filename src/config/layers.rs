@@ -67,6 +67,9 @@ impl Layers {
             Ok(None) if path.is_symlink() => {
                 return faults.push(at(0, "is a link that leads nowhere; mend the link, or remove it".into()));
             }
+            Ok(None) if !required && let Some(why) = path.parent().and_then(regular::in_place_of) => {
+                return faults.push(at(0, format!("is not there: {why}")));
+            }
             Ok(None) if !required => return self.missing.push(path.to_owned()),
             Ok(None) => return faults.push(at(0, "is not there; make it, or name another".into())),
             Err(why) => return faults.push(at(0, format!("cannot be read: {why}"))),

@@ -23,6 +23,7 @@ use value::{Table, Value};
 use values::{FailurePolicy, Named, OneOrTable};
 
 use crate::machine::OnStop;
+use crate::sys::regular;
 
 pub use fault::Fault;
 pub use layers::Layers;
@@ -343,7 +344,5 @@ pub fn not_there(missing: &[PathBuf]) -> String {
 /// reading it says why.
 #[must_use]
 pub fn is_there(directory: &Path) -> bool {
-    let is_absent = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
-    let may_be_there = |path: &Path| !path.symlink_metadata().is_err_and(is_absent);
-    may_be_there(Path::new(BASE_FILE)) || may_be_there(&directory.join(APPLICATION_FILE))
+    regular::may_be_there(Path::new(BASE_FILE)) || regular::may_be_there(&directory.join(APPLICATION_FILE))
 }

@@ -166,7 +166,9 @@ fn beside(request: &mut Request, is_plain: bool, pid: i32) -> Option<Beside> {
         return Some(Beside { boot: None, claims, place });
     }
     // Nobody is bothered with it who gets a configuration all the same.
-    let is_found = here.join(DIRECTORY).exists() || Path::new(BASE_FILE).exists() || request.options.config.is_some();
+    let is_found = regular::may_be_there(&here.join(DIRECTORY))
+        || regular::may_be_there(Path::new(BASE_FILE))
+        || request.options.config.is_some();
     let warning = match &place {
         // Root is refused that.
         Place::Unseen(why) if !is_found && !credentials::is_root() => Some(format!(
@@ -188,7 +190,7 @@ fn enter(pid: i32) -> Place {
         Ok(there) => there,
         Err(error) => return Place::Unseen(format!("cannot see where the running app-init was started ({error})")),
     };
-    if there == Path::new("/") && !there.join(DIRECTORY).exists() {
+    if there == Path::new("/") && !regular::may_be_there(&there.join(DIRECTORY)) {
         return Place::Left;
     }
     match nix::unistd::chdir(&there) {

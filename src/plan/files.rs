@@ -117,7 +117,8 @@ impl Files for Disk {
             Err(error) if regular::is_absence(&error) => return Ok(None),
             Err(error) => return Err(regular::why_not(&error)),
         };
-        let mut names: Vec<OsString> = entries.flatten().map(|entry| entry.file_name()).collect();
+        let names: std::io::Result<Vec<OsString>> = entries.map(|entry| Ok(entry?.file_name())).collect();
+        let mut names = names.map_err(|error| regular::why_not(&error))?;
         names.retain(|name| !name.as_bytes().starts_with(b"."));
         names.sort_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
         Ok(Some(names))

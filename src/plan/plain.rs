@@ -17,7 +17,7 @@ use crate::logging::{self, LogFormat};
 use crate::machine::{ChildId, Leftovers, Mode, Rules, ServerRule, SignalTarget, StopRules};
 use crate::secrets::Secrets;
 use crate::sys::exec::{self, Environment, Program};
-use crate::sys::signals;
+use crate::sys::{regular, signals};
 
 /// A start as an init and nothing else (§0): nothing of the above is needed.
 #[derive(Clone, Copy, Debug)]
@@ -33,15 +33,22 @@ pub fn plain_use(options: &Options) -> Option<PlainUse> {
         |string: &[u8]| string.starts_with(settings::PREFIX.as_bytes()) && !string.starts_with(b"APP_INIT_LOG=");
     let for_an_application = options.ask_for_more_than_signals()
         || exec::any_inherited(for_app_init)
-        || Path::new(config::BASE_FILE).symlink_metadata().is_ok();
+        || regular::may_be_there(Path::new(config::BASE_FILE));
     if for_an_application {
         return None;
     }
-    let passes_over_directory = Path::new(".docker").exists();
+    let directory = Path::new(".docker");
+    let passes_over_directory = match directory.symlink_metadata() {
+        // Its volume may not be mounted.
+        Ok(metadata) if metadata.is_symlink() && !directory.is_dir() => return None,
+        Ok(_) => true,
+        Err(error) if regular::is_absence(&error) => false,
+        Err(_) => return None,
+    };
     let files = || {
         config::is_there(Path::new("."))
             || files::any_in(Path::new(keys::Top::HOOKS_DIR))
-            || Path::new(keys::Env::VARS_DIR).exists()
+            || regular::may_be_there(Path::new(keys::Env::VARS_DIR))
     };
     let is_plain = !passes_over_directory || !files();
     is_plain.then_some(PlainUse { passes_over_directory })

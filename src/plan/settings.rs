@@ -185,13 +185,21 @@ pub fn insist_on_hooks_dir(
     base: &Path,
     findings: &mut Findings<'_>,
 ) {
-    let Some((key, said)) = said_hooks_dir(options, config, variables) else { return };
-    let is_missing = match std::fs::metadata(base.join(&said)) {
+    let usual = Path::new(keys::Top::HOOKS_DIR);
+    let said = said_hooks_dir(options, config, variables).filter(|(_, said)| said != usual);
+    let (key, directory) = said.as_ref().map_or(("hooks_dir", usual), |(key, said)| (*key, said));
+    let full = base.join(directory);
+    let is_missing = match std::fs::metadata(&full) {
         Ok(metadata) => !metadata.is_dir(),
         Err(error) => regular::is_absence(&error),
     };
-    if is_missing && said != Path::new(keys::Top::HOOKS_DIR) {
-        findings.fault(key, format!("there is no directory {}; make it, or remove this", said.display()));
+    let shown = directory.display();
+    match is_missing.then(|| regular::in_place_of(&full)) {
+        Some(Some(why)) => findings.fault(key, format!("no hook is found in {shown}: {why}")),
+        Some(None) if said.is_some() => {
+            findings.fault(key, format!("there is no directory {shown}; make it, or remove this"));
+        }
+        Some(None) | None => {}
     }
 }
 

@@ -11,6 +11,7 @@ use super::{Purpose, SKIPPABLE};
 use crate::cli::{self, Options};
 use crate::config::value::Value;
 use crate::config::{self, Fault, Layers};
+use crate::sys::regular;
 use crate::text::near;
 
 /// The words of a start that are no options.
@@ -105,7 +106,7 @@ pub fn tell_of_files(layers: &Layers, base: &Path, hooks_dir: &Path, findings: &
     let is_bare = !missing.is_empty() && !files::any_in(&hooks_dir);
     // Beside the base image's file the application's may be missed, and need not be: only who wants to be sure is told.
     let is_own = |path: &PathBuf| path != Path::new(config::BASE_FILE);
-    let misses_own = layers.missing.iter().any(is_own) && !base.join(".docker").exists();
+    let misses_own = layers.missing.iter().any(is_own) && !regular::may_be_there(&base.join(".docker"));
     let advice = "see that .dockerignore lets .docker into the image, and that this is its directory";
     if is_bare && layers.files.is_empty() {
         let hooks_dir = hooks_dir.display();

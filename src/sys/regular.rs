@@ -70,6 +70,25 @@ pub fn why_not(error: &std::io::Error) -> String {
     format!("{error}; {advice}")
 }
 
+/// Whether there is something of this name; a link that leads nowhere is. So may be what cannot be looked at: using it says
+/// why.
+#[must_use]
+pub fn may_be_there(path: &Path) -> bool {
+    !path.symlink_metadata().is_err_and(|error| is_absence(&error))
+}
+
+/// What is in the place of a directory that is not there, and what to do; `None` where nothing is. A volume that was not
+/// mounted leaves a link that leads nowhere, also on the way.
+#[must_use]
+pub fn in_place_of(directory: &Path) -> Option<String> {
+    let is_nothing = |path: &Path| path.metadata().is_err_and(|error| is_absence(&error));
+    if directory.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+        return Some(format!("{} is no directory; make it one, or remove it", directory.display()));
+    }
+    let link = directory.ancestors().find(|path| path.is_symlink() && is_nothing(path))?;
+    Some(format!("{} is a link that leads nowhere; mend the link, or remove it", link.display()))
+}
+
 /// Whether an error says that there is nothing.
 #[must_use]
 pub fn is_absence(error: &std::io::Error) -> bool {
@@ -115,6 +134,9 @@ mod tests {
         let loops = folder.path().join("loop");
         std::os::unix::fs::symlink("loop", &loops).expect("a link");
         assert!(read(&loops).is_err_and(|why| why.ends_with("; mend the link")));
+        assert!(may_be_there(&loops) && !may_be_there(&folder.path().join("none")));
+        let long = folder.path().join("x".repeat(300)).join("y");
+        assert!(may_be_there(&long) && !may_be_there(&folder.path().join("pipe/below")));
         let long = read(&folder.path().join("x".repeat(300)));
         assert!(long.is_err_and(|why| why.ends_with("; shorten it")));
     }

@@ -21,6 +21,39 @@ fn a_link_that_leads_nowhere_is_a_fault() {
     });
 }
 
+/// The same of directories: nobody would miss the hooks and the variables in them. Something else in their place is no
+/// better.
+#[test]
+fn a_directory_that_is_a_link_to_nowhere_or_a_file_is_a_fault() {
+    let lost = |cell, place: &str, told: &str| {
+        for is_link in [true, false] {
+            let setup = Setup::new(cell, SERVER);
+            let path = setup.world.app().join(place);
+            std::fs::create_dir_all(path.parent().expect("a file has a directory")).expect("a directory can be made");
+            if is_link {
+                symlink("/nonexist", &path).expect("a link can be made");
+            } else if place != ".docker" {
+                std::fs::write(&path, "#!/bin/sh\n").expect("a file can be written");
+            } else {
+                continue;
+            }
+            let why = if is_link { "is a link that leads nowhere; mend" } else { "is no directory; make it one" };
+            let end = setup.start().end().exited(78).complains(&[told, &format!("{place} {why}")]);
+            assert!(!end.out.contains("server"), "{}", end.story());
+        }
+    };
+    each_place(|cell| {
+        lost(cell, ".docker", "app-init.toml: is not there: ");
+        lost(cell, ".docker/action_hooks", "hooks_dir: no hook is found in .docker/action_hooks: ");
+        lost(cell, ".docker/action_hooks/deploy.d", "hooks_dir: cannot list .docker/action_hooks/deploy.d: ");
+        lost(cell, ".docker/user_vars", "env.vars_dir: no variable is found in .docker/user_vars: ");
+    });
+    // It is the way into an image that is broken.
+    let setup = Setup::new(Cell::PID1, ["shell", "-c", "echo opened"]);
+    symlink("/nonexist", setup.world.app().join(".docker")).expect("a link can be made");
+    setup.start().end().exited(0).complains(&["is a link that leads nowhere"]);
+}
+
 /// One that leads somewhere is a file like any other.
 #[test]
 fn a_link_to_a_configuration_is_read() {

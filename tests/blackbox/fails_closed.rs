@@ -30,6 +30,29 @@ fn hooks_that_may_not_be_looked_at_are_a_fault() {
     }
 }
 
+/// Where there may be a configuration it is no plain use: what cannot be looked at is not absent.
+#[test]
+fn a_place_that_may_not_be_looked_into_is_not_plain() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let server = ["--", PROBE, "do", "print=server"];
+    let at_fault = |setup: Setup, why: &str| {
+        let end = setup.start().end().exited(78).complains(&["app-init.toml: cannot be read: ", why]);
+        assert!(!end.out.contains("server"), "{}", end.story());
+    };
+    // Whoever opens the directory may have been somebody else.
+    let script = format!("mkdir in; cd in; mkdir .docker; chmod 0 .; exec {APP_INIT} {}", server.join(" "));
+    at_fault(Setup::bare(NOBODY, ["sh", "-ec", &script]), "make it readable for this user");
+    let setup = Setup::new(NOBODY, server).etc("app-init.toml", "");
+    let mode = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(setup.world.etc(), mode).expect("the test's own directory");
+    at_fault(setup, "make it readable for this user");
+    each_place(|cell| {
+        let setup = Setup::new(cell, server);
+        symlink(".docker", setup.world.app().join(".docker")).expect("a link can be made");
+        at_fault(setup, "mend the link");
+    });
+}
+
 /// Opening a pipe waits for its writer, and nothing would ever write.
 #[test]
 fn a_pipe_in_place_of_a_config_or_a_hook_holds_nothing_up() {

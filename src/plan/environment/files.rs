@@ -8,6 +8,7 @@ use crate::config::expand;
 use crate::config::keys;
 use crate::config::literal;
 use crate::identity::trust::Boundary;
+use crate::sys::regular;
 
 impl Pipeline<'_, '_> {
     pub fn env_files(&mut self) {
@@ -38,11 +39,13 @@ impl Pipeline<'_, '_> {
         let full = self.inputs.workdir.join(directory);
         let names = match self.inputs.list(&full) {
             Ok(Some(names)) => names,
-            Ok(None) if configured.is_none() => return,
             Ok(None) => {
-                return self
-                    .findings
-                    .fault("env.vars_dir", format!("there is no directory {shown}; make it, or remove this"));
+                let what = match (regular::in_place_of(&full), configured) {
+                    (Some(why), _) => format!("no variable is found in {shown}: {why}"),
+                    (None, Some(_)) => format!("there is no directory {shown}; make it, or remove this"),
+                    (None, None) => return,
+                };
+                return self.findings.fault("env.vars_dir", what);
             }
             Err(why) => return self.findings.fault("env.vars_dir", format!("cannot list {shown}: {why}")),
         };

@@ -33,18 +33,29 @@ pub fn is_there(name: &str, directory: &Path, configured: Option<&(Hook, Vec<Hoo
         || any_in(&directory.join(format!("{name}.d")))
 }
 
-/// Whether the directory holds anything that could be run, which ends plain use. One that may not be looked into may.
+/// Whether the directory holds anything that could be run, which ends plain use. One that may not be looked into may, and
+/// so may what is in its place: a link to a volume that is not mounted.
 #[must_use]
 pub fn any_in(directory: &Path) -> bool {
-    // A directory that this user may not enter may hold a hook.
     let may_run = |entry: fs::DirEntry| {
-        let may_run = || fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir() || is_executable(&metadata));
-        !is_hidden(&entry.file_name()) && !is_left_behind(&entry.file_name()) && may_run()
+        let name = entry.file_name();
+        let may_run = || match fs::metadata(entry.path()) {
+            // A directory that this user may not enter may hold a hook.
+            Ok(metadata) => metadata.is_dir() || is_executable(&metadata) || is_drop_in(&name),
+            Err(error) => !regular::is_absence(&error) || is_drop_in(&name),
+        };
+        !is_hidden(&name) && !is_left_behind(&name) && may_run()
     };
-    match fs::read_dir(directory) {
-        Ok(entries) => entries.flatten().any(may_run),
-        Err(error) => !regular::is_absence(&error),
-    }
+    regular::may_be_there(directory)
+        && match fs::read_dir(directory) {
+            Ok(mut entries) => entries.any(|entry| entry.map_or(true, may_run)),
+            Err(_) => true,
+        }
+}
+
+/// Whether the name is that of a phase's directory.
+fn is_drop_in(name: &OsStr) -> bool {
+    name.to_str().and_then(|name| name.strip_suffix(".d")).is_some_and(|phase| PHASES.contains(&phase))
 }
 
 /// What is to be said of files in the default directory that look like hooks and will not run: in plain use too, because
@@ -65,9 +76,12 @@ pub fn all(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -
     let mut found = Vec::from_iter(executable(around.directory.join(name), around.workdir, head, findings));
     let drop_in = around.directory.join(format!("{name}.d"));
     let names = names_in(&around.workdir.join(&drop_in)).unwrap_or_else(|error| {
-        if !regular::is_absence(&error) {
-            let what = format!("cannot list {}: {}", drop_in.display(), regular::why_not(&error));
-            findings.fault("hooks_dir", what);
+        let why = match regular::is_absence(&error) {
+            true => regular::in_place_of(&around.workdir.join(&drop_in)),
+            false => Some(regular::why_not(&error)),
+        };
+        if let Some(why) = why {
+            findings.fault("hooks_dir", format!("cannot list {}: {why}", drop_in.display()));
         }
         Vec::new()
     });
@@ -84,8 +98,9 @@ pub fn all(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -
 
 /// What is in a directory, in byte order.
 pub fn names_in(directory: &Path) -> std::io::Result<Vec<OsString>> {
-    let entries = fs::read_dir(directory)?.flatten();
-    let mut names: Vec<OsString> = entries.map(|entry| entry.file_name()).filter(|name| !is_hidden(name)).collect();
+    let names: std::io::Result<Vec<OsString>> = fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect();
+    let mut names = names?;
+    names.retain(|name| !is_hidden(name));
     names.sort_by(|one, other| one.as_bytes().cmp(other.as_bytes()));
     Ok(names)
 }

@@ -23,6 +23,8 @@ pub struct Layers {
     left_out: Vec<PathBuf>,
     /// What `user` was before another file or a role said something else.
     pub replaced_users: Vec<String>,
+    /// What `prepare` was before.
+    pub replaced_preparations: Vec<Value>,
     /// A file is no TOML: what its values are is not known, and nothing is to be said of any.
     pub is_broken: bool,
     sources: Vec<Source>,
@@ -92,7 +94,7 @@ impl Layers {
         }
         let table = table(&document, document.root());
         drop(document);
-        self.note_user(&table);
+        self.note_replaced(&table);
         lay_over(&mut self.table, table, true);
         self.sources.push(Source { name, text });
         self.origins.take();
@@ -121,7 +123,7 @@ impl Layers {
             // Who leaves something out everywhere means it there too.
             own.extend(all.iter().cloned());
         }
-        self.note_user(&role);
+        self.note_replaced(&role);
         lay_over(&mut self.table, role, true);
         self.role = Some(name.to_owned());
         // A fault may have asked for them already.
@@ -135,9 +137,12 @@ impl Layers {
         self.role.as_deref()
     }
 
-    fn note_user(&mut self, over: &Table) {
+    fn note_replaced(&mut self, over: &Table) {
         if over.contains_key("user") {
             self.replaced_users.extend(self.table.get("user").and_then(Value::as_text).map(str::to_owned));
+        }
+        if over.contains_key("prepare") {
+            self.replaced_preparations.extend(self.table.get("prepare").cloned());
         }
     }
 

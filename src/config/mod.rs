@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use keys::Variables;
 use map::Map;
-use read::{Keys, Mistake, Mistakes, Read};
+use read::{Keys, Mistake, Mistakes, NestedList, Read};
 use value::{Table, Value};
 use values::{FailurePolicy, Named, OneOrTable};
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub limits: keys::Limits,
     /// The roles that were not chosen and set `user`, with what to.
     pub other_users: Vec<(String, String)>,
+    /// What another start may have prepared: those of these roles, and what a file or the role replaced.
+    pub other_preparations: Vec<keys::Prepare>,
 }
 
 /// `[env]`
@@ -75,9 +77,18 @@ pub fn interpret(layers: &mut Layers, faults: &mut Vec<Fault>) -> Config {
     for (name, role) in roles {
         if let Value::Table(role) = role {
             let path = format!("role.{name}");
-            let user = reader.whole(&path, role).0.top.user;
-            config.other_users.extend(user.map(|user| (path, user)));
+            let (other, _) = reader.whole(&path, role);
+            config.other_users.extend(other.top.user.map(|user| (path, user)));
+            config.other_preparations.extend(other.preparations);
         }
+    }
+    let lists = take(&mut layers.replaced_preparations).into_iter();
+    let lists = lists.filter_map(|list| NestedList::<keys::Prepare>::read(list).ok());
+    for table in lists.flat_map(|list| list.tables) {
+        let mut preparation = keys::Prepare::default();
+        // What is wrong with it is nobody's business any more.
+        let _ = preparation.set_all(table);
+        config.other_preparations.push(preparation);
     }
     config
 }
@@ -189,6 +200,7 @@ impl Reader<'_> {
             log: self.section(&at("log"), take(&mut top.log.table)),
             limits: self.section(&at("limits"), take(&mut top.limits.table)),
             other_users: Vec::new(),
+            other_preparations: Vec::new(),
             top,
         };
         (config, roles)

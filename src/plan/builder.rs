@@ -209,7 +209,7 @@ impl Builder<'_> {
                 Purpose::Env => users.is_above(users.main().as_deref()),
                 _ => !stage.prepares && hooks::runs_as_other_than_root(DEPLOY_ENV, &config.hooks, users).is_none(),
             },
-            given_to: &|user| steps::given_to(user, &config.preparations, &around),
+            given_to: &|user| steps::given_to(user, config, &around),
             termination_file: config.log.termination_file.as_deref(),
         };
         lookup::check_trust(&trusted, users, findings)

@@ -11,8 +11,8 @@ use super::environment::Environment;
 use super::surroundings::Surroundings;
 use super::{Findings, command, settings};
 use crate::config::expand::{self, Lookup};
-use crate::config::keys;
 use crate::config::values::{FileMode, Named};
+use crate::config::{Config, keys};
 use crate::identity::Identity;
 use crate::identity::trust::{Boundary, Given};
 use crate::prepare::{Owner, Preparation, Step};
@@ -218,24 +218,26 @@ fn path(
     }
 }
 
-/// What is given to `user`, or opened for it, and what is copied: whose that is by the time that anything else runs.
-pub fn given_to(user: &Boundary, configured: &[keys::Prepare], around: &Surroundings<'_>) -> Vec<Given> {
+/// What is given to `user`, or opened for it, and what is copied: whose that is by the time that anything else runs. What
+/// was given at another start shows; what was copied then is root's, and looks like it.
+pub fn given_to(user: &Boundary, config: &Config, around: &Surroundings<'_>) -> Vec<Given> {
     let path = |text: &String| {
         let path = OsString::from_vec(expand::expand(text, around.environment).ok()?);
         Some(around.workdir.join(path))
     };
-    let given = |from: &keys::Prepare| {
+    let given = |from: &keys::Prepare, is_due: bool| {
         let place = path(from.dir.as_ref().or(from.to.as_ref())?)?;
         let owner = from.owner.as_ref().and_then(|spec| around.users.owner(spec).ok());
         let now = || std::fs::metadata(&place).map_or_else(|_| nix::unistd::getegid().as_raw(), |it| it.gid());
         let group = owner.and_then(|(_, gid)| gid).unwrap_or_else(now);
         let mode = from.mode.map_or(0, |FileMode(mode)| mode);
         let is_the_users = user.can_write(owner.map_or(0, |(uid, _)| uid), group, mode);
-        let source = from.copy.as_ref().and_then(path);
-        (is_the_users || source.is_some()).then(|| Given::new(place, source.filter(|_| !is_the_users)))
+        let source = from.copy.as_ref().and_then(path).filter(|_| !is_the_users);
+        (is_due && is_the_users || source.is_some()).then(|| Given::new(place, source))
     };
-    let is_due = |from: &&keys::Prepare| around.for_rights_of(None).is_due(&from.when);
-    configured.iter().filter(is_due).filter_map(given).collect()
+    let here = config.preparations.iter().map(|from| (from, around.for_rights_of(None).is_due(&from.when)));
+    let elsewhere = config.other_preparations.iter().map(|from| (from, false));
+    here.chain(elsewhere).filter_map(|(from, is_due)| given(from, is_due)).collect()
 }
 
 /// `None` where it is a fault, or without root, where nothing can be given to anybody, a warning.

@@ -951,6 +951,31 @@ fn a_copy_of_the_users_is_the_users() {
     });
 }
 
+/// What an earlier start copied is root's on the disk.
+#[test]
+fn a_copy_of_another_start_is_what_its_source_is() {
+    let copy = "prepare]]\ncopy = \"/mnt/app/src\"\nto = \"/mnt/app/bin\"\n";
+    let run = "hooks.deploy.run]]\nuser = \"root\"\ncommand = [\"/mnt/app/bin/tool\"]\n";
+    for config in [
+        // Off, another role's, and one that a role replaces.
+        format!("[[{run}[[{copy}when = [\"env:SEED\"]\n"),
+        format!("[[{run}[[role.seed.{copy}[role.web]\numask = \"0022\"\n"),
+        format!("[[{run}[[{copy}[[role.web.prepare]]\ndir = \"/mnt/app/tmp\"\n"),
+        format!("[[role.web.{run}[[role.seed.{copy}"),
+    ] {
+        let web = if config.contains("role.web") { "web" } else { "true" };
+        let setup = |names: &[&str]| {
+            let config = format!("user = \"app\"\n{config}[server]\ncommand = [\"echo\", \"server\"]\n");
+            let setup = Setup::new(Cell::PID1, ["--", web]).config(&config).file("src/tool", TOOL, 0o755);
+            of_user(setup.file("bin/tool", TOOL, 0o755), names)
+        };
+        let told = "/mnt/app/bin/tool could be changed by app: [[prepare]] copies it from /mnt/app/src: ";
+        refused(setup(&["src"]), told);
+        let end = setup(&[]).start().end().exited(0);
+        assert!(end.out.contains("tool as 0\n"), "{}", end.story());
+    }
+}
+
 /// §0.3: that user may stop the process that looks with its rights, here as soon as it has them.
 #[test]
 fn a_stop_request_is_heard_while_somebody_stops_whoever_looks() {

@@ -31,7 +31,7 @@ ELSEWHERE = [
     Mutation(
         "raw reason",
         "The reason of the end drives the terminal of whoever reads it.",
-        "src/supervisor/mod.rs",
+        "src/supervisor/obeying.rs",
         "let text = text::escape(&secrets::hidden(text));\n",
         "let text = secrets::hidden(text);\n",
         "blackbox log::the_termination_file_holds_the_reason_alone",
@@ -47,7 +47,7 @@ ELSEWHERE = [
     Mutation(
         "later hooks are mute",
         "A post-stop hook has no standard output where it is the only hook.",
-        "src/supervisor/mod.rs",
+        "src/supervisor/obeying.rs",
         "let later = [&self.rules.post_deploy, &self.rules.pre_stop, &self.rules.post_stop];",
         "let later = [&self.rules.post_deploy, &self.rules.pre_stop];",
         "blackbox stop_rules::a_hook_behind_the_servers_start_can_print",
@@ -169,7 +169,7 @@ ELSEWHERE = [
     Mutation(
         "helper with an input",
         "A wait holds the server's input.",
-        "src/supervisor/mod.rs",
+        "src/supervisor/obeying.rs",
         "    descriptors::close_inherited(&[]);\n    descriptors::let_go(&[0]);\n",
         "    descriptors::close_inherited(&[]);\n",
         "blackbox waits::a_wait_has_no_input",
@@ -656,7 +656,7 @@ ELSEWHERE = [
     Mutation(
         "wait outlives app-init",
         "After a KILL of app-init a wait goes on.",
-        "src/supervisor/mod.rs",
+        "src/supervisor/obeying.rs",
         "    let _ = processes::ask_for_parent_death_signal(Signal::KILL);\n",
         "",
         "blackbox waits::a_killed_app_init_leaves_nobody_who_waits",
@@ -689,7 +689,7 @@ ELSEWHERE = [
     Mutation(
         "busy directory",
         "app-init keeps the directory busy that it was started in.",
-        "src/supervisor/mod.rs",
+        "src/supervisor/obeying.rs",
         "let _ = nix::unistd::chdir(\"/\");",
         "",
         "blackbox spawn::app_init_itself_leaves_the_working_directory",
@@ -697,7 +697,7 @@ ELSEWHERE = [
     Mutation(
         "copies of descriptors",
         "app-init keeps the server's descriptors open.",
-        "src/supervisor/mod.rs",
+        "src/supervisor/obeying.rs",
         "        descriptors::close_inherited(&own);\n",
         "        let _ = own;\n",
         "blackbox spawn::app_init_closes_its_copy_of_an_inherited_descriptor",
@@ -729,7 +729,7 @@ ELSEWHERE = [
     Mutation(
         "terminal is kept",
         "The shell above does not get its terminal back.",
-        "src/supervisor/mod.rs",
+        "src/supervisor/obeying.rs",
         "        if let Some(terminal) = &self.terminal {\n            terminal.take_back();\n        }\n",
         "",
         "blackbox terminal::the_terminal_is_given_back_at_the_end",

@@ -27,7 +27,9 @@ fn heard(mut run: Running) -> Vec<i32> {
 fn a_signal_is_handed_on_first_of_all() {
     let steps = ["--", PROBE, "do", "trap=10:0", "trap=15:0:4", "kill=parent:10", "kill=parent:15", "pause"];
     let end = Setup::traced(Cell::SUBREAPER, &["trace=all"], steps).start().end().exited(4);
-    let calls = end.calls_of_app_init();
+    let mut calls = end.calls_of_app_init();
+    // Where another process came in between, a call has two lines.
+    calls.retain(|call| !call.text.starts_with("<... kill resumed"));
     for (name, asks) in [("SIGUSR1", false), ("SIGTERM", true)] {
         let taken = format!("si_signo={name}");
         let place = calls.iter().position(|call| call.text.contains(&taken)).expect("it was taken");

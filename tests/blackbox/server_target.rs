@@ -186,10 +186,10 @@ fn a_stop_signal_that_would_be_ignored_is_replaced_by_term() {
 }
 
 /// Where a PID namespace was made without a `/proc` of its own, the one outside is in view: its second process is a shell
-/// with a child, and neither number means anything here.
+/// with a child, and neither number means anything here. A bystander would tell of the INT before it tells of its TERM.
 #[test]
 fn the_proc_of_another_namespace_says_nothing() {
-    let bystander = "[ trap=2:0 print=bystander pause ] ".repeat(4);
+    let bystander = "[ trap=2:0 trap=15:0:0 print=bystander pause ] ".repeat(4);
     let server = format!("{PROBE} do {bystander} trap=2:0:4 print=server eof kill=parent:2 pause");
     let script = format!(
         "sh -c 'sleep 1000 & : > /run/up; wait' & until [ -e /run/up ]; do :; done; \

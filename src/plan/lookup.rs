@@ -111,7 +111,8 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
         hands_on = true;
         let is_refused = |path: &Path| judges.iter().any(|judge| judge.ask(path).is_some());
         let Executed { paths, unclear, .. } = executed::of(program, &is_refused);
-        if let Some(why) = unclear {
+        let (led_to, not_followed) = led_to(program, &paths);
+        for why in unclear.into_iter().chain(not_followed) {
             findings.refusal(&key, why);
         }
         for judge in judges {
@@ -120,7 +121,8 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
             }
             let programs =
                 search_path(program).into_iter().map(|directory| ("PATH", "looks for programs in", directory));
-            for (name, what, path) in programs.chain(led_to(program)) {
+            let led_to = led_to.iter().map(|(name, what, path)| (*name, *what, path.clone()));
+            for (name, what, path) in programs.chain(led_to) {
                 if let Some(at_fault) = judge.ask(&path) {
                     let why = &at_fault.why;
                     let (path, who) = (path.display(), users::shown(&judge.user.identity));
@@ -151,11 +153,14 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
 
 /// By which variables every program, or a shell, executes something before it does what it was told (ld.so(8), bash(1)),
 /// and what is between their entries.
-const LEADING: [(&str, &str, &[u8]); 18] = [
-    ("LD_LIBRARY_PATH", "looks for libraries in", b":;"),
+const LEADING: [(&str, &str, &[u8]); 20] = [
+    ("LD_LIBRARY_PATH", LIBRARIES, b":;"),
     ("LD_PRELOAD", LOADS, b": "),
+    // As musl reads them.
+    ("LD_LIBRARY_PATH", LIBRARIES, b":\n"),
+    ("LD_PRELOAD", LOADS, b": \t\n\r\x0b\x0c"),
     ("LD_AUDIT", LOADS, b":"),
-    ("BASH_ENV", "begins with", b""),
+    ("BASH_ENV", BEGINS, b""),
     // Of interpreters: which of them a program of root's will call nobody knows.
     ("PYTHONPATH", MODULES, b":"),
     ("PYTHONHOME", MODULES, b":"),
@@ -173,26 +178,60 @@ const LEADING: [(&str, &str, &[u8]); 18] = [
     ("GCONV_PATH", MODULES, b":"),
 ];
 
+const LIBRARIES: &str = "looks for libraries in";
 const LOADS: &str = "loads";
+const BEGINS: &str = "begins with";
 const MODULES: &str = "may look for modules in";
 /// What is empty between two separators is no directory for these.
 const NO_EMPTY_ENTRY: [&str; 7] =
     ["RUBYLIB", "GEM_PATH", "NODE_PATH", "PHP_INI_SCAN_DIR", "LUA_PATH", "LUA_CPATH", "GCONV_PATH"];
 
-/// Where these lead a program: the variable, what is done there, the path.
-fn led_to(program: &Program) -> Vec<(&'static str, &'static str, PathBuf)> {
-    let mut found = Vec::new();
+/// A variable, what is done there, the path.
+type LedTo = (&'static str, &'static str, PathBuf);
+
+/// Where these lead a program that comes to `files`, and why some cannot be followed.
+fn led_to(program: &Program, files: &[PathBuf]) -> (Vec<LedTo>, Vec<String>) {
+    let (mut found, mut unclear) = (Vec::new(), Vec::new());
     for (name, what, separators) in LEADING {
         let value = exec::variable_of(&program.environment, name).filter(|value| !value.is_empty());
         let entries = value.iter().flat_map(|value| value.split(|byte| separators.contains(byte)));
-        // A library's bare name is looked for in those directories; `$ORIGIN` is where the program is.
-        let is_place = |entry: &[u8]| !entry.is_empty() || !NO_EMPTY_ENTRY.contains(&name);
-        let is_path =
-            |entry: &&[u8]| !entry.starts_with(b"$") && (what != LOADS || entry.contains(&b'/')) && is_place(entry);
-        let paths = entries.filter(is_path).map(|entry| directory(program).join(OsStr::from_bytes(entry)));
-        found.extend(paths.map(|path| (name, what, path)));
+        // A library's bare name is looked for in those directories.
+        let is_place = |entry: &[u8]| !entry.is_empty() || !NO_EMPTY_ENTRY.contains(&name) && what != LOADS;
+        for entry in entries.filter(|entry| (what != LOADS || entry.contains(&b'/')) && is_place(entry)) {
+            match expansions(what, entry, files) {
+                Some(paths) => {
+                    let paths = paths.into_iter().map(|path| (name, what, directory(program).join(path)));
+                    found.extend(paths);
+                }
+                None => unclear.push(format!(
+                    "cannot tell what {name} leads to by `{}`; write the path without variables and quotes",
+                    String::from_utf8_lossy(entry)
+                )),
+            }
+        }
     }
-    found
+    found.sort();
+    found.dedup();
+    (found, unclear)
+}
+
+/// The paths that an entry means; `None`: it cannot be told. The loader puts the place of the program for `$ORIGIN`, and
+/// bash expands what BASH_ENV says (ld.so(8), bash(1)).
+fn expansions(what: &str, entry: &[u8], files: &[PathBuf]) -> Option<Vec<PathBuf>> {
+    let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
+    if what == BEGINS {
+        return (!entry.iter().any(|byte| b"$`\"'\\".contains(byte))).then(|| vec![path(entry)]);
+    }
+    let is_the_loaders = what == LIBRARIES || what == LOADS;
+    if !is_the_loaders || !entry.contains(&b'$') {
+        return Some(vec![path(entry)]);
+    }
+    let rest = [&b"$ORIGIN"[..], b"${ORIGIN}"].iter().find_map(|start| entry.strip_prefix(*start))?;
+    if rest.contains(&b'$') || !matches!(rest, [] | [b'/', ..]) {
+        return None;
+    }
+    let places = files.iter().filter_map(|file| Some(file.canonicalize().ok()?.parent()?.to_owned()));
+    Some(places.map(|place| path(&[place.as_os_str().as_bytes(), rest].concat())).collect())
 }
 
 /// Takes the directories of somebody else out of the PATH of a shell that has more rights: whatever is typed there is

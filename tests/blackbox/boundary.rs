@@ -1123,6 +1123,14 @@ fn libraries_of_roots_programs_are_roots() {
             // As in `/usr/lib:$LD_LIBRARY_PATH`: what is empty is the working directory.
             ("LD_LIBRARY_PATH", "/usr/lib:", "looks for libraries in /mnt/app/own/, which"),
             ("LD_PRELOAD", "libnone.so /mnt/app/own/x", "loads /mnt/app/own/x, which"),
+            ("LD_PRELOAD", "/usr/none\t/mnt/app/own/x", "loads /mnt/app/own/x, which"),
+            ("LD_PRELOAD", "$ORIGIN/../../mnt/app/own/x", "loads /usr/bin/../../mnt/app/own/x, which"),
+            ("LD_PRELOAD", "${ORIGIN}/../../mnt/app/own/x", "loads /usr/bin/../../mnt/app/own/x, which"),
+            (
+                "LD_LIBRARY_PATH",
+                "$ORIGIN/../../mnt/app/own",
+                "looks for libraries in /usr/bin/../../mnt/app/own, which",
+            ),
             ("LD_AUDIT", "/mnt/app/own/x", "loads /mnt/app/own/x, which"),
             ("BASH_ENV", "/mnt/app/own/x", "begins with /mnt/app/own/x, which"),
             ("PYTHONPATH", "/usr/lib:/mnt/app/own", "may look for modules in /mnt/app/own, which"),
@@ -1139,6 +1147,20 @@ fn libraries_of_roots_programs_are_roots() {
             ("CLASSPATH", "/mnt/app/own/x.jar", "may look for modules in /mnt/app/own/x.jar, which"),
         ] {
             let told = format!("hooks.post-stop.run[0].command: {told} could be changed by app: ");
+            refused(setup(name, value), &told);
+        }
+        for (name, value, entry) in [
+            ("LD_PRELOAD", "/usr/none:/mnt/$LIB/x", "/mnt/$LIB/x"),
+            ("LD_PRELOAD", "$ORIGIN/$PLATFORM", "$ORIGIN/$PLATFORM"),
+            ("LD_LIBRARY_PATH", "/mnt/${LIB}", "/mnt/${LIB}"),
+            ("BASH_ENV", "$HOME/x", "$HOME/x"),
+            ("BASH_ENV", "`echo /mnt/app/own/x`", "`echo /mnt/app/own/x`"),
+            ("BASH_ENV", "/mnt/app/\"own\"/x", "/mnt/app/\"own\"/x"),
+        ] {
+            let told = format!(
+                "hooks.post-stop.run[0].command: cannot tell what {name} leads to by `{entry}`; write the path without \
+                 variables and quotes\n"
+            );
             refused(setup(name, value), &told);
         }
         for (name, value) in [

@@ -86,11 +86,16 @@ impl Builder<'_> {
         let boots = matches!(purpose, Purpose::Run | Purpose::Check) || matches!(purpose, Purpose::Hook(DEPLOY, _));
         let mut deploy = Vec::new();
         if boots && stage.prepares && !self.skips(PREPARE) {
-            deploy.extend(self.preparation(config, argv, programs, findings));
+            let prepared = findings.of_what_runs_before(|findings| self.preparation(config, argv, programs, findings));
+            deploy.extend(prepared);
         }
         let asks_for_environment = matches!(purpose, Purpose::Hook(DEPLOY_ENV, _));
+        let mut alerts_early = false;
         if stage.is_prelude || purpose == Purpose::Check && !asks_for_environment {
-            deploy.extend(hook(DEPLOY_ENV, keys::Hook::ON_FAILURE.rule(), &[], programs, findings));
+            let by_default = keys::Hook::ON_FAILURE.rule();
+            let rules = findings.of_what_runs_before(|findings| hook(DEPLOY_ENV, by_default, &[], programs, findings));
+            alerts_early = !rules.is_empty();
+            deploy.extend(rules);
         }
         if boots && !stage.is_prelude {
             hooks::strays::tell_of_others(&config.hooks, &self.hooks(OnFailure::Abort, argv), findings);
@@ -119,8 +124,13 @@ impl Builder<'_> {
         }
         deploy.extend(own);
         let alerts = deploy.iter().any(|hook| !hook.helper);
-        let on_failure =
-            if alerts { hook(ON_FAILURE, OnFailure::Continue, &[], programs, findings) } else { Vec::new() };
+        let mut alert = |findings: &mut Findings<'_>| hook(ON_FAILURE, OnFailure::Continue, &[], programs, findings);
+        let on_failure = match (alerts, alerts_early) {
+            (false, _) => Vec::new(),
+            (true, false) => alert(findings),
+            // It may be deploy-env that fails.
+            (true, true) => findings.of_what_runs_before(alert),
+        };
         self.tell_of_skips(findings);
         let exec_mode = settings.mode == ServerMode::Exec && matches!(purpose, Purpose::Run | Purpose::Check);
         let mode = match purpose {

@@ -34,6 +34,8 @@ pub struct Findings<'a> {
     strict: bool,
     /// The `deploy-env` hook has not run yet: what is not set now may be later.
     expects_more: bool,
+    /// What is looked at runs before that hook has written anything.
+    runs_before: bool,
     /// Somebody could not be found, or a file not be read in which somebody may be named: who programs run as is not known.
     doubts_identity: bool,
     secrets: Secrets,
@@ -88,6 +90,7 @@ impl<'a> Findings<'a> {
             layers,
             strict,
             expects_more: false,
+            runs_before: false,
             // A fault without a key is one of a whole file.
             doubts_identity: faults.iter().any(|fault| fault.key.is_empty()),
             secrets: Secrets::default(),
@@ -123,11 +126,21 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// A fault of a value that depends on the environment: none while more of it is expected.
+    /// A fault of a value that depends on the environment: none while more of it is expected, unless that comes too late.
     pub fn unset(&mut self, key: &str, what: String) {
-        if !self.expects_more {
-            self.fault(key, what);
+        match (self.expects_more, self.runs_before) {
+            (false, _) => self.fault(key, what),
+            (true, true) => self.fault(key, format!("{what}; what deploy-env writes is not there yet")),
+            (true, false) => {}
         }
+    }
+
+    /// Looks at what runs before the `deploy-env` hook is through.
+    pub fn of_what_runs_before<T>(&mut self, look: impl FnOnce(&mut Findings<'a>) -> T) -> T {
+        let before = std::mem::replace(&mut self.runs_before, true);
+        let found = look(self);
+        self.runs_before = before;
+        found
     }
 
     /// What must not be done for reasons of permission (§5).

@@ -186,20 +186,18 @@ pub fn insist_on_hooks_dir(
     findings: &mut Findings<'_>,
 ) {
     let usual = Path::new(keys::Top::HOOKS_DIR);
-    let said = said_hooks_dir(options, config, variables).filter(|(_, said)| said != usual);
-    let (key, directory) = said.as_ref().map_or(("hooks_dir", usual), |(key, said)| (*key, said));
-    let full = base.join(directory);
-    let is_missing = match std::fs::metadata(&full) {
+    let Some((key, said)) = said_hooks_dir(options, config, variables).filter(|(_, said)| said != usual) else {
+        if let Some(why) = regular::in_place_of(&base.join(usual)) {
+            findings.fault("hooks_dir", format!("no hook is found in {}: {why}", usual.display()));
+        }
+        return;
+    };
+    let is_missing = match std::fs::metadata(base.join(&said)) {
         Ok(metadata) => !metadata.is_dir(),
         Err(error) => regular::is_absence(&error),
     };
-    let shown = directory.display();
-    match is_missing.then(|| regular::in_place_of(&full)) {
-        Some(Some(why)) => findings.fault(key, format!("no hook is found in {shown}: {why}")),
-        Some(None) if said.is_some() => {
-            findings.fault(key, format!("there is no directory {shown}; make it, or remove this"));
-        }
-        Some(None) | None => {}
+    if is_missing {
+        findings.fault(key, format!("there is no directory {}; make it, or remove this", said.display()));
     }
 }
 

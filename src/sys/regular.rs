@@ -73,6 +73,7 @@ pub fn why_not(error: &std::io::Error) -> String {
 /// Whether there is something of this name; a link that leads nowhere is. So may be what cannot be looked at: using it says
 /// why.
 #[must_use]
+#[inline]
 pub fn may_be_there(path: &Path) -> bool {
     !path.symlink_metadata().is_err_and(|error| is_absence(&error))
 }

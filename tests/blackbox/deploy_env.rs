@@ -451,3 +451,35 @@ fn the_hook_runs_as_the_configured_user() {
         assert_eq!(end.out.matches("WRITTEN=x").count(), 1, "{}", end.story());
     });
 }
+
+/// It could set a variable for what comes after it, and not for what runs before it has written anything: that would be
+/// left out without a word. `on-failure` may be told of this hook's own failure.
+#[test]
+fn what_runs_before_the_hook_has_written_needs_its_variables() {
+    const BEFORE: [(&str, &str); 7] = [
+        ("hooks.deploy-env.run = [{ command = [\"true\", \"${A}\"] }]\n", "hooks.deploy-env.run[0].command: ${A} is"),
+        ("hooks.deploy-env.run = [{ command = [\"true\", \"${A:?say A}\"] }]\n", "run[0].command: A: say A"),
+        ("hooks.deploy-env.skip_if = [\"true\", \"${A}\"]\n", "hooks.deploy-env.skip_if: ${A} is not set"),
+        ("hooks.deploy-env.timeout = \"${A}\"\n", "hooks.deploy-env.timeout: ${A} is not set"),
+        (
+            "hooks.deploy-env.retry = { max = 1, backoff = \"${A:-x}\" }\n",
+            "hooks.deploy-env.retry.backoff: `${A:-x}` does",
+        ),
+        ("hooks.on-failure.run = [{ command = [\"echo\", \"${A}\"] }]\n", "hooks.on-failure.run[0].command: ${A} is"),
+        ("prepare = [{ dir = \"${A}\" }]\n", "prepare[0].dir: ${A} is not set"),
+    ];
+    each_place(|cell| {
+        for (config, told) in BEFORE {
+            let setup =
+                |args: &[&str]| Setup::new(cell, args).config(config).hook("deploy-env", "echo ran; echo A=1 >&3");
+            let end = setup(&SERVER).start().end().exited(78).complains(&[told]);
+            assert_eq!(lines_of(&end.out, &["ran", "server"]), Vec::<&str>::new(), "{}", end.story());
+            setup(&["check", "true"]).start().end().exited(78).complains(&[told]);
+        }
+        // All else has them.
+        let config = "hooks.deploy.run = [{ command = [\"echo\", \"${A}\"] }]\n";
+        let setup = Setup::new(cell, SERVER).config(config).hook("deploy-env", "echo A=deploying >&3");
+        let end = setup.start().end().exited(4);
+        assert_eq!(lines_of(&end.out, &["deploying"]), ["deploying"], "{}", end.story());
+    });
+}

@@ -69,6 +69,7 @@ pub const AFTER_KILL: Duration = Duration::from_secs(1);
 const AFTER_RUN_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one phase at a time, and a box would take memory during a stop")]
 enum Phase {
     /// Nothing has happened yet.
     Fresh,

@@ -100,8 +100,8 @@ fn refusal(options: &Options, claims: &[PathBuf], why: &str, is_booted: bool) ->
     let missing = is_booted && is_bare && sure.files.is_empty();
     // Where a user is named already, the rest is judged as in a boot.
     let is_sure = is_named || is_bare && names_user && !missing;
-    let looked_at = claims.iter().chain(Some(&here).filter(|_| !is_sure));
-    let at_fault = looked_at.filter_map(|path| Some((path, trust::could_be_put_by_anybody(path)?))).next();
+    let mut looked_at = claims.iter().chain(Some(&here).filter(|_| !is_sure));
+    let at_fault = looked_at.find_map(|path| Some((path, trust::could_be_put_by_anybody(path)?)));
     let what = match at_fault {
         Some((path, AtFault { why, .. })) => format!("{} could be changed by others than root: {why}", path.display()),
         None if missing && !is_named => format!("there is no configuration in {}", here.display()),

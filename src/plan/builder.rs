@@ -133,14 +133,7 @@ impl Builder<'_> {
         };
         self.tell_of_skips(findings);
         let exec_mode = settings.mode == ServerMode::Exec && matches!(purpose, Purpose::Run | Purpose::Check);
-        let mode = match purpose {
-            // What the hook left behind would be the children of whatever takes this process's place.
-            Purpose::Run | Purpose::Hook(..) if stage.is_prelude => Mode::Prelude { keeps_leftovers: !exec_mode },
-            _ if stage.is_prelude => Mode::Prelude { keeps_leftovers: false },
-            Purpose::Hook(..) => Mode::HookOnly,
-            _ if exec_mode => Mode::Exec,
-            _ => Mode::Supervise,
-        };
+        let mode = mode(stage, exec_mode);
         if exec_mode {
             let stops = post_deploy.iter().any(|hook| hook.on_failure == OnFailure::Abort);
             exec_mode::refuse_what_needs_a_resident(
@@ -310,3 +303,15 @@ impl Builder<'_> {
 
 /// How long a shell has after HUP.
 const SHELL_STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the machine is for.
+fn mode(stage: Stage<'_>, exec_mode: bool) -> Mode {
+    match stage.purpose {
+        // What the hook left behind would be the children of whatever takes this process's place.
+        Purpose::Run | Purpose::Hook(..) if stage.is_prelude => Mode::Prelude { keeps_leftovers: !exec_mode },
+        _ if stage.is_prelude => Mode::Prelude { keeps_leftovers: false },
+        Purpose::Hook(..) => Mode::HookOnly,
+        _ if exec_mode => Mode::Exec,
+        _ => Mode::Supervise,
+    }
+}

@@ -27,15 +27,23 @@ impl fmt::Display for Refused {
     }
 }
 
+/// What the `deploy-env` hook is still to bring to the environment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Expected {
+    /// It has run, or there is none.
+    Nothing,
+    /// What is not set now may be set later.
+    More,
+    /// More, but what is looked at runs before.
+    MoreTooLate,
+}
+
 /// Everything that was found; nothing in it shows a secret.
 #[derive(Debug)]
 pub struct Findings<'a> {
     layers: &'a Layers,
     strict: bool,
-    /// The `deploy-env` hook has not run yet: what is not set now may be later.
-    expects_more: bool,
-    /// What is looked at runs before that hook has written anything.
-    runs_before: bool,
+    expected: Expected,
     /// Somebody could not be found, or a file not be read in which somebody may be named: who programs run as is not known.
     doubts_identity: bool,
     secrets: Secrets,
@@ -89,8 +97,7 @@ impl<'a> Findings<'a> {
         Findings {
             layers,
             strict,
-            expects_more: false,
-            runs_before: false,
+            expected: Expected::Nothing,
             // A fault without a key is one of a whole file.
             doubts_identity: faults.iter().any(|fault| fault.key.is_empty()),
             secrets: Secrets::default(),
@@ -128,18 +135,21 @@ impl<'a> Findings<'a> {
 
     /// A fault of a value that depends on the environment: none while more of it is expected, unless that comes too late.
     pub fn unset(&mut self, key: &str, what: String) {
-        match (self.expects_more, self.runs_before) {
-            (false, _) => self.fault(key, what),
-            (true, true) => self.fault(key, format!("{what}; what deploy-env writes is not there yet")),
-            (true, false) => {}
+        match self.expected {
+            Expected::Nothing => self.fault(key, what),
+            Expected::MoreTooLate => self.fault(key, format!("{what}; what deploy-env writes is not there yet")),
+            Expected::More => {}
         }
     }
 
     /// Looks at what runs before the `deploy-env` hook is through.
     pub fn of_what_runs_before<T>(&mut self, look: impl FnOnce(&mut Findings<'a>) -> T) -> T {
-        let before = std::mem::replace(&mut self.runs_before, true);
+        let before = self.expected;
+        if before == Expected::More {
+            self.expected = Expected::MoreTooLate;
+        }
         let found = look(self);
-        self.runs_before = before;
+        self.expected = before;
         found
     }
 
@@ -190,7 +200,7 @@ impl<'a> Findings<'a> {
 
     /// Counts what is not set as not set yet.
     pub fn expect_more(&mut self) {
-        self.expects_more = true;
+        self.expected = Expected::More;
     }
 
     /// Whether the role that was chosen sets this key.

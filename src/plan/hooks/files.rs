@@ -76,9 +76,10 @@ pub fn all(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -
     let mut found = Vec::from_iter(executable(around.directory.join(name), around.workdir, head, findings));
     let drop_in = around.directory.join(format!("{name}.d"));
     let names = names_in(&around.workdir.join(&drop_in)).unwrap_or_else(|error| {
-        let why = match regular::is_absence(&error) {
-            true => regular::in_place_of(&around.workdir.join(&drop_in)),
-            false => Some(regular::why_not(&error)),
+        let why = if regular::is_absence(&error) {
+            regular::in_place_of(&around.workdir.join(&drop_in))
+        } else {
+            Some(regular::why_not(&error))
         };
         if let Some(why) = why {
             findings.fault("hooks_dir", format!("cannot list {}: {why}", drop_in.display()));

@@ -152,6 +152,13 @@ pub fn not_sent(plan: &Plan, child: ChildId, signal: Signal, errno: Errno) -> St
     )
 }
 
+/// A child that is over and cannot be reaped.
+#[must_use]
+pub fn given_up(plan: &Plan, child: ChildId) -> String {
+    let name = plan.get(child).map_or("the hooks", |planned| planned.label.as_str());
+    format!("{name} cannot be reaped: somebody traces it, or it hangs in the kernel; going on without it")
+}
+
 /// Why a program could not be started, in words that say what to mend.
 #[must_use]
 pub fn why_not_started(planned: &Planned, ending: Ending) -> String {

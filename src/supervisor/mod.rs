@@ -3,6 +3,7 @@
 
 mod keeper;
 mod obeying;
+mod overdue;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::sys::written::Written;
 use crate::sys::{arena, descriptors, last_resort, processes};
 
 use keeper::Link;
+use overdue::Overdue;
 
 /// How many actions one step can take without asking for memory.
 const ACTIONS: usize = 16;
@@ -86,6 +88,8 @@ pub struct Supervisor<'p> {
     inherited: Inherited,
     /// In exec mode: the line between the process that will be the server and its keeper.
     link: Option<Link>,
+    /// Who has nothing more to do but to go.
+    overdue: Overdue,
     /// The last signal that was refused.
     unsent: Option<(ChildId, Signal)>,
     /// The last hook that failed, for the hook that tells somebody.
@@ -119,6 +123,7 @@ impl<'p> Supervisor<'p> {
             now: Uptime::default(),
             inherited,
             link,
+            overdue: Overdue::default(),
             unsent: None,
             failed: None,
             announcements: match plan.hook_output {
@@ -159,7 +164,8 @@ impl<'p> Supervisor<'p> {
                 std::mem::forget(self);
                 return end;
             }
-            let limit = self.machine.deadline().map(|deadline| deadline.since(self.clock.now()));
+            let deadline = self.machine.deadline().into_iter().chain(self.overdue.deadline()).min();
+            let limit = deadline.map(|deadline| deadline.since(self.clock.now()));
             let wake = signals::wait(if more { Some(Duration::ZERO) } else { limit });
             let handed_on = self.hand_on(wake);
             in_a_row = in_a_row.saturating_add(1);
@@ -194,6 +200,7 @@ impl<'p> Supervisor<'p> {
             Some(written) => written.take_in(),
             None => false,
         };
+        self.overdue.retain(|child| self.children.is_there(child));
         for change in changes.drain(..) {
             self.tell(match change {
                 Change::Ended(child, ending) => Event::Ended { child, ending },
@@ -217,6 +224,10 @@ impl<'p> Supervisor<'p> {
         {
             news = true;
             self.tell(Event::Deadline);
+        }
+        while let Some(child) = self.overdue.take_due(self.now) {
+            news = true;
+            self.give_up(child);
         }
         if news || self.children.is_alone() {
             self.end_turn();

@@ -10,6 +10,7 @@ use super::keeper::{self, Link};
 use crate::logging::LogFormat;
 use crate::machine::{Action, ChildId, Ending, Event, Mode, Note, Outcome, Recipient, Signal};
 use crate::plan::{self, Job, Part, Plan, Planned};
+use crate::sys::children::GivenUp;
 use crate::sys::exec::{self, Program, Refusal};
 use crate::sys::output;
 use crate::sys::signals::{self, Inherited};
@@ -51,6 +52,10 @@ impl Supervisor<'_> {
     fn signal(&mut self, child: ChildId, signal: Signal, to: Recipient) {
         let _ = signals::take_refusal();
         self.children.signal(child, signal, to);
+        // CONT is sent with each signal that asks to end.
+        if signal == Signal::KILL || signal == Signal::CONT && self.children.is_zombie(child) {
+            self.overdue.expect(child, self.now);
+        }
         if let Some(errno) = signals::take_refusal() {
             self.take_note_of_refusal(child, signal, errno);
         }
@@ -63,6 +68,19 @@ impl Supervisor<'_> {
         }
         if signal == Signal::KILL {
             last_resort::refused("kill", errno as i32);
+        }
+    }
+
+    /// Goes on without a child that cannot be reaped.
+    #[inline(never)]
+    pub(super) fn give_up(&mut self, child: ChildId) {
+        log::warn!("{}", messages::given_up(self.plan, child));
+        let GivenUp { ending, whole_group } = self.children.give_up(child);
+        if let Some(ending) = ending {
+            self.tell(Event::Ended { child, ending });
+        }
+        if whole_group {
+            self.tell(Event::GroupEmpty { child });
         }
     }
 

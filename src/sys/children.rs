@@ -31,6 +31,15 @@ pub enum Change {
     Resumed(ChildId),
 }
 
+/// What is no longer waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GivenUp {
+    /// How the child ended, where that was not known.
+    pub ending: Option<Ending>,
+    /// Nor is its group, which was.
+    pub whole_group: bool,
+}
+
 /// The programs of a shell that are waited for in its place. What it runs beside them is a leftover.
 const HEIRS: usize = 64;
 
@@ -210,6 +219,33 @@ impl Children {
         }
         self.set(id, None);
         Some(id)
+    }
+
+    /// Whether the child, or its group where that is waited for, was not seen to end.
+    #[must_use]
+    pub fn is_there(&self, id: ChildId) -> bool {
+        self.get(id).is_some()
+    }
+
+    /// Whether the child's own process has ended and was not reaped: in a moment, or never while somebody traces it.
+    #[must_use]
+    pub fn is_zombie(&self, id: ChildId) -> bool {
+        matches!(self.get(id), Some(Entry::Alive { pid, .. }) if processes::zombie(*pid).is_some())
+    }
+
+    /// Forgets a child that cannot be reaped: should it end after all, it is an orphan's end.
+    pub fn give_up(&mut self, id: ChildId) -> GivenUp {
+        let killed = Ending::Killed { signal: Signal::KILL, core: false };
+        let ending = match self.take(id) {
+            Some(Entry::Alive { pid, .. }) => {
+                // 0 is also what somebody is told who may not see it (proc_pid_stat(5)).
+                let told = processes::zombie(pid).filter(|status| *status != 0).and_then(ending);
+                Some(told.unwrap_or(killed))
+            }
+            Some(Entry::Heirs { .. }) => Some(killed),
+            Some(Entry::GroupOnly { .. }) | None => None,
+        };
+        GivenUp { ending, whole_group: self.grouped == Some(id) }
     }
 
     /// Signals everything that is left: as PID 1 all processes, otherwise the descendants.

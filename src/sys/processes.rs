@@ -202,6 +202,16 @@ struct Process {
     is_ending: bool,
     /// When it started, in the kernel's ticks.
     start: u64,
+    /// How it ended; 0 where that may not be seen.
+    status: i32,
+}
+
+/// The status of a process that has ended and was not reaped, as wait(2) would have it; 0 where it may not be seen.
+#[must_use]
+pub fn zombie(pid: i32) -> Option<i32> {
+    let process = if is_ours() { process(pid)? } else { return None };
+    // The first thread may have ended alone.
+    (process.is_zombie && process.is_ending).then_some(process.status)
 }
 
 fn process(pid: i32) -> Option<Process> {
@@ -212,17 +222,18 @@ fn process(pid: i32) -> Option<Process> {
     let after_name = stat.rsplit(|&byte| byte == b')').next()?;
     let mut fields = after_name.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
     let state = fields.next()?;
-    // Of proc(5), where the state is 3: 4, 9, 20, 22 and 31, each counted from the one before.
+    // Of proc(5), where the state is 3: 4, 9, 20, 22, 31 and 52, each counted from the one before.
     let mut number = |skipped: usize| std::str::from_utf8(fields.nth(skipped)?).ok()?.parse::<i64>().ok();
     let parent = i32::try_from(number(0)?).ok()?;
     let flags = number(4)?.cast_unsigned();
     let threads = number(10)?;
     let start = number(1)?.cast_unsigned();
     let pending = number(8)?.cast_unsigned();
+    let status = number(20).and_then(|status| i32::try_from(status).ok()).unwrap_or(0);
     let is_zombie = matches!(state, b"Z" | b"X");
     let is_last = threads <= 1 && (is_zombie || flags & EXITING != 0);
     let is_ending = is_last || pending & Signal::KILL.bit() != 0;
-    Some(Process { parent, is_zombie, is_ending, start })
+    Some(Process { parent, is_zombie, is_ending, start, status })
 }
 
 /// The start of a file of `/proc/PID`, as much as there is room for.

@@ -443,3 +443,39 @@ fn a_hook_that_ignores_the_request_is_killed_after_its_own_stop_timeout() {
         }
     });
 }
+
+/// Somebody traces it and never takes its status, so that no news comes of its end and PID 1 cannot reap it: what asks it to
+/// end does all the same.
+#[test]
+fn a_server_that_cannot_be_reaped_is_not_waited_for() {
+    each_place(|cell| {
+        // Its end is told by /proc; where only KILL is there to say that it is over, it counts as killed.
+        for (how, code) in [(&["exit=3"][..], 3), (&["print=lives", "ignore=15", "pause"], 137)] {
+            let config = "[server]\nstop_timeout = \"100ms\"\n[stop]\nleftovers = \"100ms\"\n";
+            let args = ["--", PROBE, "do", "traced", "print=up"].iter().chain(how);
+            let run = Setup::new(cell, args).hook("post-stop", "echo post-stop ran").config(config).start();
+            run.line("up");
+            if code == 3 {
+                run.eventually("the server is a zombie", |run| run.processes().iter().any(|one| one.state == 'Z'));
+            }
+            run.signal(signal::TERM);
+            let end = run.end().exited(code).nothing_left();
+            let end = end.complains(&[&format!("app-init: warning: {PROBE} cannot be reaped: somebody traces it")]);
+            assert!(end.out.contains("post-stop ran"), "{}", end.story());
+        }
+    });
+}
+
+#[test]
+fn a_hook_that_cannot_be_reaped_has_its_time_and_no_more() {
+    each_place(|cell| {
+        let config = format!(
+            "[[hooks.deploy.run]]\ncommand = [\"{PROBE}\", \"do\", \"traced\", \"exit=3\"]\ntimeout = \"1s\"\n\
+            on_failure = \"continue\"\n[stop]\nleftovers = \"100ms\"\n"
+        );
+        let end = Setup::new(cell, ["--", PROBE, "do", "print=server"]).config(&config).start().end().exited(0);
+        let end =
+            end.nothing_left().complains(&["ran longer than 1s, stopping it", "cannot be reaped", "exit 3 after"]);
+        assert!(end.out.contains("server\n"), "{}", end.story());
+    });
+}

@@ -87,6 +87,22 @@ ELSEWHERE = [
         "blackbox identity::a_directory_that_only_the_user_may_enter_is_entered",
     ),
     Mutation(
+        "zombie waited for",
+        "A server that somebody traces, and that nobody can reap, is waited for until its time is over.",
+        "src/supervisor/obeying.rs",
+        "if signal == Signal::KILL || signal == Signal::CONT && self.children.is_zombie(child) {",
+        "if signal == Signal::KILL {",
+        "blackbox stop_rules::a_server_that_cannot_be_reaped_is_not_waited_for",
+    ),
+    Mutation(
+        "killed waited for",
+        "Who was killed and cannot be reaped is waited for for ever.",
+        "src/supervisor/obeying.rs",
+        "if signal == Signal::KILL || signal == Signal::CONT && self.children.is_zombie(child) {",
+        "if signal == Signal::CONT && self.children.is_zombie(child) {",
+        "blackbox stop_rules::a_server_that_cannot_be_reaped_is_not_waited_for",
+    ),
+    Mutation(
         "terminal to read from",
         "A hook of the user's has root's terminal to read from.",
         "src/sys/exec.rs",

@@ -110,6 +110,7 @@ fn one(step: &OsStr, traps: &mut Vec<Trap>) {
         }
         "orphans" => orphans(number()),
         "silent-orphan" => silent_orphan(),
+        "traced" => traced(),
         "adopted" => adopted(),
         "reaped" => reaped(),
         "user" => sys::set_user(number() as u32),
@@ -209,6 +210,24 @@ fn silent_orphan() {
         sys::exit_now(0);
     }
     sys::wait_for(middle);
+}
+
+/// Has itself traced by a process of another session that only KILL ends, and that never waits.
+fn traced() {
+    let (own, (reader, writer)) = (sys::getpid(), sys::pipe());
+    sys::be_traced_by_anybody();
+    if sys::fork() == 0 {
+        sys::setsid();
+        (1..=64).for_each(|signal| sys::set_disposition(signal, 1));
+        sys::seize(own);
+        sys::write_all(writer, b"x");
+        sys::close(writer);
+        loop {
+            std::thread::sleep(Duration::from_secs(3600));
+        }
+    }
+    sys::close(writer);
+    sys::read_some(reader);
 }
 
 /// Waits until the parent is gone, and says who is the new one.

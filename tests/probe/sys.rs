@@ -490,6 +490,18 @@ pub fn make_all_read_only() {
     demand(result, "make the mounts read-only");
 }
 
+/// Lets every process of the same user trace this one, also where only ancestors may (Yama).
+pub fn be_traced_by_anybody() {
+    // SAFETY: plain numbers; a kernel without Yama refuses what it needs nobody to ask for.
+    unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY) };
+}
+
+/// Traces `pid`, which goes on (ptrace(2), `PTRACE_SEIZE`).
+pub fn seize(pid: i32) {
+    // SAFETY: plain numbers.
+    demand(unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, 0, 0) }, "trace");
+}
+
 pub fn trace_me() {
     // SAFETY: asks to be traced by the parent.
     demand(unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) }, "be traced");

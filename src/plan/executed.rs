@@ -24,6 +24,8 @@ pub struct Executed {
     pub obstacle: Option<String>,
     /// Why it may be that nobody can, here.
     pub doubt: Option<String>,
+    /// What may be executed and not read: a script in there would fail.
+    pub unread: Option<PathBuf>,
 }
 
 /// Follows the program to what it will be, but not where it `is_refused`: that is not looked at, and nothing in it is read.
@@ -53,6 +55,12 @@ pub fn search_path(program: &Program) -> Vec<PathBuf> {
 pub fn directory(program: &Program) -> &Path {
     program.directory.as_deref().unwrap_or_else(|| Path::new(""))
 }
+
+const ELF: &[u8] = b"\x7fELF";
+
+/// What comes of `#!` lines that lead to each other.
+const TOO_DEEP: &str =
+    "its #! line leads to another script, and so on, further than the kernel follows; name a program in it";
 
 /// As much as the kernel looks at (`BINPRM_BUF_SIZE`).
 const HEAD: usize = 256;
@@ -103,20 +111,22 @@ impl Execution<'_> {
             self.execute(&self.directory.join(path_of(name)), rest, 0);
             return;
         }
-        let (mut first, mut is_found) = (None, false);
+        let (mut first, mut unread, mut is_found) = (None, None, false);
         for candidate in self.found(name) {
             let runs = self.execute(&candidate, rest, 0);
-            let obstacle = self.executed.obstacle.take();
+            let (obstacle, not_read) = (self.executed.obstacle.take(), self.executed.unread.take());
             if is_found {
                 continue;
             }
             is_found = runs;
+            unread = not_read.filter(|_| runs);
             first = if runs { obstacle } else { first.or(obstacle) };
             if runs && self.by_root {
                 break;
             }
         }
         let name = String::from_utf8_lossy(name);
+        self.executed.unread = unread;
         self.executed.obstacle = match name.strip_suffix('\r') {
             _ if is_found || first.is_some() => first,
             Some(name) => Some(carriage_return(name)),
@@ -142,16 +152,22 @@ impl Execution<'_> {
         }
         // In PATH the next one counts.
         self.executed.obstacle = why_not(file).map(|why| format!("{} {why}", file.display()));
-        if self.executed.obstacle.is_some() || depth > DEEPEST {
-            return self.executed.obstacle.is_none();
+        if depth > DEEPEST {
+            self.executed.obstacle = Some(TOO_DEEP.to_owned());
+        }
+        if self.executed.obstacle.is_some() {
+            return false;
         }
         if self.executed.paths.len() > MOST {
             self.give_up(file, rest.first().map_or(b"", Vec::as_slice), BY_PATH);
             return true;
         }
         self.take_script(file, rest);
-        // What cannot be read is no script.
-        let start = head(file).unwrap_or_else(|| b"\x7fELF".to_vec());
+        // What cannot be read is taken for no script.
+        let start = head(file).unwrap_or_else(|| {
+            self.executed.unread = Some(file.to_owned());
+            ELF.to_vec()
+        });
         let (interpreter, argument) = match interpreter(&start) {
             Some((interpreter, argument)) => (interpreter, argument),
             None if exec::is_binary(&start) => {
@@ -173,7 +189,17 @@ impl Execution<'_> {
                 }
                 return runs;
             }
-            // execvp(3), and app-init itself, have the shell run it.
+            None if start.starts_with(b"#!") => {
+                self.executed.obstacle =
+                    Some(format!("{} has a #! line that names no interpreter; write #!/bin/sh", file.display()));
+                return false;
+            }
+            // execvp(3), and app-init itself, have the shell run it; the kernel has it run no interpreter.
+            None if depth > 0 && !runs_foreign_programs() => {
+                self.executed.obstacle =
+                    Some(format!("{} is no program and has no #! line; name another", file.display()));
+                return false;
+            }
             None => (&b"/bin/sh"[..], None),
         };
         let script = file.as_os_str().as_bytes();
@@ -184,6 +210,7 @@ impl Execution<'_> {
             let why = self.executed.obstacle.take().unwrap_or_default();
             let name = String::from_utf8_lossy(interpreter);
             self.executed.obstacle = Some(match name.strip_suffix('\r') {
+                _ if why == TOO_DEEP => why,
                 Some(name) => carriage_return(name),
                 None => format!("its interpreter {why}, or change the #! line"),
             });
@@ -274,7 +301,7 @@ fn is_foreign(start: &[u8]) -> bool {
     } else {
         return false;
     };
-    let Some(&[low, high]) = start.strip_prefix(b"\x7fELF").and_then(|rest| rest.get(14..16)) else { return false };
+    let Some(&[low, high]) = start.strip_prefix(ELF).and_then(|rest| rest.get(14..16)) else { return false };
     let class = start.get(4).copied().unwrap_or_default();
     // What begins with the high byte is another's in any case.
     start.get(5) != Some(&1) || !own.contains(&(class, u16::from_le_bytes([low, high])))

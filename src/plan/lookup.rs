@@ -7,30 +7,76 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use nix::errno::Errno;
+
 use super::environment::Environment;
 use super::executed::{self, Executed, directory, search_path};
 use super::users::{self, Users};
-use super::{Findings, Planned};
+use super::{Findings, Job, Planned};
 use crate::config::Layers;
 use crate::identity::trust::{self, AtFault, Boundary, Given};
+use crate::prepare::{Preparation, Step};
+use crate::sys::bounds::Bounds;
 use crate::sys::exec::{self, Program};
-use crate::sys::on_behalf;
+use crate::sys::{offspring, on_behalf};
 
-/// Reports programs that could not be executed.
-pub fn check_programs(programs: &[Planned], findings: &mut Findings<'_>) {
+/// Reports what could not be executed, or done, here.
+pub fn check_all(programs: &[Planned], bounds: Option<&Bounds>, findings: &mut Findings<'_>) {
     for (key, program) in programs.iter().flat_map(Planned::programs) {
         check(program, &key, findings);
+    }
+    check_preparations(programs, findings);
+    if let Some(bounds) = bounds {
+        check_bounds(bounds, findings);
+    }
+}
+
+/// Reports preparations that would fail at what is there now.
+fn check_preparations(programs: &[Planned], findings: &mut Findings<'_>) {
+    let all = programs.iter().flat_map(|planned| match &planned.job {
+        Job::Prepare(all) => all.as_slice(),
+        Job::Program(_) | Job::Wait { .. } => &[],
+    });
+    for Preparation { step, required, label } in all {
+        let Step::Remove { paths } = step else { continue };
+        for path in paths {
+            // The path without a slash at its end, which would follow a link.
+            let plain: PathBuf = path.components().collect();
+            if !plain.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+                continue;
+            }
+            let what = format!("cannot remove {}: it is a directory; remove names files", path.display());
+            if *required {
+                findings.fault(&format!("{label}.remove"), what);
+            } else {
+                findings.warning(&format!("{label}: {what}"));
+            }
+        }
+    }
+}
+
+/// Warns of limits that are refused here, of which a process that ends tries each. Elsewhere there may be more rights.
+fn check_bounds(bounds: &Bounds, findings: &mut Findings<'_>) {
+    for limit in &bounds.limits {
+        let errno = |errno: Errno| u8::try_from(errno as i32).unwrap_or(u8::MAX);
+        let tried = offspring::spawn(|| limit.set().map_or_else(errno, |()| 0));
+        let Some(code @ 1..) = tried.ok().and_then(offspring::end_of) else { continue };
+        let (name, why) = (limit.name(), Errno::from_raw(code).desc());
+        findings
+            .warning(&format!("limits.{name} is refused here: {why}; lower it, or raise the container's own limit"));
     }
 }
 
 fn check(program: &Program, key: &str, findings: &mut Findings<'_>) {
-    // Whether it is one is said by the first byte.
+    // Which it is is said by the first byte; a doubt has none of these.
     const OBSTACLE: &str = "!";
+    const UNREAD: &str = "?";
     let look = || {
         let closed = program.directory.as_deref().and_then(closed);
-        let Executed { obstacle, doubt, .. } = executed::of(program, &|_| false);
-        let found = closed.or(obstacle).map(|why| format!("{OBSTACLE}{why}")).or(doubt);
-        Ok(found.map(String::into_bytes))
+        let Executed { obstacle, doubt, unread, .. } = executed::of(program, &|_| false);
+        let obstacle = closed.or(obstacle).map(|why| format!("{OBSTACLE}{why}").into_bytes());
+        let unread = unread.map(|path| [UNREAD.as_bytes(), path.as_os_str().as_bytes()].concat());
+        Ok(obstacle.or(unread).or(doubt.map(String::into_bytes)))
     };
     // As whom it runs: what that user may not execute is passed over in PATH.
     let found = match program.identity.as_deref() {
@@ -39,6 +85,21 @@ fn check(program: &Program, key: &str, findings: &mut Findings<'_>) {
     };
     let why = match found {
         Ok(None) => return,
+        Ok(Some(found)) if found.starts_with(UNREAD.as_bytes()) => {
+            let path = Path::new(OsStr::from_bytes(found.get(UNREAD.len()..).unwrap_or_default()));
+            // Whoever looks here may read it, perhaps.
+            match executed::head(path).map(|start| exec::is_binary(&start)) {
+                Some(true) => return,
+                Some(false) => {
+                    format!("{} is a script, and has to be readable too; run chmod a+r on it", path.display())
+                }
+                None => {
+                    let path = path.display();
+                    let what = "may be executed and not read; if it is a script, it will not run: run chmod a+r on it";
+                    return findings.warning(&format!("{key}: {path} {what}"));
+                }
+            }
+        }
         Ok(Some(found)) => {
             let found = String::from_utf8_lossy(&found).into_owned();
             match found.strip_prefix(OBSTACLE) {

@@ -193,7 +193,7 @@ fn try_to_make(
     if purpose == Purpose::Check {
         sources::tell_of_files(&layers, &base, &settings.hooks_dir, &mut findings);
         sources::tell_of_roles(&unchecked, layers.role(), &mut findings);
-        lookup::check_programs(&programs, &mut findings);
+        lookup::check_all(&programs, builder.bounds.as_deref(), &mut findings);
     }
 
     let default = if resident { keys::Log::LEVEL } else { LevelFilter::Warn };

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::environment::Environment;
@@ -163,6 +163,13 @@ fn step(from: &keys::Prepare, key: &str, around: &Surroundings<'_>, findings: &m
     let to = from.to.as_ref().map(|text| path("to", text));
     let removed: Vec<Option<PathBuf>> =
         from.remove.iter().enumerate().map(|(place, text)| path(&format!("remove[{place}]"), text)).collect();
+    if let (Some(Some(copied)), Some(Some(to))) = (&copy, &to)
+        && is_within(to, copied)
+    {
+        let (copied, to) = (copied.display(), to.display());
+        findings.fault(&format!("{key}.to"), format!("cannot copy {copied} into itself, to {to}; name another place"));
+        return None;
+    }
     match (directory, copy, to) {
         (Some(path), _, _) => Some(Step::Directory {
             path: path?,
@@ -207,7 +214,14 @@ fn path(
             );
             None
         }
-        Ok(bytes) => Some(around.workdir.join(Path::new(&OsString::from_vec(bytes)))),
+        Ok(bytes) => {
+            let path = around.workdir.join(Path::new(&OsString::from_vec(bytes)));
+            if path.file_name().is_none() {
+                findings.fault(key, format!("{} ends in no name; write its plain path", path.display()));
+                return None;
+            }
+            Some(path)
+        }
         Err(faults) => {
             // It is needed before the deploy-env hook could say more.
             for fault in faults {
@@ -216,6 +230,12 @@ fn path(
             None
         }
     }
+}
+
+/// Whether a path lies below another, as they are written. Where one goes back (`..`) a link may have led elsewhere.
+fn is_within(path: &Path, above: &Path) -> bool {
+    let goes_back = |path: &Path| path.components().any(|part| part == Component::ParentDir);
+    path != above && path.starts_with(above) && !goes_back(path)
 }
 
 /// What is given to `user`, or opened for it, and what is copied: whose that is by the time that anything else runs. What

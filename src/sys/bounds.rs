@@ -46,6 +46,25 @@ pub struct Bounds {
     pub oom_score_adj: Option<i16>,
 }
 
+impl Limit {
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        RESOURCES.get(usize::from(self.resource)).map_or("", |(name, _)| *name)
+    }
+
+    /// Bounds this process, and what comes of it.
+    ///
+    /// # Errors
+    ///
+    /// What setrlimit(2) says.
+    pub fn set(&self) -> nix::Result<()> {
+        let Some((_, resource)) = RESOURCES.get(usize::from(self.resource)) else { return Ok(()) };
+        let value = |limit: Option<u64>| limit.unwrap_or(RLIM_INFINITY);
+        setrlimit(*resource, value(self.soft), value(self.hard))
+    }
+}
+
 impl Bounds {
     /// Sets what only root may set freely; to be called before the identity changes.
     ///
@@ -63,10 +82,7 @@ impl Bounds {
             written.map_err(|error| (StartStep::OomScore, Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
         }
         for limit in &self.limits {
-            let Some((_, resource)) = RESOURCES.get(usize::from(limit.resource)) else { continue };
-            let value = |limit: Option<u64>| limit.unwrap_or(RLIM_INFINITY);
-            setrlimit(*resource, value(limit.soft), value(limit.hard))
-                .map_err(|errno| (StartStep::Limit(limit.resource), errno))?;
+            limit.set().map_err(|errno| (StartStep::Limit(limit.resource), errno))?;
         }
         Ok(())
     }

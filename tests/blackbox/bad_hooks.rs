@@ -226,6 +226,67 @@ fn check_finds_each_hook_that_cannot_be_run() {
     ]);
 }
 
+/// As far as the kernel follows `#!` lines, `check` does, and no further.
+#[test]
+fn check_follows_interpreter_lines_as_the_kernel_does() {
+    let deploy = ".docker/action_hooks/deploy";
+    // `sh` at the end of so many scripts.
+    let chain = |scripts: usize, args: &[&str]| {
+        let setup = Setup::new(Cell::PID1, args).file("1", "#!/bin/sh\nexit 0\n", 0o755);
+        let line = |before: usize| format!("#!/mnt/app/{before}\n");
+        let setup = (2..scripts).fold(setup, |setup, place| setup.file(&place.to_string(), line(place - 1), 0o755));
+        setup.file(deploy, line(scripts - 1), 0o755).start().end()
+    };
+    let too_deep = "cannot run .docker/action_hooks/deploy: its #! line leads to another script, and so on, further than the \
+        kernel follows; name a program in it\n";
+    chain(5, &["check", "true"]).exited(0);
+    chain(5, &["--", "true"]).exited(0);
+    chain(6, &["check", "true"]).exited(78).complains(&[too_deep]);
+    chain(6, &["--", "true"]).exited(70);
+    let no_name =
+        "cannot run .docker/action_hooks/deploy: it has a #! line that names no interpreter; write #!/bin/sh\n";
+    let no_program = "cannot run .docker/action_hooks/deploy: its interpreter /mnt/app/text is no program and has no #! line; \
+        name another, or change the #! line\n";
+    for (line, told) in [
+        ("#!/mnt/app/.docker/action_hooks/deploy\n", too_deep),
+        ("#!\necho ran\n", no_name),
+        ("#! \t\necho ran\n", no_name),
+        ("#!/mnt/app/text\n", no_program),
+    ] {
+        let start = |args: &[&str]| {
+            Setup::new(Cell::PID1, args).file("text", "exit 0\n", 0o755).file(deploy, line, 0o755).start().end()
+        };
+        start(&["check", "true"]).exited(78).complains(&[told]);
+        start(&["--", "true"]).exited(70);
+    }
+}
+
+/// A script is read by its interpreter, which is the user; a program is not.
+#[test]
+fn check_finds_a_script_that_the_user_may_not_read() {
+    let start = |args: &str, command: &str| {
+        let script = format!(
+            "chmod 755 . .docker && printf '#!/bin/sh\\nexit 0\\n' > script && cp /bin/true program && \
+             chmod 711 script program && exec {APP_INIT} {args}"
+        );
+        let config = format!("user = \"12345:12345\"\nserver.command = [{command}]\n");
+        Setup::bare(Cell::PID1, ["sh", "-c", &script]).config(&config).start().end()
+    };
+    let told =
+        "server.command: 12345 cannot run ./script: it is a script, and has to be readable too; run chmod a+r on it\n";
+    start("check", "\"./script\"").exited(78).complains(&[told]);
+    assert_ne!(start("--", "\"./script\"").how, Ended::Exited(0));
+    start("check", "\"./program\"").exited(0).silent_stderr();
+    start("--", "\"./program\"").exited(0);
+    start("check", "\"env\", \"./script\"").exited(78).complains(&["./script is a script"]);
+    // Who looks may not read it either.
+    let nobody = Cell { identity: Identity::Nobody, ..Cell::PID1 };
+    let end = Setup::new(nobody, ["check", "./script"]).file("script", "#!/bin/sh\n", 0o711).start().end().exited(0);
+    let told = "warning: server.command: ./script may be executed and not read; if it is a script, it will not run: run \
+        chmod a+r on it\n";
+    assert!(end.out.contains(told), "{}", end.story());
+}
+
 /// A program of another system's C library.
 #[test]
 fn check_finds_a_missing_dynamic_loader() {

@@ -46,6 +46,24 @@ fn states(setup: Setup) -> [String; 2] {
     [hook.to_string(), server.to_string()]
 }
 
+/// Elsewhere there may be more rights, so it is a warning.
+#[test]
+fn check_warns_of_a_limit_that_is_refused_here() {
+    each_place(|cell| {
+        let config = "[limits]\nnofile = 2000000000\ncore = 0\n";
+        let start = |args: &[&str]| Setup::new(cell, args).config(config).start().end();
+        let told =
+            "limits.nofile is refused here: Operation not permitted; lower it, or raise the container's own limit\n";
+        let end = start(&["check", "true"]).exited(0);
+        assert!(
+            end.out.contains(&format!("warning: {told}")) && !end.out.contains("limits.core is"),
+            "{}",
+            end.story()
+        );
+        start(&["--", "true"]).exited(71);
+    });
+}
+
 /// §3: each of them, soft and hard.
 #[test]
 fn each_limit_reaches_server_and_hook() {

@@ -119,6 +119,46 @@ fn a_stale_file_is_removed() {
     });
 }
 
+/// What could not be done in any container is a fault, whether it is required or not.
+#[test]
+fn what_can_never_be_prepared_is_a_fault() {
+    for (step, told) in [
+        ("dir = \"/\"", "prepare[0].dir: / ends in no name; write its plain path"),
+        ("dir = \"..\"", "prepare[0].dir: /mnt/app/.. ends in no name; write its plain path"),
+        ("dir = \"x/..\"", "prepare[0].dir: /mnt/app/x/.. ends in no name; write its plain path"),
+        ("remove = [\"/x\", \"..\"]", "prepare[0].remove[1]: /mnt/app/.. ends in no name; write its plain path"),
+        ("copy = \"/\"\nto = \"/x\"", "prepare[0].copy: / ends in no name; write its plain path"),
+        (
+            "copy = \"/usr\"\nto = \"/usr/./sub/x\"",
+            "prepare[0].to: cannot copy /usr into itself, to /usr/./sub/x; name another place",
+        ),
+    ] {
+        for args in [["check", "true"], ["--", "true"]] {
+            let setup = Setup::new(Cell::PID1, args).config(&format!("[[prepare]]\n{step}\n"));
+            setup.start().end().exited(78).complains(&[told]);
+        }
+    }
+    let config = "[[prepare]]\ndir = \".\"\n[[prepare]]\ncopy = \"x\"\nto = \"x\"\n";
+    Setup::new(Cell::PID1, ["check", "true"]).config(config).start().end().exited(0);
+}
+
+/// What is there now says that it would fail.
+#[test]
+fn check_finds_a_directory_that_is_to_be_removed() {
+    each_place(|cell| {
+        let start = |args: &[&str], more: &str| {
+            let config = format!("[[prepare]]\nremove = [\"link/\", \"tmp/\"]\n{more}");
+            image(after(cell, "mkdir tmp; ln -s tmp link", args).config(&config)).start().end()
+        };
+        let told = "cannot remove /mnt/app/tmp/: it is a directory; remove names files\n";
+        let end = start(&["check", "true"], "").exited(0);
+        assert!(end.out.contains(&format!("warning: prepare[0]: {told}")), "{}", end.story());
+        let required = start(&["check", "true"], "required = true\n").exited(78);
+        required.complains(&[&format!("prepare[0].remove: {told}")]);
+        start(&["--", "true"], "required = true\n").exited(77).complains(&[told]);
+    });
+}
+
 #[test]
 fn defaults_are_copied_where_they_are_missing() {
     each_place(|cell| {

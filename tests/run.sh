@@ -10,7 +10,7 @@ mkdir -p target
 : >"$log"
 
 tests/setup/packages.sh test
-docker/static.sh
+docker/static.sh --limit
 export APP_INIT_BIN=${APP_INIT_BIN:-$PWD/target/static/app-init}
 
 suites=(--lib --test docs --test blackbox)

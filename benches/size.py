@@ -3,7 +3,10 @@
 
 Reads the linker's map of the last build (docker/static.sh leaves it beside the binary), adds up the bytes by section, by
 crate and by module of app-init's own, and prints each with what has changed since docs/size.tsv was written. With
-`--write` that file is written anew, to be committed: the next change is measured against it.
+`--write` (`make size WRITE=1`) that file is written anew, to be committed: the next change is measured against it.
+
+What no section of the map accounts for is shown as REST: the file's headers, and what fills up pages. Constants without a
+name, such as texts, are the compiler's and belong to no crate.
 """
 
 import re
@@ -15,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 BINARY = ROOT / "target/static/app-init"
 MAP = ROOT / "target/static/app-init.map"
 KEPT = ROOT / "docs/size.tsv"
+REST = "(headers, alignment)"
+# How much of the file that may be: two pages at the end of segments, and some. With more the map is another file's.
+MOST_REST = 0.03
 # Sections that are in memory only, or are not kept in the file.
 NOT_IN_FILE = (".bss", ".tbss", ".debug", ".symtab", ".strtab", ".note", ".gnu", "COMMON")
 
@@ -94,7 +100,13 @@ def kept():
 def main():
     if not MAP.exists():
         sys.exit("size: no target/static/app-init.map; run make static")
-    groups = {"file": Counter({"app-init": BINARY.stat().st_size}), **read_map(MAP.read_text())}
+    whole = BINARY.stat().st_size
+    groups = {"file": Counter({"app-init": whole}), **read_map(MAP.read_text())}
+    rest = whole - groups["section"].total()
+    if not 0 <= rest <= whole * MOST_REST:
+        sys.exit(f"size: the map tells of {whole - rest} bytes and the file has {whole}; run make static again")
+    for kind in ("section", "crate"):
+        groups[kind][REST] = rest
     before = kept()
     for kind, sizes in groups.items():
         names = set(sizes) | {name for known, name in before if known == kind}
@@ -105,8 +117,12 @@ def main():
             print(f"  {name:<32}{sizes[name]:>10}{f'{change:+}' if change else '':>10}")
     if "--write" in sys.argv[1:]:
         rows = [f"{kind}\t{name}\t{size}" for kind, sizes in groups.items() for name, size in sizes.most_common()]
-        KEPT.write_text("# What the reference build weighs; written by `make size`.\n" + "\n".join(rows) + "\n")
+        KEPT.write_text("# What the reference build weighs; written by `make size WRITE=1`.\n" + "\n".join(rows) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BrokenPipeError:
+        # Whoever reads has seen enough.
+        sys.stderr.close()

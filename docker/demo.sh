@@ -2,13 +2,15 @@
 # `make demo`: builds app-init and runs a small real application with it (docker/demo): hooks, two requests, a stop.
 #
 # In a container when a Docker engine answers; else as PID 1 of a namespace of its own; else as a plain process, where
-# app-init is a subreaper. DEMO_WAY=docker|namespace|plain chooses. Whatever was started or made is taken away at the end,
-# whichever way it ends; only Docker's layer cache stays. Exits with 0 if everything went as it should.
+# app-init is a subreaper. DEMO_WAY=docker|namespace|plain chooses. Before it begins it says what it takes. What was started
+# is taken away at the end, whichever way it ends, and what stays is named. Exits with 0 if everything went as it should.
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 
 readonly IMAGE=app-init-demo NAME=app-init-demo-$$ STEP_LIMIT=60
 scratch= container= image= process= way=
+# What is there afterwards that was not before.
+stays=()
 
 say() { printf '\ndemo: %s\n' "$*"; }
 die() { printf '\ndemo: FAILED: %s\n' "$*" >&2; exit 1; }
@@ -22,6 +24,7 @@ clean_up() {
     # Whoever still follows the application's output ends with it.
     wait 2>/dev/null || true
     [[ -z $scratch ]] || rm -rf "$scratch"
+    say_what_stays
 }
 trap clean_up EXIT
 trap 'printf "\ndemo: FAILED in line %s\n" "$LINENO" >&2' ERR
@@ -34,6 +37,12 @@ end_process() {
         while IFS= read -r -t 10 -u 3; do :; done 2>/dev/null
     fi
     kill -KILL "$process" 2>/dev/null || true
+}
+
+say_what_stays() {
+    ((${#stays[@]})) || return 0
+    say "what stays, and what removes it:"
+    printf '    %s\n' "${stays[@]}"
 }
 
 # ---- which way
@@ -60,8 +69,10 @@ start_in_docker() {
     engine_answers || die "no Docker engine answers"
     if ! docker image inspect debian:bookworm-slim >/dev/null 2>&1; then
         say "fetching debian:bookworm-slim"
-        timeout 180 docker pull --quiet debian:bookworm-slim || tests/setup/images.sh
+        timeout 180 docker pull --quiet debian:bookworm-slim || tests/setup/images.sh debian
+        stays+=("the image debian:bookworm-slim: docker rmi debian:bookworm-slim")
     fi
+    stays+=("Docker's cache, with Python in a layer, for the next time: docker image prune; docker builder prune")
     say "building the image $IMAGE from docker/demo/Dockerfile (the first time installs Python in it)"
     image=$IMAGE
     docker build --tag "$IMAGE" "$scratch/app" >"$scratch/build.log" 2>&1 ||
@@ -149,9 +160,15 @@ expect_heard() { [[ $heard = *"$1"* ]] || die "this was not said: $1"; }
 
 # ---- the demonstration
 
+way=${DEMO_WAY:-$(choose_way)}
+say "builds app-init and runs a small application with it ($way). What building takes:"
+docker/static.sh --explain
+[[ $way != docker ]] || echo "demo: and then 100 MB for an image with Python, the first time; a minute"
+[[ -e target/static ]] || stays+=("target/, with what was compiled: rm -r target")
+installed=$(docker/static.sh --explain | sed -n 's/^static: installs with apt-get: //p')
+[[ -z $installed ]] || stays+=("packages: apt-get remove $installed")
 say "building app-init"
 docker/static.sh
-way=${DEMO_WAY:-$(choose_way)}
 case $way in
     docker) start=start_in_docker where=in_docker ;;
     namespace) start=start_in_namespace where=here ;;

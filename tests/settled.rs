@@ -15,7 +15,7 @@ const IS_BLACK_BOX: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"black
 const BOUND: u32 = 60 * if IS_BLACK_BOX { 60 } else { 10 };
 
 /// The variables that say something to the tests.
-const OWN: [&[u8]; 2] = [b"APP_INIT_BIN", b"APP_INIT_TEST_LOG"];
+const OWN: [&[u8]; 3] = [b"APP_INIT_BIN", b"APP_INIT_TEST_LOG", b"APP_INIT_TEST_QEMU"];
 
 /// What the C library calls before `main`.
 #[used]

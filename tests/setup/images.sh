@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Supplies the base images of the Docker tests where they cannot be pulled.
+# Supplies the base images of the Docker tests where they cannot be pulled:  images.sh [debian] [busybox]
 #
 #   debian:bookworm-slim    pulled; else made by debootstrap from the mirror that this machine's apt uses
 #   app-init-test/busybox   a shell and little else, to try app-init in an image built FROM scratch
@@ -140,5 +140,5 @@ supply_busybox() {
     rm -rf --one-file-system "$scratch"
 }
 
-supply_debian
-supply_busybox
+(($#)) || set -- debian busybox
+for name in "$@"; do "supply_$name"; done

@@ -12,9 +12,11 @@ packages_of() {
         bench) echo tini dumb-init catatonit strace procps util-linux ;;
         # What base images are made of where none can be pulled.
         docker) echo debootstrap debian-archive-keyring busybox-static curl ;;
+        # What runs a foreign app-init.
+        aarch64) echo qemu-user-static ;;
         # The C library of the static build; docker/static.sh brings the rest when rustup has no musl target.
         build) echo musl-tools ;;
-        *) echo "packages: unknown group: $1; one of: test bench docker build" >&2; exit 64 ;;
+        *) echo "packages: unknown group: $1; one of: test bench docker aarch64 build" >&2; exit 64 ;;
     esac
 }
 

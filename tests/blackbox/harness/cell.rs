@@ -28,7 +28,7 @@ impl Cell {
     pub const TERMINAL: Cell = Cell { terminal: true, ..Cell::PID1 };
     pub const TERMINAL_JOB: Cell = Cell { terminal: true, ..Cell::SUBREAPER };
 
-    /// All 24 of them.
+    /// All 24 of them; under qemu those that can be.
     pub fn all() -> Vec<Cell> {
         let mut cells = Vec::new();
         for pid1 in [true, false] {
@@ -40,7 +40,13 @@ impl Cell {
                 }
             }
         }
+        cells.retain(Cell::is_possible);
         cells
+    }
+
+    /// Under qemu no process becomes a subreaper, and a terminal stays open after the end: `tests/aarch64.sh` says so.
+    fn is_possible(&self) -> bool {
+        (self.pid1 && !self.terminal) || std::env::var_os("APP_INIT_TEST_QEMU").is_none()
     }
 }
 
@@ -74,7 +80,7 @@ pub fn each_terminal_place(test: impl Fn(Cell)) {
 }
 
 fn each_of(cells: &[Cell], test: impl Fn(Cell)) {
-    for &cell in cells {
+    for &cell in cells.iter().filter(|cell| cell.is_possible()) {
         let _name = NameOnPanic(cell);
         test(cell);
     }

@@ -31,6 +31,12 @@ fi
 # What stands on what.
 tests/floors.py || fail "the modules of src import each other in another order than tests/floors.py says"
 
+# What the file weighed when it was last written down: within the limit that docker/static.sh refuses more than.
+limit=$(sed -n 's/^readonly LIMIT=//p' docker/static.sh)
+weighed=$(sed -n 's/^file\tapp-init\t//p' docs/size.tsv)
+[[ $limit =~ ^[0-9]+$ && $weighed =~ ^[0-9]+$ ]] && ((weighed <= limit)) ||
+    fail "docs/size.tsv says '$weighed' bytes, and the limit is '$limit'; run make size WRITE=1"
+
 cargo run --quiet --locked --example man | diff -u docs/app-init.8 - ||
     fail "docs/app-init.8 is not what the command line's definition says; run make man"
 cargo run --quiet --locked --example schema | diff -u docs/app-init.schema.json - ||

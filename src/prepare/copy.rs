@@ -5,8 +5,8 @@
 //! - A file appears whole or not at all, so an interrupted start is made good by the next. It is written under a
 //!   temporary name (`.app-init-…`), which only a kill at that moment leaves behind.
 //! - Permissions are kept, without set-id bits and without the right to write for group and others: what root relies on
-//!   would be anybody's. Symbolic links are copied as links. Times, extended attributes and ACLs are not copied. Without
-//!   an owner the copies are app-init's own.
+//!   would be anybody's. Symbolic links are copied as links. Times, extended attributes and ACLs are not copied, nor
+//!   are ACLs taken over from where the copy lies. Without an owner the copies are app-init's own.
 //! - Files with other hard links are left alone where they do not belong to the owner of the directory that holds them, or
 //!   where group or others may write to that directory: who can write there may have linked what only root should read.
 
@@ -27,6 +27,7 @@ use super::entry::{Entry, WRITE_FOR_OTHERS};
 use super::place::{self, Missing};
 use super::report::{Failure, Report, errno_of};
 use super::walk::{News, Walk};
+use crate::sys::descriptors;
 
 const PERMISSIONS: u32 = 0o777 & !WRITE_FOR_OTHERS;
 
@@ -216,6 +217,7 @@ impl Copies<'_> {
     /// Content and permissions, and then the owner: whether that one could be set is the inner result.
     fn fill(&self, from: Entry, new: &Entry) -> nix::Result<nix::Result<()>> {
         let mode = Mode::from_bits_truncate(from.stat.st_mode & PERMISSIONS);
+        descriptors::drop_access_lists(&new.fd)?;
         let mut file = File::from(new.fd.try_clone().map_err(errno_of)?);
         io::copy(&mut File::from(from.fd), &mut file).map_err(errno_of)?;
         fchmod(&new.fd, mode)?;

@@ -13,7 +13,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat};
 use nix::unistd::{Gid, Uid, fchownat, geteuid};
 
 use super::Owner;
-use crate::sys::regular;
+use crate::sys::{descriptors, regular};
 
 /// Names the entry itself, be it a symlink, and opens nothing: no fifo waits, no device starts (open(2), `O_PATH`).
 const LOOK: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
@@ -64,7 +64,14 @@ impl Entry {
             Err(errno) => return Err(errno),
         };
         let entry = Entry::open(directory, name)?;
-        let is_new = made && entry.is_directory() && entry.list()?.into_iter().take(3).count() == 2;
+        if !made || !entry.is_directory() {
+            return Ok((entry, false));
+        }
+        let mut listed = entry.list()?;
+        let is_new = listed.iter().take(3).count() == 2;
+        if is_new {
+            descriptors::drop_access_lists(&listed)?;
+        }
         Ok((entry, is_new))
     }
 
@@ -121,6 +128,11 @@ impl Entry {
     pub fn may_be_linked_to(&self, directory: &Entry) -> bool {
         let others_write = directory.stat.st_mode & WRITE_FOR_OTHERS != 0;
         (others_write || self.stat.st_uid != directory.stat.st_uid) && self.may_have_other_names(directory)
+    }
+
+    /// Whether it is a device of somebody else than `uid`: who gets that has what is behind it, wherever it lies.
+    pub fn is_foreign_device(&self, uid: u32) -> bool {
+        matches!(self.kind(), SFlag::S_IFBLK | SFlag::S_IFCHR) && self.stat.st_uid != uid
     }
 
     pub fn is_owned_by(&self, owner: Owner) -> bool {

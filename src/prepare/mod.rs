@@ -7,8 +7,8 @@
 //!   that holds it, looked at, and changed by that descriptor. A file to be read is opened once more, without waiting,
 //!   and looked at again. `entry`.
 //! - **No symlink is followed**, except on the way to a path, where nobody but root can have placed it. `place`.
-//! - **A tree ends** at another mount and at files that have several hard links and belong to somebody else, or may have
-//!   been linked there by somebody else. `walk`, `entry`.
+//! - **A tree ends** at another mount, at devices of somebody else's, and at files that have several hard links and belong
+//!   to somebody else, or may have been linked there by somebody else. `walk`, `entry`.
 //!
 //! It blocks, so a child of PID 1 does it.
 

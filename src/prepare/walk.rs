@@ -126,6 +126,10 @@ pub fn give_content(top: &Entry, path: &Path, owner: Owner, report: &mut Report<
             }
             News::Found(name, entry) => {
                 let shown = walk.shown(&name);
+                if entry.is_foreign_device(owner.uid) {
+                    report.skip(format_args!("{shown}, which is a device and is uid {}'s", entry.stat.st_uid));
+                    continue;
+                }
                 if walk.directory().is_some_and(|directory| entry.is_foreign_link(owner.uid, directory)) {
                     let uid = entry.stat.st_uid;
                     let links = if entry.stat.st_nlink > 1 { "has" } else { "may have (fs.protected_hardlinks)" };

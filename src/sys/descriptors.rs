@@ -3,6 +3,7 @@
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::unistd::Pid;
 
@@ -110,6 +111,23 @@ pub fn hand_over_standard(uid: u32) {
             }
         }
     }
+}
+
+/// Takes from a new file or directory the access control lists that the one which holds it handed down (acl(5)). Its mode
+/// still says what they did: it is to be set after this.
+///
+/// # Errors
+///
+/// What fremovexattr(2) says, but for that there is none.
+pub fn drop_access_lists(new: &impl AsRawFd) -> nix::Result<()> {
+    for list in [c"system.posix_acl_default", c"system.posix_acl_access"] {
+        // SAFETY: fremovexattr(2) takes a number and a NUL-terminated string.
+        match Errno::result(unsafe { libc::fremovexattr(new.as_raw_fd(), list.as_ptr()) }) {
+            Ok(_) | Err(Errno::ENODATA | Errno::ENOTSUP | Errno::ENOSYS) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
 }
 
 /// Lets go of standard descriptors by putting `/dev/null` there, so that the other end of a pipe sees that the last real

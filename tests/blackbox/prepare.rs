@@ -308,6 +308,41 @@ fn it_may_have_a_condition() {
     assert_eq!(lines("", "ls"), "");
 }
 
+/// Whoever has a device has what is behind it.
+#[test]
+fn devices_of_somebody_else_stay_theirs() {
+    let before = "mkdir -p /run/data/sub; mknod /run/data/block b 7 99; mknod /run/data/sub/null c 1 3; \
+        mknod /run/data/own c 1 3; chown 4000 /run/data/own; mkfifo /run/data/pipe";
+    let config = "[[prepare]]\ndir = \"/run/data\"\nowner = \"app:app\"\n";
+    let paths = "/run/data/block /run/data/sub/null /run/data/own /run/data/pipe";
+    each_place(|cell| {
+        let end = found(cell, before, config, paths).exited(0);
+        let owners: Vec<&str> = end.out.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+        assert_eq!(owners, ["0:0", "0:0", "4000:4001", "4000:4001"], "{}", end.story());
+        end.complains(&["/run/data/block, which is a device and is uid 0's", "/run/data/sub/null, which is a device"]);
+    });
+}
+
+/// A default ACL of the directory that the user has comes down to nothing that root makes there.
+#[test]
+fn what_it_makes_is_nobodys_by_an_access_list() {
+    each_place(|cell| {
+        let before = format!("mkdir -p /run/data d/sub; chown 4000:4001 /run/data; {PROBE} do share=4000:/run/data");
+        let config = "user = \"app\"\n[[prepare]]\ncopy = \"/mnt/app/d\"\nto = \"/run/data\"\n\
+            [[prepare]]\ndir = \"/run/data/deep/private\"\nowner = \"root:root\"\nmode = \"2770\"\n";
+        let script = "cd /run/data; cat key sub/key 2> /dev/null; touch sub/made deep/made 2> /dev/null && echo made; \
+            ls deep/private 2> /dev/null && echo entered; stat -c '%n %u:%g %a' key sub sub/key deep deep/private";
+        let setup = after(cell, &before, &["--", "sh", "-c", script]).config(config);
+        let setup = setup.file("d/key", "topsecret", 0o640).file("d/sub/key", "topsecret", 0o640);
+        let setup = image(setup);
+        crate::identity::mode(&setup.world.app().join("d/key"), 0o640);
+        crate::identity::mode(&setup.world.app().join("d/sub/key"), 0o640);
+        let end = setup.start().end().exited(0);
+        let made = "key 0:0 640\nsub 0:0 755\nsub/key 0:0 640\ndeep 0:0 755\ndeep/private 0:0 2770\n";
+        assert_eq!((end.out.as_str(), end.err.contains("prepare")), (made, false), "{}", end.story());
+    });
+}
+
 /// §5: a volume of the application's is no trap: links are not followed, hard links of others are left alone.
 #[test]
 fn nobody_leads_it_astray() {

@@ -111,6 +111,7 @@ fn one(step: &OsStr, traps: &mut Vec<Trap>) {
         "orphans" => orphans(number()),
         "silent-orphan" => silent_orphan(),
         "traced" => traced(),
+        "share" => share(&value),
         "adopted" => adopted(),
         "reaped" => reaped(),
         "user" => sys::set_user(number() as u32),
@@ -228,6 +229,20 @@ fn traced() {
     }
     sys::close(writer);
     sys::read_some(reader);
+}
+
+/// `UID:DIRECTORY`: what is made in that directory from now on is that user's to read and to write, whatever its mode says.
+fn share(value: &str) {
+    let (uid, directory) = value.split_once(':').unwrap_or_default();
+    let none = u32::MAX;
+    // Version 2 of the list, then for each entry its kind, its rights and whose they are (<linux/posix_acl_xattr.h>):
+    // owner, this user, group, mask, others.
+    let entries = [(1, 7, none), (2, 7, uid.parse().unwrap_or(none)), (4, 5, none), (0x10, 7, none), (0x20, 5, none)];
+    let mut list = 2u32.to_le_bytes().to_vec();
+    for (kind, rights, whose) in entries {
+        list.extend(u16::to_le_bytes(kind).into_iter().chain(u16::to_le_bytes(rights)).chain(u32::to_le_bytes(whose)));
+    }
+    sys::set_attribute(directory, c"system.posix_acl_default", &list);
 }
 
 /// Waits until the parent is gone, and says who is the new one.

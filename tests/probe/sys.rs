@@ -3,7 +3,7 @@
 //! Signals are named by number and set by raw calls: the C library refuses 32 and 33 and hides them from masks.
 
 use nix::libc;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
@@ -488,6 +488,13 @@ pub fn make_all_read_only() {
         libc::syscall(libc::SYS_mount_setattr, libc::AT_FDCWD, c"/".as_ptr(), AT_RECURSIVE, attributes.as_ptr(), 32)
     };
     demand(result, "make the mounts read-only");
+}
+
+pub fn set_attribute(path: &str, name: &CStr, value: &[u8]) {
+    let path = CString::new(path).unwrap_or_default();
+    // SAFETY: two NUL-terminated strings, and as many bytes as there are.
+    let set = unsafe { libc::setxattr(path.as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) };
+    demand(i64::from(set), "set an attribute");
 }
 
 /// Lets every process of the same user trace this one, also where only ancestors may (Yama).

@@ -483,3 +483,27 @@ fn what_runs_before_the_hook_has_written_needs_its_variables() {
         assert_eq!(lines_of(&end.out, &["deploying"]), ["deploying"], "{}", end.story());
     });
 }
+
+/// What is wrong whatever the hook writes is told before it runs, and by `check`.
+#[test]
+fn what_the_hook_cannot_mend_is_told_before_it_runs() {
+    let late = "${A} is not set; set it, or write ${A:-default}; what deploy-env writes is not there yet";
+    let never = "env.require: A is taken away by env.unset; remove it from one of them";
+    for (config, told) in [
+        ("[env.set]\nB = \"${A}\"\n", format!("env.set.B: {late}")),
+        ("[env.defaults]\nB = \"${A}\"\n", format!("env.defaults.B: {late}")),
+        ("[env]\npath_prepend = [\"/x\", \"${A}/bin\"]\n", format!("env.path_prepend[1]: {late}")),
+        ("[env]\nrequire = [\"B\", \"A\"]\nunset = [\"A\"]\n", never.to_owned()),
+    ] {
+        for args in [&["check", PROBE][..], &SERVER, &["exec", "--", PROBE], &["hook", "deploy"]] {
+            let setup = Setup::new(Cell::PID1, args).config(config).hook("deploy-env", "echo A=1 >&3; echo B=1 >&3");
+            let end = setup.hook("deploy", "").start().end().exited(78).complains(&[&told]);
+            assert_eq!(end.out, "", "{}", end.story());
+        }
+    }
+    // Without the hook as well, and what it can mend is none.
+    let config = "[env]\nrequire = [\"A\"]\nunset = [\"A\"]\n";
+    Setup::new(Cell::PID1, SERVER).config(config).env("A", "1").start().end().exited(78).complains(&[never]);
+    let config = "[env]\nrequire = [\"A\"]\n";
+    Setup::new(Cell::PID1, SERVER).config(config).hook("deploy-env", "echo A=1 >&3").start().end().exited(4);
+}

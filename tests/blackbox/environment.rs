@@ -135,7 +135,8 @@ fn what_was_unset_at_the_end_is_missing() {
             Setup::new(cell, ENVIRON).config(&config).env("C", "1")
         };
         let err = refused(all("\"A\", \"B\", \"C\", \"D\""));
-        let told = ".docker/app-init.toml:4: env.require: A, B, D are not set, or empty; set them\n";
+        let told = ".docker/app-init.toml:4: env.require: A is taken away by env.unset; remove it from one of them\n\
+            .docker/app-init.toml:4: env.require: B, D are not set, or empty; set them\n";
         assert!(err.contains(told), "{err}");
         let err = refused(all("\"C\", \"D\""));
         assert!(err.contains("env.require: D is not set, or empty; set it\n"), "{err}");

@@ -34,9 +34,14 @@ impl Pipeline<'_, '_> {
                 Ok(value) => {
                     self.set_from(name, &value, before.made_of(expand::names(text)));
                 }
-                Err(faults) => self.findings.unexpanded(&key, faults),
+                Err(faults) => self.unexpanded(&key, faults),
             }
         }
+    }
+
+    /// A step before the `deploy-env` hook never sees what that writes.
+    fn unexpanded(&mut self, key: &str, faults: Vec<expand::Fault>) {
+        self.findings.of_what_runs_before(|findings| findings.unexpanded(key, faults));
     }
 
     pub fn first_files(&mut self) {
@@ -64,7 +69,7 @@ impl Pipeline<'_, '_> {
         for (place, text) in self.inputs.env.path_prepend.iter().enumerate() {
             match expand::expand(text, &self.computed.environment) {
                 Ok(directory) => prepend.push(directory),
-                Err(faults) => self.findings.unexpanded(&format!("env.path_prepend[{place}]"), faults),
+                Err(faults) => self.unexpanded(&format!("env.path_prepend[{place}]"), faults),
             }
         }
         if prepend.is_empty() {
@@ -98,7 +103,13 @@ impl Pipeline<'_, '_> {
         for name in &self.inputs.env.unset {
             self.computed.environment.unset(name);
         }
-        let required = self.inputs.env.require.iter();
+        let unset = &self.inputs.env.unset;
+        let (never, required): (Vec<_>, Vec<_>) = self.inputs.env.require.iter().partition(|name| unset.contains(name));
+        for name in never {
+            self.findings
+                .fault("env.require", format!("{name} is taken away by env.unset; remove it from one of them"));
+        }
+        let required = required.into_iter();
         let missing: Vec<_> =
             required.filter(|name| self.computed.environment.filled(name).is_none()).cloned().collect();
         if !missing.is_empty() {

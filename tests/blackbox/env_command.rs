@@ -29,6 +29,25 @@ fn of_values(text: &str) -> Vec<Option<&str>> {
     VALUES.iter().map(|(name, _)| value(text, name)).collect()
 }
 
+/// A value of the user's could drive the terminal of root's on which it is shown.
+#[test]
+fn a_terminal_gets_no_control_characters() {
+    each_terminal_place(|cell| {
+        let end = with_values(Setup::new(cell, ["env"])).env("TURNS", "a\u{202e}b\u{9b}c").start().end().exited(0);
+        let told = "# control characters are shown here and not written; to a pipe or a file they are";
+        assert_eq!(end.lines().first(), Some(&told), "{}", end.story());
+        for line in
+            ["CONTROL='\\t\\r\\u{1b}[2J\\u{1}\\u{7f}'", "RAW='\\xff\\xfe\\xc3( €'", "TURNS='a\\u{202e}b\\u{9b}c'"]
+        {
+            assert!(end.lines().contains(&line), "no {line}: {}", end.story());
+        }
+        assert!(!end.out.contains(['\u{1b}', '\u{202e}', '\u{9b}', '\u{7f}']), "{}", end.story());
+        // One that there is nothing to show of is as it is elsewhere.
+        let end = Setup::new(cell, ["env"]).config("umask = \"0022\"\n").start().end().exited(0);
+        assert!(!end.out.contains(told), "{}", end.story());
+    });
+}
+
 /// `eval "$(app-init env)"` gives back every byte.
 #[test]
 fn a_shell_can_evaluate_the_lines() {

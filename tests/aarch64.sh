@@ -27,6 +27,11 @@ readonly LEFT_OUT=(
     forwarding::rewriting_is_one_step
     hooks::a_stop_request_during_a_hook_ends_the_boot
     stopping::a_server_that_a_signal_ended_gives_128_and_the_number
+    # `check` rightly says of this machine's programs that they are built for another one.
+    bad_hooks::
+    cli::an_application_without_configuration_is_a_fault_where_that_is_strict
+    cli::check_can_take_warnings_for_faults
+    cli::configuration_that_is_not_there_is_told
     # The shell that starts qemu has a variable of its own.
     startup::the_environment_arrives_byte_for_byte
 )

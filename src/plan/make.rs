@@ -174,7 +174,7 @@ fn try_to_make(
     let mut programs = Vec::new();
     let server = match purpose {
         Purpose::Hook(..) | Purpose::Env => None,
-        _ => builder.server(words, &mut programs),
+        _ => builder.server(purpose, words, &mut programs),
     };
     let stage = Stage { purpose, argv: &argv, is_prelude, prepares: deploy_env.is_none() };
     let (rules, keeper) = builder.rules(stage, server, &config, options, &mut programs, &mut findings);

@@ -39,13 +39,15 @@ impl Builder<'_> {
     }
 
     /// The server's program, as the first of the plan.
-    pub fn server(&self, argv: Vec<OsString>, programs: &mut Vec<Planned>) -> Option<ChildId> {
+    pub fn server(&self, purpose: Purpose<'_>, argv: Vec<OsString>, programs: &mut Vec<Planned>) -> Option<ChildId> {
         let name = argv.first()?;
         let label = name.to_string_lossy().into_owned();
         let id = ChildId(u16::try_from(programs.len()).unwrap_or(u16::MAX));
         let identity = self.users.main();
         let strings = self.strings.of(identity.as_deref(), self.users);
+        let is_from_a_shell = matches!(purpose, Purpose::Exec | Purpose::Shell | Purpose::Nested);
         let program = Program {
+            keeps_passed_only: is_from_a_shell && self.users.stepped_down_to().is_some(),
             directory: self.workdir.map(Path::to_owned),
             umask: self.settings.umask,
             identity,

@@ -71,6 +71,16 @@ pub fn close_inherited(own: &[RawFd]) {
     }
 }
 
+/// Has every descriptor from `first` on closed by the program to come.
+pub fn close_on_exec_from(first: RawFd) {
+    // SAFETY: close_range(2) takes numbers, and closes nothing with this flag.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, RawFd::MAX, libc::CLOSE_RANGE_CLOEXEC) == 0 };
+    for fd in if done { Vec::new() } else { open_ones() }.into_iter().filter(|fd| *fd >= first) {
+        // SAFETY: fcntl(2) takes numbers; what is not open is refused.
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+}
+
 /// Puts `passed` under the number `number` for the program to come; `own`, which may have that number, is moved out of the
 /// way. Where the system refuses, the program finds no such descriptor, and says so.
 #[must_use]

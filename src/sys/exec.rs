@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char};
+use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::ptr;
@@ -13,6 +14,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
 use super::bounds::Bounds;
 use super::credentials;
+use super::descriptors;
 use super::regular;
 use super::signals::{self, Inherited};
 use super::terminal;
@@ -62,6 +64,8 @@ pub struct Program {
     pub stdout: Stdout,
     /// Descriptors from 3 on go to the server only.
     pub keeps_descriptors: bool,
+    /// Of those only the ones that LISTEN_FDS names: what else a shell of root's has open is not for another user.
+    pub keeps_passed_only: bool,
     /// A hook that is still being written is tried again for a second.
     pub retries_busy: bool,
     /// What it writes to descriptor 3 joins the environment of everything after it.
@@ -112,6 +116,7 @@ impl Program {
             stdin: Stdin::Inherited,
             stdout: Stdout::Inherited,
             keeps_descriptors: true,
+            keeps_passed_only: false,
             retries_busy: false,
             writes_environment: false,
         }
@@ -131,7 +136,7 @@ impl Program {
         let is_as_it_is = self.directory.is_none() && self.identity.is_none() && self.bounds.is_none();
         let is_placed = self.umask.is_none() && self.stdin == Stdin::Inherited && self.stdout == Stdout::Inherited;
         if !(is_as_it_is && is_placed)
-            && let Err(refusal) = self.prepare()
+            && let Err(refusal) = self.prepare(forked_from)
         {
             return refusal;
         }
@@ -157,7 +162,10 @@ impl Program {
 
     /// Bounds, identity, directory, umask and descriptors, in this order.
     #[inline(never)]
-    fn prepare(&self) -> Result<(), Refusal> {
+    fn prepare(&self, forked_from: Option<i32>) -> Result<(), Refusal> {
+        if self.keeps_passed_only {
+            descriptors::close_on_exec_from(first_unpassed(forked_from));
+        }
         let refused = |(step, errno): (StartStep, Errno)| Refusal::at(step)(errno);
         if self.stdin == Stdin::Null {
             // Root's shell may be at the terminal that app-init has, and whoever shares it may type on it (TIOCSTI).
@@ -299,6 +307,15 @@ impl Program {
 pub fn is_binary(start: &[u8]) -> bool {
     let mut first_line = start.split(|&byte| byte == b'\n').next().unwrap_or_default().iter();
     start.starts_with(b"\x7fELF") || first_line.any(|&byte| byte == 0)
+}
+
+/// The number behind the descriptors that were passed to app-init as `LISTEN_PID` and `LISTEN_FDS` say (sd_listen_fds(3)).
+fn first_unpassed(forked_from: Option<i32>) -> RawFd {
+    let number = |name: &[u8]| std::str::from_utf8(&inherited_value(name)?).ok()?.parse::<i32>().ok();
+    let own = forked_from.unwrap_or_else(|| nix::unistd::getpid().as_raw());
+    let is_ours = number(b"LISTEN_PID=") == Some(own);
+    let count = number(b"LISTEN_FDS=").filter(|count| is_ours && *count > 0).unwrap_or(0);
+    count.saturating_add(3)
 }
 
 fn names_descriptors(string: &[u8]) -> bool {

@@ -45,6 +45,28 @@ fn sigchld_is_never_ignored_in_the_child() {
     });
 }
 
+/// What a shell of root's has open is not for the user; but what was passed on purpose is.
+#[test]
+fn a_users_program_has_no_descriptors_of_a_root_shells() {
+    let list = "for n in 3 4 9; do [ -e /proc/$$/fd/$n ] && echo has $n; done; true";
+    each_place(|cell| {
+        for (args, user, passed, expected) in [
+            (&["exec", "--", "sh", "-c", list][..], "1234:1234", "0", &[][..]),
+            (&["shell", "-c", list], "1234:1234", "0", &[]),
+            (&["exec", "--", "sh", "-c", list], "1234:1234", "1", &["has 3"]),
+            (&["exec", "--", "sh", "-c", list], "0:0", "0", &["has 3", "has 9"]),
+            (&["--", "sh", "-c", list], "1234:1234", "0", &["has 3", "has 9"]),
+        ] {
+            let null = || std::fs::File::open("/dev/null").expect("it is there").into();
+            let own = "exec env LISTEN_PID=$$ \"$@\"";
+            let setup = Setup::bare(cell, ["sh", "-c", own, "sh", APP_INIT]).args(args).env("LISTEN_FDS", passed);
+            let setup = setup.config(&format!("user = \"{user}\"\n")).descriptor(3, null()).descriptor(9, null());
+            let end = crate::identity::sealed(setup).start().end().exited(0);
+            assert_eq!(end.lines(), expected, "{args:?}: {}", end.story());
+        }
+    });
+}
+
 /// C20.
 #[test]
 fn extra_descriptors_reach_the_server_and_no_others_do() {

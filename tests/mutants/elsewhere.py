@@ -111,6 +111,14 @@ ELSEWHERE = [
         "blackbox prepare::devices_of_somebody_else_stay_theirs",
     ),
     Mutation(
+        "descriptors of a root's shell",
+        "A program of the user's has what a shell of root's has open.",
+        "src/sys/exec.rs",
+        "            descriptors::close_on_exec_from(first_unpassed(forked_from));\n",
+        "",
+        "blackbox spawn::a_users_program_has_no_descriptors_of_a_root_shells",
+    ),
+    Mutation(
         "access lists of copies",
         "A copy is readable for whom an access list of the directory names.",
         "src/prepare/copy.rs",

@@ -170,6 +170,7 @@ fn program(
             HookOutput::Stderr => Stdout::Stderr,
         },
         keeps_descriptors: false,
+        keeps_passed_only: false,
         retries_busy: true,
         writes_environment: name == DEPLOY_ENV,
     }

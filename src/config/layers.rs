@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::Document;
 use super::fault::Fault;
-use super::origins::{Origins, Source};
+use super::origins::{Origin, Origins, Source};
 use super::value::{Table, Value};
 use crate::sys::regular;
 
@@ -27,6 +27,9 @@ pub struct Layers {
     pub replaced_preparations: Vec<Value>,
     /// A file is no TOML: what its values are is not known, and nothing is to be said of any.
     pub is_broken: bool,
+    /// Keys that a later file's `mode = "exec"` took away, each with its place.
+    pub dropped: Vec<(String, String)>,
+    dropped_keys: Vec<&'static str>,
     sources: Vec<Source>,
     /// The role that was chosen.
     role: Option<String>,
@@ -137,6 +140,29 @@ impl Layers {
         self.role.as_deref()
     }
 
+    /// Takes away what exec mode has nobody for, as far as a file before that of `mode` says it: the later one could not.
+    pub fn drop_what_exec_mode_lacks(&mut self) {
+        let is_exec = matches!(self.table.get("server"), Some(Value::Table(server))
+            if server.get("mode").and_then(Value::as_text) == Some("exec"));
+        if !is_exec || self.sources.len() < 2 {
+            return;
+        }
+        let origins = self.origins();
+        let rank = |origin: &Origin| self.sources.iter().position(|source| source.name == origin.file);
+        let Some(of_mode) = origins.get("server.mode").map(rank) else { return };
+        let is_earlier = |origin: &Origin| rank(origin) < of_mode;
+        let found = BEYOND_EXEC.into_iter().filter_map(|key| Some((key, origins.get(key)?)));
+        let found = found.filter(|(key, origin)| is_earlier(origin) && origins.inside(key).all(is_earlier));
+        let dropped: Vec<_> =
+            found.map(|(key, origin)| (format!("{}{key}", origin.within), origin.to_string(), key)).collect();
+        for (shown, place, key) in dropped {
+            remove(&mut self.table, key);
+            self.dropped.push((shown, place));
+            self.dropped_keys.push(key);
+        }
+        self.origins.take();
+    }
+
     fn note_replaced(&mut self, over: &Table) {
         if over.contains_key("user") {
             self.replaced_users.extend(self.table.get("user").and_then(Value::as_text).map(str::to_owned));
@@ -148,7 +174,7 @@ impl Layers {
 
     /// Where each key was set.
     pub fn origins(&self) -> &Origins {
-        self.origins.get_or_init(|| Origins::of(&self.sources, self.role.as_deref()))
+        self.origins.get_or_init(|| Origins::of(&self.sources, self.role.as_deref(), &self.dropped_keys))
     }
 
     /// Whether the role that was chosen sets this key.
@@ -173,6 +199,37 @@ impl Layers {
         let within = origin.map_or("", |origin| origin.within.as_str());
         let place = origin.map(|origin| (origin.file.clone(), origin.line));
         Fault { place, key: format!("{within}{key}"), what: what.into() }
+    }
+}
+
+/// What needs an app-init that stays (`plan/exec_mode.rs` refuses it).
+const BEYOND_EXEC: [&str; 15] = [
+    "stop.signals",
+    "stop.timeout",
+    "stop.drain",
+    "stop.leftovers",
+    "stop.budget",
+    "server.stop_signal",
+    "server.stop_timeout",
+    "server.signal_target",
+    "server.rewrite",
+    "server.success_codes",
+    "server.run_timeout",
+    "server.run_timeout_signal",
+    "hooks.post-deploy.on_failure",
+    "hooks.pre-stop",
+    "hooks.post-stop",
+];
+
+/// Removes a key, which is a path of tables.
+fn remove(table: &mut Table, key: &str) {
+    match key.split_once('.') {
+        Some((outer, rest)) => {
+            if let Some(Value::Table(inner)) = table.get_mut(outer) {
+                remove(inner, rest);
+            }
+        }
+        None => drop(table.remove(key)),
     }
 }
 

@@ -38,15 +38,19 @@ pub struct Source {
 pub struct Origins(BTreeMap<String, Origin>);
 
 impl Origins {
-    /// Those of the files, one laid over the other, with a role laid over them.
+    /// Those of the files, one laid over the other, with a role laid over them, without what was dropped then.
     #[must_use]
-    pub fn of(sources: &[Source], role: Option<&str>) -> Origins {
+    pub fn of(sources: &[Source], role: Option<&str>, dropped: &[&str]) -> Origins {
         let mut origins = Origins::default();
         for source in sources {
             origins.lay_over(Places::of(source));
         }
         if let Some(role) = role {
             origins.choose_role(role);
+        }
+        for key in dropped {
+            origins.0.remove(*key);
+            origins.remove_inside(key);
         }
         origins
     }
@@ -70,6 +74,12 @@ impl Origins {
             let (key, _) = self.0.range::<str, _>(from).next().filter(|(key, _)| key.starts_with(&start))?;
             Some(key.clone())
         })
+    }
+
+    /// All that is in the table or list `outer`.
+    pub fn inside(&self, outer: &str) -> impl Iterator<Item = &Origin> {
+        let is_inside = move |key: &str| key.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['.', '[']));
+        self.0.iter().filter(move |(key, _)| is_inside(key)).map(|(_, origin)| origin)
     }
 
     fn remove_inside(&mut self, outer: &str) {

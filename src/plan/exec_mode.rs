@@ -16,29 +16,50 @@ pub fn refuse_what_needs_a_resident(
     findings: &mut Findings<'_>,
 ) {
     let (server, stop) = (&config.server, &config.stop);
-    let grouped = options.signal_group || options.signal_process;
+    findings.note_dropped();
     let none = ("", false);
-    // The key, or else the option or variable.
+    // The key, or else the option or the variable.
     let used = [
-        (("stop.signals", stop.signals.is_some()), none),
-        (("stop.timeout", stop.timeout.is_some()), none),
-        (("stop.drain", stop.drain.is_some()), ("--drain", !settings.drain.is_zero())),
-        (("stop.leftovers", stop.leftovers.is_some()), none),
-        (("stop.budget", stop.budget.is_some()), ("APP_INIT_STOP_BUDGET", settings.budget.is_some())),
-        (("server.stop_signal", server.stop_signal.is_some()), ("--stop-signal", settings.stop_signal.is_some())),
-        (("server.stop_timeout", server.stop_timeout.is_some()), ("--stop-timeout", settings.stop_timeout.is_some())),
-        (("server.signal_target", server.signal_target.is_some()), ("--signal-group, --signal-process", grouped)),
-        (("server.rewrite", server.rewrite.is_some()), ("--rewrite", !options.rewrite.is_empty())),
-        (
+        [("stop.signals", stop.signals.is_some()), none, none],
+        [("stop.timeout", stop.timeout.is_some()), none, none],
+        [
+            ("stop.drain", stop.drain.is_some()),
+            ("--drain", options.drain.is_some_and(|drain| !drain.is_zero())),
+            ("APP_INIT_DRAIN", !settings.drain.is_zero()),
+        ],
+        [("stop.leftovers", stop.leftovers.is_some()), none, none],
+        [("stop.budget", stop.budget.is_some()), none, ("APP_INIT_STOP_BUDGET", settings.budget.is_some())],
+        [
+            ("server.stop_signal", server.stop_signal.is_some()),
+            ("--stop-signal", options.stop_signal.is_some()),
+            ("APP_INIT_STOP_SIGNAL", settings.stop_signal.is_some()),
+        ],
+        [
+            ("server.stop_timeout", server.stop_timeout.is_some()),
+            ("--stop-timeout", options.stop_timeout.is_some_and(|time| !time.is_zero())),
+            ("APP_INIT_STOP_TIMEOUT", settings.stop_timeout.is_some()),
+        ],
+        [
+            ("server.signal_target", server.signal_target.is_some()),
+            ("--signal-group", options.signal_group),
+            ("--signal-process", options.signal_process),
+        ],
+        [("server.rewrite", server.rewrite.is_some()), ("--rewrite", !options.rewrite.is_empty()), none],
+        [
             ("server.success_codes", server.success_codes.is_some()),
             ("--success-code", !options.success_code.is_empty()),
-        ),
-        (("server.run_timeout", server.run_timeout.is_some()), ("--run-timeout", settings.run_timeout.is_some())),
-        (("hooks.post-deploy.on_failure", stops), none),
-        (("hooks.pre-stop", pre_stop), none),
-        (("hooks.post-stop", post_stop), none),
+            none,
+        ],
+        [
+            ("server.run_timeout", server.run_timeout.is_some()),
+            ("--run-timeout", options.run_timeout.is_some_and(|time| !time.is_zero())),
+            ("APP_INIT_RUN_TIMEOUT", settings.run_timeout.is_some()),
+        ],
+        [("hooks.post-deploy.on_failure", stops), none, none],
+        [("hooks.pre-stop", pre_stop), none, none],
+        [("hooks.post-stop", post_stop), none, none],
     ];
-    let named = used.into_iter().filter_map(|(key, option)| [key, option].into_iter().find(|(_, used)| *used));
+    let named = used.into_iter().filter_map(|said| said.into_iter().find(|(_, used)| *used));
     for (key, _) in named {
         findings
             .fault(key, "needs app-init to stay, and mode = \"exec\" does not; remove it, or use mode = \"supervise\"");

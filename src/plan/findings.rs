@@ -188,6 +188,13 @@ impl<'a> Findings<'a> {
         self.notes.add(self.secrets.mask_text(what));
     }
 
+    /// Notes what a later file's mode took away.
+    pub fn note_dropped(&mut self) {
+        for (key, place) in &self.layers.dropped {
+            self.note(&format!("{key} ({place}) is dropped: a later file has mode = \"exec\""));
+        }
+    }
+
     /// The notes, once all are there.
     pub fn take_notes(&mut self) -> Vec<String> {
         self.notes.take()

@@ -113,6 +113,14 @@ impl Settings {
         let run_timeout = options.run_timeout.or(variables.span("RUN_TIMEOUT", findings));
         let run_timeout = run_timeout.or(span("server.run_timeout", &server.run_timeout, findings));
         let run_signal = variables.signal("RUN_TIMEOUT_SIGNAL", findings).or(name(server.run_timeout_signal));
+        let unlimited = run_timeout.is_none_or(|time| time.is_zero());
+        let said = [
+            ("--run-timeout-signal", options.run_timeout_signal.is_some()),
+            ("APP_INIT_RUN_TIMEOUT_SIGNAL", variables.text("RUN_TIMEOUT_SIGNAL").is_some()),
+        ];
+        if let Some((name, _)) = said.into_iter().find(|(_, is_said)| *is_said && unlimited) {
+            findings.warning(&format!("{name} means nothing without a run time; set one, or remove this"));
+        }
         let stop_signal =
             options.stop_signal.or(variables.signal("STOP_SIGNAL", findings)).or(name(server.stop_signal));
         let drain = options.drain.or(variables.span("DRAIN", findings)).or(span("stop.drain", &stop.drain, findings));

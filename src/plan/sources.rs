@@ -45,6 +45,9 @@ pub fn read(
     let meant = arguments.first().filter(|first| boots && !first.as_encoded_bytes().starts_with(b"-"));
     let meant = meant.and_then(|first| nearly_a_role(first.to_str()?, &layers));
     let words = choose_role(purpose, &mut layers, variables, arguments, boot, faults);
+    if !options.supervise {
+        layers.drop_what_exec_mode_lacks();
+    }
     let has_command =
         matches!(layers.table.get("server"), Some(Value::Table(server)) if server.contains_key("command"));
     let warnings = meant.filter(|_| has_command).into_iter().chain(boot.and_then(|boot| boot.warning.clone()));

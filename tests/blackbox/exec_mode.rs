@@ -169,6 +169,96 @@ fn a_budget_is_refused() {
     });
 }
 
+/// §7.2. What is named is what somebody gave.
+#[test]
+fn what_needs_a_resident_is_named_as_it_was_given() {
+    let given: [(&[&str], &str, &str); 13] = [
+        (&[], "APP_INIT_DRAIN", "5s"),
+        (&[], "APP_INIT_STOP_TIMEOUT", "5s"),
+        (&[], "APP_INIT_STOP_SIGNAL", "QUIT"),
+        (&[], "APP_INIT_RUN_TIMEOUT", "5s"),
+        (&["--drain", "5s"], "--drain", ""),
+        (&["--stop-timeout", "5s"], "--stop-timeout", ""),
+        (&["--stop-signal", "QUIT"], "--stop-signal", ""),
+        (&["--run-timeout", "5s"], "--run-timeout", ""),
+        (&["--signal-group"], "--signal-group", ""),
+        (&["--signal-process"], "--signal-process", ""),
+        (&["--rewrite", "15:3"], "--rewrite", ""),
+        (&["--success-code", "143"], "--success-code", ""),
+        // What is not in force needs nobody.
+        (&["--drain", "0"], "APP_INIT_DRAIN", "5s"),
+    ];
+    for (place, (options, name, value)) in given.into_iter().enumerate() {
+        let args = [&["--exec"], options, &["--", "true"]].concat();
+        let setup = Setup::new(Cell::PID1, args);
+        let setup = if value.is_empty() { setup } else { setup.env(name, value) };
+        let end = setup.start().end();
+        if place == 12 {
+            end.exited(0);
+            continue;
+        }
+        let told = format!(
+            "{name}: needs app-init to stay, and mode = \"exec\" does not; remove it, or use mode = \"supervise\"\n\
+             app-init: 1 fault, nothing was started\n"
+        );
+        assert_eq!(end.exited(78).err, told);
+    }
+}
+
+/// §7.2. The application cannot take away what its base image says of a stop.
+#[test]
+fn a_later_files_mode_drops_what_an_earlier_one_says_of_a_stop() {
+    each_place(|cell| {
+        let base = "[stop]\ndrain = \"5s\"\ntimeout = \"1s\"\n[server]\nrewrite = [\"HUP:QUIT\"]\nstop_signal = \"QUIT\"\n\
+            [[hooks.pre-stop.run]]\ncommand = [\"true\"]\n";
+        let start = |args: &[&str], base: &str, own: &str| {
+            let setup = Setup::new(cell, args).etc("app-init.toml", base);
+            setup.config(&format!("{own}[server]\nmode = \"exec\"\ncommand = [\"true\"]\n")).start().end()
+        };
+        start(&[], base, "").exited(0).silent_stderr();
+        let end = start(&["check"], base, "").exited(0);
+        for (key, line) in [
+            ("stop.drain", 2),
+            ("stop.timeout", 3),
+            ("server.rewrite", 5),
+            ("server.stop_signal", 6),
+            ("hooks.pre-stop", 7),
+        ] {
+            let told =
+                format!("note: {key} (/etc/app-init.toml:{line}) is dropped: a later file has mode = \"exec\"\n");
+            assert!(end.out.contains(&told), "{told}{}", end.story());
+            assert!(!end.out.contains(&format!("  {key}")), "{key}\n{}", end.story());
+        }
+        // Its own it can.
+        let told = "stop.drain: needs app-init to stay";
+        start(&[], base, "stop.drain = \"1s\"\n").exited(78).complains(&[".docker/app-init.toml:1: ", told]);
+        start(&[], "", "stop.drain = \"1s\"\n").exited(78).complains(&[told]);
+        // And who has the image supervise all the same has what it says.
+        start(&["check", "--supervise"], base, "").exited(0).silent_stderr();
+        let base = format!("{base}[role.web]\nserver.run_timeout = \"5s\"\n");
+        start(&["check", "web"], &base, "").exited(0);
+        let setup =
+            Setup::new(cell, ["check"]).etc("app-init.toml", "[stop]\ndrain = \"5s\"\n[server]\nmode = \"exec\"\n");
+        setup.config("server.command = [\"true\"]\n").start().end().exited(78).complains(&[told]);
+    });
+}
+
+/// It says what comes at the end of a time that nobody set.
+#[test]
+fn a_signal_for_a_run_time_without_one_is_a_warning() {
+    each_place(|cell| {
+        let told = "app-init: warning: APP_INIT_RUN_TIMEOUT_SIGNAL means nothing without a run time; set one, or remove this\n";
+        let setup = || Setup::new(cell, ["--", "true"]).env("APP_INIT_RUN_TIMEOUT_SIGNAL", "KILL");
+        let end = setup().start().end().exited(0);
+        assert_eq!(end.err, format!("{told}app-init: running: true ended: exit 0\n"));
+        setup().env("APP_INIT_RUN_TIMEOUT", "0").start().end().exited(0).complains(&[told]);
+        let end = setup().env("APP_INIT_RUN_TIMEOUT", "600s").start().end().exited(0);
+        assert!(!end.err.contains("warning"), "{}", end.story());
+        let end = Setup::new(cell, ["--run-timeout-signal", "KILL", "--", "true"]).start().end().exited(0);
+        end.complains(&["warning: --run-timeout-signal means nothing without a run time; set one, or remove this\n"]);
+    });
+}
+
 /// C73, §6.3: it outlives the hook, and its code is never the server's to see.
 #[test]
 fn what_a_hook_leaves_behind_is_not_the_servers() {

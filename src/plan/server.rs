@@ -46,8 +46,9 @@ impl Builder<'_> {
         let identity = self.users.main();
         let strings = self.strings.of(identity.as_deref(), self.users);
         let is_from_a_shell = matches!(purpose, Purpose::Exec | Purpose::Shell | Purpose::Nested);
+        let steps_down = self.users.stepped_down_to().is_some();
         let program = Program {
-            keeps_passed_only: is_from_a_shell && self.users.stepped_down_to().is_some(),
+            keeps: if is_from_a_shell && steps_down { exec::Keeps::Passed } else { exec::Keeps::All },
             directory: self.workdir.map(Path::to_owned),
             umask: self.settings.umask,
             identity,

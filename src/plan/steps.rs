@@ -91,7 +91,7 @@ fn question(argv: Vec<std::ffi::CString>, around: &Surroundings<'_>) -> Program 
         identity,
         bounds: around.bounds.clone(),
         stdin: Stdin::Null,
-        keeps_descriptors: false,
+        keeps: exec::Keeps::None,
         ..Program::new(argv, exec::Environment::Computed(strings))
     }
 }

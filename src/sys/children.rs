@@ -12,7 +12,7 @@ use nix::fcntl::OFlag;
 use nix::libc;
 use nix::unistd::{ForkResult, Pid};
 
-use super::exec::{Program, Refusal};
+use super::exec::{Keeps, Program, Refusal};
 use super::opened::Bounded;
 use super::signals::{self, Inherited};
 use super::terminal::Terminal;
@@ -124,7 +124,7 @@ impl Children {
         if let Some(terminal) = terminal {
             terminal.give_to(nix::unistd::getpid().as_raw());
         }
-        if !program.keeps_descriptors {
+        if program.keeps == Keeps::None {
             if let Some(passed) = passed {
                 writer = descriptors::pass(passed, written::DESCRIPTOR, writer);
             }

@@ -37,6 +37,16 @@ pub enum Stdout {
     Stderr,
 }
 
+/// Which descriptors from 3 on a program has of those that app-init was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keeps {
+    /// They were meant for the server.
+    All,
+    /// Those that LISTEN_FDS names: what else a shell of root's has open is not for another user.
+    Passed,
+    None,
+}
+
 /// The environment of a program.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Environment {
@@ -62,10 +72,7 @@ pub struct Program {
     pub bounds: Option<Rc<Bounds>>,
     pub stdin: Stdin,
     pub stdout: Stdout,
-    /// Descriptors from 3 on go to the server only.
-    pub keeps_descriptors: bool,
-    /// Of those only the ones that LISTEN_FDS names: what else a shell of root's has open is not for another user.
-    pub keeps_passed_only: bool,
+    pub keeps: Keeps,
     /// A hook that is still being written is tried again for a second.
     pub retries_busy: bool,
     /// What it writes to descriptor 3 joins the environment of everything after it.
@@ -115,8 +122,7 @@ impl Program {
             bounds: None,
             stdin: Stdin::Inherited,
             stdout: Stdout::Inherited,
-            keeps_descriptors: true,
-            keeps_passed_only: false,
+            keeps: Keeps::All,
             retries_busy: false,
             writes_environment: false,
         }
@@ -163,7 +169,7 @@ impl Program {
     /// Bounds, identity, directory, umask and descriptors, in this order.
     #[inline(never)]
     fn prepare(&self, forked_from: Option<i32>) -> Result<(), Refusal> {
-        if self.keeps_passed_only {
+        if self.keeps == Keeps::Passed {
             descriptors::close_on_exec_from(first_unpassed(forked_from));
         }
         let refused = |(step, errno): (StartStep, Errno)| Refusal::at(step)(errno);
@@ -220,7 +226,7 @@ impl Program {
             if self.extra.iter().any(|extra| extra.to_bytes().split(|&byte| byte == b'=').next() == Some(name)) {
                 continue;
             }
-            if !self.keeps_descriptors && is_about_descriptors(name) {
+            if self.keeps == Keeps::None && is_about_descriptors(name) {
                 continue;
             }
             if passed_to_parent.as_ref().is_some_and(|passed| passed.as_bytes() == bytes) {

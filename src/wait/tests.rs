@@ -24,7 +24,7 @@ use nix::unistd::Pid;
 use super::*;
 use crate::exit;
 use crate::identity::Identity;
-use crate::sys::exec::{Environment, Program, Stdin};
+use crate::sys::exec::{Environment, Keeps, Program, Stdin};
 use crate::sys::offspring;
 use crate::{logging, secrets};
 
@@ -44,7 +44,7 @@ fn shell(script: &str) -> Wait {
     let argv = ["sh", "-c", script].map(|word| CString::new(word).expect("no NUL")).to_vec();
     let mut program = Program::new(argv, Environment::Inherited);
     program.stdin = Stdin::Null;
-    program.keeps_descriptors = false;
+    program.keeps = Keeps::None;
     wait(Target::Command(program))
 }
 

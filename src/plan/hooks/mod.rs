@@ -169,8 +169,7 @@ fn program(
             HookOutput::Stdout => Stdout::Inherited,
             HookOutput::Stderr => Stdout::Stderr,
         },
-        keeps_descriptors: false,
-        keeps_passed_only: false,
+        keeps: exec::Keeps::None,
         retries_busy: true,
         writes_environment: name == DEPLOY_ENV,
     }

@@ -47,7 +47,7 @@ pub fn of_ending(ending: Ending) -> u8 {
     match ending {
         Ending::Exited(code) => code,
         Ending::Killed { signal, .. } => signal.exit_code(),
-        Ending::NotStarted { step: StartStep::Identity, .. } => PERMISSION,
+        Ending::NotStarted { step: StartStep::Identity | StartStep::Trust, .. } => PERMISSION,
         Ending::NotStarted {
             step:
                 StartStep::Fork

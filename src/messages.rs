@@ -201,6 +201,9 @@ pub fn why_not_started(planned: &Planned, ending: Ending) -> String {
             let who = program.identity.as_ref().map_or_else(|| reason.to_owned(), who);
             format!("cannot start {name}: cannot become {who}")
         }
+        StartStep::Trust => {
+            format!("cannot start {name}: somebody else could have changed what it runs, as the line before says")
+        }
         StartStep::Stdin => format!("cannot start {name}: cannot redirect its standard input or output: {reason}"),
         StartStep::Exec => format!("cannot run {name}: {}", why_not_executed(planned, &name, errno)),
         step => format!("cannot start {name}: {}", why_refused(step, errno as i32)),

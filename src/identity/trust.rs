@@ -26,7 +26,7 @@ const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 
 /// A user who is not root, and must not be able to become it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Boundary {
     pub identity: Rc<Identity>,
     /// Every group that could be this user's, with which it runs or not (newgrp(1)).

@@ -18,6 +18,8 @@ pub enum StartStep {
     Announcement,
     /// The signal mask that app-init was given.
     Mask,
+    /// What it would execute could be changed by somebody with fewer rights: told by the child.
+    Trust,
     /// A resource limit, by its place in the table of limits.
     Limit(u8),
     /// The OOM killer's score.

@@ -17,7 +17,7 @@ use crate::config::Layers;
 use crate::identity::trust::{self, AtFault, Boundary, Given};
 use crate::prepare::{Preparation, Step};
 use crate::sys::bounds::Bounds;
-use crate::sys::exec::{self, Program};
+use crate::sys::exec::{self, Guard, Program};
 use crate::sys::{offspring, on_behalf};
 
 /// Reports what could not be executed, or done, here.
@@ -147,8 +147,8 @@ pub struct Trusted<'a> {
 /// The configuration's files among it are handed back.
 pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings<'_>) -> Vec<PathBuf> {
     let mut refused = Vec::new();
-    let judge = |user| Judge { user, given: (trusted.given_to)(user), asked: RefCell::default() };
-    let judges: Vec<Judge<'_>> = users.boundaries().iter().map(judge).collect();
+    let judges = users.boundaries().iter().map(|user| Judge::new(user, (trusted.given_to)(user)));
+    let judges: Vec<Judge<'_>> = judges.collect();
     for judge in &judges {
         for file in &trusted.layers.files {
             if judge.refuse("user", file, "move it out of there, to /etc/app-init.toml", findings) {
@@ -170,27 +170,8 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
             continue;
         }
         hands_on = true;
-        let is_refused = |path: &Path| judges.iter().any(|judge| judge.ask(path).is_some());
-        let Executed { paths, unclear, .. } = executed::of(program, &is_refused);
-        let (led_to, not_followed) = led_to(program, &paths);
-        for why in unclear.into_iter().chain(not_followed) {
+        for why in refusals(program, &judges) {
             findings.refusal(&key, why);
-        }
-        for judge in judges {
-            for path in &paths {
-                judge.refuse(&key, path, ELSEWHERE, findings);
-            }
-            let programs =
-                search_path(program).into_iter().map(|directory| ("PATH", "looks for programs in", directory));
-            let led_to = led_to.iter().map(|(name, what, path)| (*name, *what, path.clone()));
-            for (name, what, path) in programs.chain(led_to) {
-                if let Some(at_fault) = judge.ask(&path) {
-                    let why = &at_fault.why;
-                    let (path, who) = (path.display(), users::shown(&judge.user.identity));
-                    let what = format!("{what} {path}, which could be changed by {who}: {why}");
-                    findings.refusal(&key, format!("{what}; make it root's, or take it out of {name}"));
-                }
-            }
         }
     }
     let left_out = trusted.environment.into_iter().flat_map(Environment::all_by_user);
@@ -210,6 +191,50 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
         ));
     }
     refused
+}
+
+/// Why a program must not run that has more rights than these users.
+fn refusals(program: &Program, judges: &[&Judge<'_>]) -> Vec<String> {
+    let is_refused = |path: &Path| judges.iter().any(|judge| judge.ask(path).is_some());
+    let Executed { paths, unclear, .. } = executed::of(program, &is_refused);
+    let (led_to, not_followed) = led_to(program, &paths);
+    let mut refusals: Vec<String> = unclear.into_iter().chain(not_followed).collect();
+    let searched = search_path(program).into_iter().map(|directory| ("PATH", "looks for programs in", directory));
+    let led_to: Vec<LedTo> = searched.chain(led_to).collect();
+    for judge in judges {
+        refusals.extend(paths.iter().filter_map(|path| judge.why_refused(path, ELSEWHERE)));
+        for (name, what, path) in &led_to {
+            if let Some(at_fault) = judge.ask(path) {
+                let why = &at_fault.why;
+                let (path, who) = (path.display(), users::shown(&judge.user.identity));
+                let what = format!("{what} {path}, which could be changed by {who}: {why}");
+                refusals.push(format!("{what}; make it root's, or take it out of {name}"));
+            }
+        }
+    }
+    refusals
+}
+
+/// Has each program with more rights than a user judged once more right before it is executed: what ran since then may
+/// have given that user something.
+pub fn guard(programs: &mut [Planned], users: &Users) {
+    if users.boundaries().is_empty() {
+        return;
+    }
+    let boundaries: Rc<[Boundary]> = users.boundaries().into();
+    let may_run = move |program: &Program| {
+        let judges = boundaries.iter().filter(|user| user.is_below(program.identity.as_deref()));
+        let judges: Vec<Judge<'_>> = judges.map(|user| Judge::new(user, Vec::new())).collect();
+        let refusal = refusals(program, &Vec::from_iter(&judges)).into_iter().next();
+        if let Some(why) = &refusal {
+            log::error!("{}: {why}", program.name());
+        }
+        refusal.is_none()
+    };
+    let guard = Guard(Rc::new(may_run));
+    for program in programs.iter_mut().flat_map(Planned::programs_mut) {
+        program.guard = Some(&guard).filter(|_| users.is_above(program.identity.as_deref())).cloned();
+    }
 }
 
 /// By which variables every program, or a shell, executes something before it does what it was told (ld.so(8), bash(1)),
@@ -353,7 +378,11 @@ struct Judge<'a> {
     asked: RefCell<BTreeMap<PathBuf, Option<Rc<AtFault>>>>,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    fn new(user: &'a Boundary, given: Vec<Given>) -> Judge<'a> {
+        Judge { user, given, asked: RefCell::default() }
+    }
+
     fn ask(&self, path: &Path) -> Option<Rc<AtFault>> {
         if let Some(known) = self.asked.borrow().get(path) {
             return known.clone();
@@ -364,11 +393,15 @@ impl Judge<'_> {
     }
 
     fn refuse(&self, key: &str, path: &Path, elsewhere: &str, findings: &mut Findings<'_>) -> bool {
-        let Some(at_fault) = self.ask(path) else { return false };
+        let why = self.why_refused(path, elsewhere);
+        why.map(|why| findings.refusal(key, why)).is_some()
+    }
+
+    fn why_refused(&self, path: &Path, elsewhere: &str) -> Option<String> {
+        let at_fault = self.ask(path)?;
         let AtFault { why, is_given } = &*at_fault;
         let advice = if *is_given { elsewhere } else { "make it root's, and nobody else's to write" };
         let who = users::shown(&self.user.identity);
-        findings.refusal(key, format!("{} could be changed by {who}: {why}; {advice}", path.display()));
-        true
+        Some(format!("{} could be changed by {who}: {why}; {advice}", path.display()))
     }
 }

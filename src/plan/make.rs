@@ -186,6 +186,7 @@ fn try_to_make(
     let all: Vec<&Planned> = programs.iter().chain(&later).collect();
     lookup::check_lengths(&all, &computed.environment, room(&config), &mut findings);
     let refused = builder.check_trust(stage, &layers, &config, all, &mut findings);
+    lookup::guard(&mut programs, &users);
     let part = part(is_prelude, findings.forbids_hooks());
     if purpose == Purpose::Shell && left_out.takes_refused(&refused, &findings) {
         return Ok(None);

@@ -170,6 +170,17 @@ impl Planned {
         self.program().map(|program| (self.key.clone(), program)).into_iter().chain(questions)
     }
 
+    /// The same, to be changed.
+    fn programs_mut(&mut self) -> Vec<&mut Program> {
+        let waits = match &mut self.job {
+            Job::Program(program) => return vec![program],
+            Job::Wait { waits, .. } => waits,
+            Job::Prepare(_) => return Vec::new(),
+        };
+        let targets = waits.iter_mut().map(|wait| &mut wait.target);
+        targets.filter_map(|target| if let Target::Command(program) = target { Some(program) } else { None }).collect()
+    }
+
     /// The program, where it is one.
     #[must_use]
     pub fn program(&self) -> Option<&Program> {

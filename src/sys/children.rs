@@ -442,7 +442,7 @@ fn ending(status: i32) -> Option<Ending> {
     Some(Ending::Killed { signal, core: libc::WCOREDUMP(status) })
 }
 
-const STEPS: [StartStep; 12] = [
+const STEPS: [StartStep; 13] = [
     StartStep::Fork,
     StartStep::Pipe,
     StartStep::SocketPair,
@@ -452,6 +452,7 @@ const STEPS: [StartStep; 12] = [
     StartStep::Stdin,
     StartStep::Exec,
     StartStep::Identity,
+    StartStep::Trust,
     StartStep::NoNewPrivileges,
     StartStep::OomScore,
     StartStep::Limit(0),

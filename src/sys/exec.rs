@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char};
+use std::fmt;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -56,6 +57,16 @@ pub enum Environment {
     Computed(Rc<[CString]>),
 }
 
+/// What is asked right before a program takes a process over: whether it may. If not, it has told why.
+#[derive(Clone)]
+pub struct Guard(pub Rc<dyn Fn(&Program) -> bool>);
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Guard")
+    }
+}
+
 /// A program ready to be executed: nothing in it can be wrong any more but what only the kernel knows.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -70,6 +81,8 @@ pub struct Program {
     /// `None`: whoever app-init is.
     pub identity: Option<Rc<Identity>>,
     pub bounds: Option<Rc<Bounds>>,
+    /// `None`: it has no more rights than anybody else here.
+    pub guard: Option<Guard>,
     pub stdin: Stdin,
     pub stdout: Stdout,
     pub keeps: Keeps,
@@ -120,6 +133,7 @@ impl Program {
             umask: None,
             identity: None,
             bounds: None,
+            guard: None,
             stdin: Stdin::Inherited,
             stdout: Stdout::Inherited,
             keeps: Keeps::All,
@@ -139,6 +153,11 @@ impl Program {
     ///
     /// `forked_from` is app-init's pid where this process is a child of it.
     pub fn execute(&self, inherited: Inherited, forked_from: Option<i32>) -> Refusal {
+        if let Some(Guard(may_run)) = &self.guard
+            && !may_run(self)
+        {
+            return Refusal::at(StartStep::Trust)(Errno::EPERM);
+        }
         let is_as_it_is = self.directory.is_none() && self.identity.is_none() && self.bounds.is_none();
         let is_placed = self.umask.is_none() && self.stdin == Stdin::Inherited && self.stdout == Stdout::Inherited;
         if !(is_as_it_is && is_placed)

@@ -102,6 +102,8 @@ fn become_command(program: &Program, output: &OwnedFd, inherited: Inherited, par
         (StartStep::Directory, Some(directory)) => {
             writeln!(io::stderr(), "cannot enter {}: {reason}", directory.display())
         }
+        // That was said.
+        (StartStep::Trust, _) => Ok(()),
         _ => writeln!(io::stderr(), "cannot run {}: {reason}", program.name()),
     };
     if errno == Errno::ENOENT as i32 { 127 } else { 126 }

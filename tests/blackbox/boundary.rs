@@ -951,6 +951,61 @@ fn a_copy_of_the_users_is_the_users() {
     });
 }
 
+/// What ran since the plan was made may have given it to the user; each program is judged right before it starts.
+#[test]
+fn what_became_the_users_is_not_run_as_root() {
+    let chown = "[[hooks.deploy.run]]\nuser = \"root\"\ncommand = [\"chown\", \"-R\", \"app\", \"/mnt/app/opt\"]\n";
+    let run = |phase: &str| format!("[[hooks.{phase}.run]]\nuser = \"root\"\ncommand = [\"/mnt/app/opt/bin/tool\"]\n");
+    let told = "/mnt/app/opt/bin/tool could be changed by app: /mnt/app/opt (mode 0755, owner 4000:0); make it root's, and \
+        nobody else's to write\n";
+    let also =
+        "cannot start /mnt/app/opt/bin/tool: somebody else could have changed what it runs, as the line before says";
+    let setup = |cell: Cell, config: &str| {
+        let setup = Setup::new(cell, SERVER).config(&format!("user = \"app\"\n{config}"));
+        of_user(setup.file("opt/bin/tool", TOOL, 0o755), &[])
+    };
+    each_place(|cell| {
+        for (config, code) in [
+            (format!("{chown}{}", run("deploy")), 77),
+            (format!("{chown}{}", run("post-stop")), 0),
+            (
+                format!(
+                    "{chown}{}",
+                    run("on-failure").replace("[[", "[[hooks.deploy.run]]\ncommand = [\"false\"]\n[[")
+                ),
+                70,
+            ),
+        ] {
+            let end = setup(cell, &config).start().end().exited(code).nothing_left().complains(&[told, also]);
+            assert!(!end.out.contains("tool as"), "{}", end.story());
+        }
+        // Whoever has no more rights may run it.
+        let config = format!("{chown}{}", run("post-stop").replace("root", "app"));
+        let end = setup(cell, &config).start().end().exited(0);
+        assert!(end.out.contains("tool as 4000\n"), "{}", end.story());
+    });
+    // In exec mode nobody else could.
+    let config = format!("{chown}[server]\nmode = \"exec\"\ncommand = [\"/mnt/app/opt/bin/tool\"]\n");
+    let config = format!("[hooks.post-deploy]\nuser = \"app\"\n{config}");
+    let root = Setup::new(Cell::PID1, ["--"]).config(&config).file("opt/bin/tool", TOOL, 0o755);
+    let end = of_user(root, &[]).start().end().exited(77).complains(&[told, also]);
+    assert!(!end.out.contains("tool as"), "{}", end.story());
+    // A command that is asked while waiting.
+    let wait = "[[wait]]\ntimeout = \"1s\"\ncommand = [\"/mnt/app/opt/bin/tool\"]\n[hooks.post-stop]\nuser = \"app\"\n";
+    let prepare = "[[prepare]]\ndir = \"/mnt/app/data\"\nowner = \"app\"\n";
+    let script = format!("mkdir data && mount --bind opt data && exec {APP_INIT} -- true");
+    let alias = Setup::bare(Cell::PID1, ["sh", "-c", &script]).config(&format!("{prepare}{wait}"));
+    let end = of_user(alias.file("opt/bin/tool", TOOL, 0o755), &[]).start().end();
+    let end = end.complains(&["/mnt/app/opt/bin/tool could be changed by app: /mnt/app/opt (mode 0755, owner 4000:0)"]);
+    assert!(!end.out.contains("tool as") && end.how != Ended::Exited(0), "{}", end.story());
+    // What [[prepare]] gives away has another name.
+    let config = format!("user = \"app\"\nhooks_dir = \"/mnt/app/opt/bin\"\nhooks.deploy.user = \"root\"\n{prepare}");
+    let alias = Setup::bare(Cell::PID1, ["sh", "-c", &script]).config(&config);
+    let end = of_user(alias.file("opt/bin/deploy", TOOL, 0o755), &[]).start().end().exited(77);
+    let end = end.complains(&["/mnt/app/opt/bin/deploy could be changed by app: /mnt/app/opt (mode "]);
+    assert!(!end.out.contains("tool as"), "{}", end.story());
+}
+
 /// What an earlier start copied is root's on the disk.
 #[test]
 fn a_copy_of_another_start_is_what_its_source_is() {

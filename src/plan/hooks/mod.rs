@@ -164,6 +164,7 @@ fn program(
         umask: around.umask,
         identity,
         bounds: around.bounds.clone(),
+        guard: None,
         stdin: Stdin::Null,
         stdout: match around.output {
             HookOutput::Stdout => Stdout::Inherited,

@@ -120,8 +120,37 @@ fn never_meant(kind: &str, rest: &str) -> Option<String> {
     if matches!(kind, "argv" | "file") && rest.starts_with('~') {
         return Some("/PATH, the whole of it".to_owned());
     }
+    if kind == "argv" && rest.contains(['|', '[']) {
+        return Some(
+            "GLOB, in which only * and ? stand for something else; a list in the list is for several".to_owned(),
+        );
+    }
+    if kind == "file" && expand::looks_like_variable(rest).is_some() {
+        return Some("/PATH, in which nothing is expanded".to_owned());
+    }
     let (name, value) = rest.split_once('=').filter(|_| kind == "env")?;
     value.starts_with('=').then(|| format!("{name}={}", value.trim_start_matches('=')))
+}
+
+/// What of a value is hardly meant as it stands, and is taken so.
+#[must_use]
+pub fn doubt(text: &str) -> Option<String> {
+    let (name, value) = text.trim_start_matches('!').strip_prefix("env:")?.split_once('=')?;
+    let is_quoted = |quote: char| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
+    let better = match value {
+        _ if value.trim() != value => value.trim(),
+        _ if is_quoted('"') || is_quoted('\'') => value.trim_matches(['"', '\'']),
+        _ if value.contains('|') => {
+            return Some(format!(
+                "`{text}`: `|` is a part of the value; for several write a list of tests in the list"
+            ));
+        }
+        _ if expand::looks_like_variable(value).is_some() => {
+            return Some(format!("`{text}`: nothing is expanded in conditions; write the value itself"));
+        }
+        _ => return None,
+    };
+    Some(format!("`{text}`: blanks and quotes are a part of the value; write env:{name}={better}"))
 }
 
 /// The tests there are.
@@ -266,6 +295,26 @@ mod tests {
     }
 
     #[test]
+    fn values_that_are_hardly_meant_are_told() {
+        for (text, better) in [
+            ("env:A= true", Some("env:A=true")),
+            ("!env:A!=true ", Some("env:A!=true")),
+            ("env:A=\"true\"", Some("env:A=true")),
+            ("env:A=true|1", Some("a list of tests")),
+            ("env:A=$B", Some("the value itself")),
+            ("env:A=$5", None),
+            ("env:A=\"", None),
+            ("env:A=it's", None),
+            ("env:A", None),
+            ("args:a|b", None),
+        ] {
+            let told = doubt(text);
+            assert_eq!(told.is_some(), better.is_some(), "{text}");
+            assert!(told.is_none_or(|told| better.is_some_and(|better| told.contains(better))), "{text}");
+        }
+    }
+
+    #[test]
     fn globs() {
         for (glob, text, expected) in [
             ("", "", true),
@@ -290,6 +339,15 @@ mod tests {
             ("file: /x", "file:/x"),
             ("file:~/x", "file:/PATH, the whole of it"),
             ("argv:~/bin/x", "argv:/PATH, the whole of it"),
+            (
+                "argv:sh|bash",
+                "argv:GLOB, in which only * and ? stand for something else; a list in the list is for several",
+            ),
+            (
+                "argv:s[h]",
+                "argv:GLOB, in which only * and ? stand for something else; a list in the list is for several",
+            ),
+            ("file:$HOME/x", "file:/PATH, in which nothing is expanded"),
             ("env:A==x", "env:A=x"),
             ("env:A!==x", "env:A!=x"),
             ("env:A===x", "env:A=x"),

@@ -178,6 +178,23 @@ fn variable(inside: &str) -> Result<Piece<'_>, Fault> {
     Ok(Piece::Variable { name, fallback, message })
 }
 
+/// What in a path looks as if a shell were to read it: a `~` at its beginning, a variable without braces. `${NAME}`, too,
+/// where nothing is expanded.
+#[must_use]
+pub fn looks_expanded(text: &str) -> Option<&'static str> {
+    if text == "~" || text.starts_with("~/") {
+        return Some("`~`");
+    }
+    looks_like_variable(text).or_else(|| text.contains("${").then_some("`${…}`"))
+}
+
+/// The same where `${NAME}` is expanded, and `$$` is a `$`.
+#[must_use]
+pub fn looks_like_variable(text: &str) -> Option<&'static str> {
+    let begins_name = |rest: &str| rest.starts_with(|letter: char| letter == '_' || letter.is_ascii_alphabetic());
+    text.replace("$$", "").split('$').skip(1).any(begins_name).then_some("`$NAME`")
+}
+
 /// Whether this is a name that a variable may have (§4).
 #[must_use]
 pub fn is_name(name: &str) -> bool {

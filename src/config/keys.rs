@@ -400,7 +400,12 @@ table! {
 impl Read for Retry {
     fn read(value: Value) -> Result<Self, Mistakes> {
         let mut retry = Retry::default();
-        retry.set_all(Table::read(value)?)?;
+        let table = Table::read(value)?;
+        let says_how_often = table.contains_key("max");
+        retry.set_all(table)?;
+        if !says_how_often {
+            return Err("has no max, so that nothing is tried again; write max = 3".to_owned().into());
+        }
         Ok(retry)
     }
 

@@ -124,6 +124,16 @@ pub fn check_conditions(layers: &Layers, faults: &mut Vec<Fault>) {
     });
 }
 
+/// What is to be said of conditions that compare with something that is hardly meant as it stands.
+#[must_use]
+pub fn doubtful_conditions(layers: &Layers) -> Vec<String> {
+    let mut doubts = Vec::new();
+    each_condition(&mut String::new(), &layers.table, &mut |key, text| {
+        doubts.extend(condition::doubt(text).map(|what| layers.fault(key, what).to_string()));
+    });
+    doubts
+}
+
 /// Finds what is to be left out and is nobody's, in roles too.
 pub fn check_skips(layers: &Layers, known: &[&str], faults: &mut Vec<Fault>) {
     let mut check = |path: &str, table: &Table| {
@@ -252,11 +262,18 @@ impl Reader<'_> {
         let mut files = Vec::new();
         for (place, file) in env.files.into_iter().enumerate() {
             let path = format!("{path}.files[{place}]");
-            let file = match file {
-                OneOrTable::One(path) => keys::EnvFile { path: path.into(), optional: false },
-                OneOrTable::Table(table, _) => self.section(&path, table),
+            let (file, is_told): (keys::EnvFile, _) = match file {
+                OneOrTable::One(file) => {
+                    let mistake = read::path_mistake(&file).filter(|_| !file.is_empty());
+                    let is_told = mistake.map(|what| self.fault(&path, what)).is_some();
+                    (keys::EnvFile { path: file.into(), optional: is_told }, is_told)
+                }
+                OneOrTable::Table(table, _) => {
+                    let is_told = table.contains_key("path");
+                    (self.section(&path, table), is_told)
+                }
             };
-            if file.path.as_os_str().is_empty() {
+            if file.path.as_os_str().is_empty() && !is_told {
                 self.fault(&path, "has no path; write { path = \".env\" }");
             }
             files.push(file);
@@ -276,6 +293,15 @@ impl Reader<'_> {
         }
         for (name, _) in env.first_file.iter().filter(|(name, _)| !expand::is_name(name)) {
             self.fault(&format!("{path}.first_file.{name}"), NO_NAME);
+        }
+        for (place, text) in env.path_prepend.iter().enumerate() {
+            let what = match expand::looks_like_variable(text) {
+                _ if text.is_empty() => "is empty; name a path",
+                _ if text == "~" || text.starts_with("~/") => "`~` is not expanded; write ${HOME}",
+                Some(_) => "`$NAME` is not expanded; write ${NAME}",
+                None => continue,
+            };
+            self.fault(&format!("{path}.path_prepend[{place}]"), what);
         }
         for key in ["unset", "require"] {
             let names = if key == "unset" { &env.unset } else { &env.require };

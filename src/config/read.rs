@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::expand;
 use super::map::Map;
 use super::value::{Table, Value};
 use crate::machine::Signal;
@@ -334,9 +335,24 @@ impl Read for String {
     }
 }
 
+/// What is wrong with a text as a path in which nothing is expanded.
+pub fn path_mistake(text: &str) -> Option<String> {
+    match expand::looks_expanded(text) {
+        _ if text.is_empty() => Some("is empty; name a path".to_owned()),
+        Some(sign) => {
+            Some(format!("`{text}` is a path as it stands, and {sign} is not expanded in it; write all of it"))
+        }
+        None => None,
+    }
+}
+
 impl Read for PathBuf {
     fn read(value: Value) -> Result<Self, Mistakes> {
-        String::read(value).map(PathBuf::from)
+        let text = String::read(value)?;
+        match path_mistake(&text) {
+            Some(what) => Err(what.into()),
+            None => Ok(text.into()),
+        }
     }
 
     fn schema() -> String {

@@ -116,6 +116,11 @@ impl Read for Condition {
     fn read(value: Value) -> Result<Self, Mistakes> {
         match value {
             Value::Text(_) => Test::read(value).map(|test| Condition(vec![test])),
+            Value::List(list) if list.is_empty() => {
+                Err("is a list of tests of which one must hold, and has none; write one, or remove it"
+                    .to_owned()
+                    .into())
+            }
             Value::List(_) => Vec::read(value).map(Condition),
             other => Err(expected("a condition like \"env:NAME\", or a list of them of which one must hold", &other)),
         }

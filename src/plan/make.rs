@@ -191,6 +191,9 @@ fn try_to_make(
     if purpose == Purpose::Shell && left_out.takes_refused(&refused, &findings) {
         return Ok(None);
     }
+    if matches!(purpose, Purpose::Run | Purpose::Check) && workdir.is_some() {
+        sources::tell_of_lost(&layers, &config, &base, &settings.hooks_dir, &mut findings);
+    }
     if purpose == Purpose::Check {
         sources::tell_of_files(&layers, &base, &settings.hooks_dir, &mut findings);
         sources::tell_of_roles(&unchecked, layers.role(), &mut findings);

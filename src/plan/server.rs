@@ -72,6 +72,12 @@ impl Builder<'_> {
         let start =
             if self.skips(START) { None } else { files::file(START, &self.hooks(OnFailure::Abort, &[]), findings) };
         let start = start.filter(|_| !findings.is_of_role("server.command"));
+        if start.is_some() && !config.server.args.is_empty() {
+            findings.warning(
+                "server.args is not used: it extends server.command, which the start hook replaces; write it into that \
+                 hook, or leave the hook out by skip = [\"start\"]",
+            );
+        }
         let told = if start.is_none() { Some(findings) } else { None };
         let mut line = self.configured(config, told);
         line.extend(arguments.iter().cloned());

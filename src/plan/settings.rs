@@ -200,6 +200,9 @@ pub fn insist_on_hooks_dir(
         }
         return;
     };
+    if said.as_os_str().is_empty() {
+        return findings.fault(key, "is empty; name a path");
+    }
     let is_missing = match std::fs::metadata(base.join(&said)) {
         Ok(metadata) => !metadata.is_dir(),
         Err(error) => regular::is_absence(&error),

@@ -10,7 +10,7 @@ use super::settings::Variables;
 use super::{Purpose, SKIPPABLE};
 use crate::cli::{self, Options};
 use crate::config::value::Value;
-use crate::config::{self, Fault, Layers};
+use crate::config::{self, Config, Fault, Layers, keys};
 use crate::sys::regular;
 use crate::text::near;
 
@@ -50,7 +50,9 @@ pub fn read(
     }
     let has_command =
         matches!(layers.table.get("server"), Some(Value::Table(server)) if server.contains_key("command"));
-    let warnings = meant.filter(|_| has_command).into_iter().chain(boot.and_then(|boot| boot.warning.clone()));
+    let doubts = if boots { config::doubtful_conditions(&layers) } else { Vec::new() };
+    let warnings =
+        doubts.into_iter().chain(meant.filter(|_| has_command)).chain(boot.and_then(|boot| boot.warning.clone()));
     let warnings = warnings.collect();
     (layers, words, warnings)
 }
@@ -121,6 +123,49 @@ pub fn tell_of_files(layers: &Layers, base: &Path, hooks_dir: &Path, findings: &
         ));
     } else if !missing.is_empty() {
         findings.note(&missing);
+    }
+}
+
+/// What lies beside the file that was read, or where app-init was started, and is looked for elsewhere: what a file and a
+/// deployer call the working directory is what relative paths start at.
+pub fn tell_of_lost(layers: &Layers, config: &Config, base: &Path, hooks_dir: &Path, findings: &mut Findings<'_>) {
+    let here = std::env::current_dir().unwrap_or_default();
+    let file = Path::new(config::APPLICATION_FILE);
+    let root_of = |read: &PathBuf| Some(read.ends_with(file).then(|| here.join(read))?.parent()?.parent()?.to_owned());
+    let mut roots: Vec<PathBuf> = layers.files.iter().filter_map(root_of).collect();
+    let reads_here = roots.contains(&here);
+    if !reads_here {
+        roots.push(here.clone());
+    }
+    let shown = base.display();
+    let is_lost = |root: &Path, place: &str| {
+        !regular::may_be_there(&base.join(place)) && regular::may_be_there(&root.join(place))
+    };
+    for root in roots.iter().filter(|root| *root != base) {
+        let (hooks, vars) = (root.join(keys::Top::HOOKS_DIR), root.join(keys::Env::VARS_DIR));
+        let is_usual = hooks_dir == Path::new(keys::Top::HOOKS_DIR);
+        if is_usual && is_lost(root, keys::Top::HOOKS_DIR) && files::any_in(&hooks) {
+            let hooks = hooks.display();
+            findings.warning(&format!(
+                "the hooks in {hooks} are not run: hooks_dir starts at the working directory, {shown}; write hooks_dir = \
+                 \"{hooks}\", or move them"
+            ));
+        }
+        if config.env.vars_dir.is_none() && is_lost(root, keys::Env::VARS_DIR) {
+            let vars = vars.display();
+            findings.warning(&format!(
+                "the variables in {vars} are not set: vars_dir starts at the working directory, {shown}; write vars_dir \
+                 = \"{vars}\" into [env], or move them"
+            ));
+        }
+    }
+    let seeks_elsewhere = layers.missing.iter().any(|missing| missing.ends_with(file));
+    if !reads_here && seeks_elsewhere && here != base && is_lost(&here, config::APPLICATION_FILE) {
+        let file = here.join(file);
+        let file = file.display();
+        findings.warning(&format!(
+            "{file} is not read: it is looked for in the working directory, {shown}; name it by APP_INIT_CONFIG, or move it"
+        ));
     }
 }
 

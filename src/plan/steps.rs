@@ -201,6 +201,12 @@ fn path(
     if let Some(why) = command::by_user(text, around.environment) {
         findings.refusal(key, command::refusal(&why, None));
     }
+    let home = text == "~" || text.starts_with("~/");
+    if let Some(sign) = expand::looks_like_variable(text).or(home.then_some("`~`")) {
+        let instead = if home { "${HOME}" } else { "${NAME}" };
+        findings.fault(key, format!("{sign} is not expanded; write {instead}"));
+        return None;
+    }
     match expand::expand(text, around.environment) {
         Ok(bytes) if bytes.is_empty() || bytes.contains(&0) => {
             findings.fault(key, "is empty; name a path");

@@ -110,6 +110,19 @@ fn conditions_see_what_was_computed() {
     });
 }
 
+/// Compared is what stands there, which may be meant.
+#[test]
+fn a_value_that_is_hardly_meant_is_told() {
+    each_place(|cell| {
+        let config = "[[hooks.deploy.run]]\ncommand = [\"true\"]\nwhen = [\"env:A=true|1\"]\n";
+        let run = |args: &[&str]| Setup::new(cell, args).config(config).start().end().exited(0);
+        let told = ".docker/app-init.toml:3: hooks.deploy.run[0].when[0]: `env:A=true|1`: `|` is a part of the value";
+        run(&["--", "true"]).complains(&[told]);
+        let end = run(&["check", "true"]);
+        assert!(end.out.contains(told), "{}", end.story());
+    });
+}
+
 /// §6.5: they look at the command line that the `start` hook was given, and not at the hook.
 #[test]
 fn a_start_hook_does_not_change_what_conditions_see() {

@@ -258,3 +258,36 @@ fn options_override_variables_which_override_the_file() {
         assert!(levels[0] < levels[1], "{levels:?}");
     });
 }
+
+/// What relative paths start at is somewhere else than where the file was found: hooks and variables beside it are lost.
+#[test]
+fn what_lies_beside_the_file_and_not_in_the_workdir_is_told() {
+    const HOOKS: &str =
+        "the hooks in /mnt/app/.docker/action_hooks are not run: hooks_dir starts at the working directory";
+    const VARS: &str =
+        "the variables in /mnt/app/.docker/user_vars are not set: vars_dir starts at the working directory";
+    each_place(|cell| {
+        for (config, args, variable) in [
+            ("workdir = \"/usr\"\n", &["--"][..], ""),
+            ("role.web.workdir = \"/usr\"\n", &["--", "web"], ""),
+            ("", &["--workdir", "/usr", "--"], ""),
+            ("", &["--"], "/usr"),
+        ] {
+            let setup = Setup::new(cell, args)
+                .args([PROBE, "do", "print=server"])
+                .config(config)
+                .env("APP_INIT_WORKDIR", variable)
+                .hook("deploy", "echo deploying")
+                .file(".docker/user_vars/A", "1", 0o644);
+            let end = setup.start().end().exited(0).complains(&[HOOKS, VARS]);
+            assert!(end.lines().contains(&"server"), "{}", end.story());
+            let told = end.err.contains("/mnt/app/.docker/app-init.toml is not read: it is looked for in the working");
+            assert_eq!(told, config.is_empty(), "{}", end.story());
+        }
+        // What is named is meant.
+        let config = "workdir = \"/usr\"\nhooks_dir = \"/mnt/app/.docker/action_hooks\"\n";
+        let setup = Setup::new(cell, ["--", "true"]).config(config).hook("deploy", "exit 0");
+        let end = setup.start().end().exited(0);
+        assert!(!end.err.contains("starts at"), "{}", end.story());
+    });
+}

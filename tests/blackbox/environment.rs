@@ -41,6 +41,16 @@ pub fn refused(setup: Setup) -> String {
     end.err
 }
 
+/// An empty entry of PATH is the working directory.
+#[test]
+fn what_expands_to_nothing_is_not_put_before_the_path() {
+    each_place(|cell| {
+        let config = "env.path_prepend = [\"${NONE:-}\", \"${NONE:-}:/opt/a:\", \"/opt/b\"]\n";
+        let out = found(cell, config, |setup| setup.env("PATH", "/usr/bin"));
+        assert_eq!(value(&out, "PATH"), Some("/opt/a:/opt/b:/usr/bin"));
+    });
+}
+
 /// §4. Every step sets HOME, which is also what the one of the identity sets.
 struct Step {
     name: &'static str,

@@ -122,6 +122,36 @@ const FILES: &[(&str, &[&str])] = &[
         "[[prepare]]\ndir = \"\"\n[[prepare]]\nremove = [\"x\", \"\"]\n",
         &[":2: prepare[0].dir: is empty; name a path", ":4: prepare[1].remove[1]: is empty; name a path"],
     ),
+    ("hooks_dir = \"\"\n", &[":1: hooks_dir: is empty; name a path"]),
+    (
+        "env.vars_dir = \"~/vars\"\n",
+        &[":1: env.vars_dir: `~/vars` is a path as it stands, and `~` is not expanded in it; write all of it"],
+    ),
+    (
+        "[env]\nfirst_file = { A = [\"\", \"$B/x\"] }\npath_prepend = [\"\", \"~/bin\", \"$B/bin\"]\nfiles = [\"${B}\"]\n",
+        &[
+            ":2: env.first_file.A[0]: is empty; name a path",
+            ":2: env.first_file.A[1]: `$B/x` is a path as it stands, and `$NAME` is not expanded in it; write all of it",
+            ":3: env.path_prepend[0]: is empty; name a path",
+            ":3: env.path_prepend[1]: `~` is not expanded; write ${HOME}",
+            ":3: env.path_prepend[2]: `$NAME` is not expanded; write ${NAME}",
+            ":4: env.files[0]: `${B}` is a path as it stands, and `${…}` is not expanded in it; write all of it",
+        ],
+    ),
+    (
+        "[[prepare]]\ndir = \"~/data\"\n[[prepare]]\nremove = [\"$DATA/x\", \"$$x\"]\n",
+        &[
+            ":2: prepare[0].dir: `~` is not expanded; write ${HOME}",
+            ":4: prepare[1].remove[0]: `$NAME` is not expanded; write ${NAME}",
+        ],
+    ),
+    (
+        "hooks.deploy = { when = [[]], retry = { backoff = \"2s\" } }\n",
+        &[
+            ":1: hooks.deploy.retry: has no max, so that nothing is tried again; write max = 3",
+            ":1: hooks.deploy.when[0]: is a list of tests of which one must hold, and has none; write one, or remove it",
+        ],
+    ),
     (
         // All of one step.
         "[[prepare]]\ncopy = \"${A}\"\nto = \"${B}/${C}\"\nowner = \"nobody-here\"\nmode = \"0700\"\n",

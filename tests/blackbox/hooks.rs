@@ -329,6 +329,22 @@ fn a_hooks_background_child_is_reaped() {
     });
 }
 
+/// They extend what the hook replaces; nobody gets them.
+#[test]
+fn a_start_hook_without_the_servers_args_is_a_warning() {
+    each_place(|cell| {
+        for (config, args) in [
+            ("server.command = [\"false\"]\nserver.args = [\"a\"]\n", &["--", "x"][..]),
+            ("server.args = [\"a\"]\n", &["--", "x"]),
+            ("server.command = [\"false\"]\nrole.web.server.args = [\"a\"]\n", &["--", "web", "x"]),
+        ] {
+            let setup = Setup::new(cell, args).config(config).hook("start", "echo \"start: $*\"");
+            let end = setup.start().end().exited(0).complains(&["server.args is not used: it extends server.command"]);
+            assert!(end.lines().contains(&"start: x"), "{}", end.story());
+        }
+    });
+}
+
 /// §1. The `start` hook is the server: exec'ed with the arguments, and not announced.
 #[test]
 fn the_start_hook_replaces_the_servers_command() {

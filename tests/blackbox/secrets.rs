@@ -604,3 +604,32 @@ fn what_is_said_to_be_no_secret_is_shown() {
         assert!(refused(both).contains("SECRET and SECRET_FILE are both set"));
     });
 }
+
+/// §4: a default is for when nobody says anything, by a variable or a file.
+#[test]
+fn a_default_gives_way_to_the_secrets_file() {
+    each_place(|cell| {
+        for secret in ["\"A\"", "{ name = \"A\", prefer = \"variable\" }", "{ name = \"A\", file = \"s\" }"] {
+            let config = format!("[env]\nsecrets = [{secret}]\ndefaults.A = \"default\"\n");
+            let setup = || Setup::new(cell, ["--", PROBE, "environ"]).config(&config);
+            let found = |setup: Setup| setup.start().end().exited(0).out;
+            let out = found(setup().env("A_FILE", "/mnt/app/f").file("f", "filed", 0o644));
+            assert_eq!(value(&out, "A"), Some("filed"), "{secret}");
+            assert_eq!(value(&found(setup()), "A"), Some("default"), "{secret}");
+            if secret.contains("file") {
+                assert_eq!(value(&found(setup().file("s", "filed", 0o644)), "A"), Some("filed"), "{secret}");
+            }
+        }
+    });
+}
+
+/// §4: the files are read before `env.set` and what `deploy-env` writes.
+#[test]
+fn a_secrets_file_that_is_named_too_late_is_told() {
+    each_place(|cell| {
+        let config = "[env]\nsecrets = [\"A\", \"B\"]\nset.A_FILE = \"/mnt/app/f\"\n";
+        let setup = Setup::new(cell, ["--", PROBE, "do", "exit=4"]).config(config);
+        let end = setup.hook("deploy-env", "echo B_FILE=/mnt/app/f >&3").file("f", "x", 0o644).start().end().exited(4);
+        end.complains(&["A_FILE is set by env.set, after the", "B_FILE is set by the deploy-env hook, after the"]);
+    });
+}

@@ -30,6 +30,8 @@ pub struct Pipeline<'a, 'f> {
     pub findings: &'a mut Findings<'f>,
     pub computed: Computed,
     secret_names: BTreeSet<Vec<u8>>,
+    /// What has nothing but its default.
+    pub defaulted: BTreeSet<String>,
     /// The kernel would not take any more.
     pub is_full: bool,
 }
@@ -40,7 +42,7 @@ impl<'a, 'f> Pipeline<'a, 'f> {
         let hidden = inputs.env.secrets.iter().filter(|secret| is_hidden(secret));
         let secret_names = hidden.map(|secret| secret.name.clone().into_bytes()).collect();
         let computed = Computed { environment: given, ..Computed::default() };
-        Pipeline { inputs, findings, computed, secret_names, is_full: false }
+        Pipeline { inputs, findings, computed, secret_names, defaulted: BTreeSet::new(), is_full: false }
     }
 
     /// Behind the last one.
@@ -100,6 +102,7 @@ impl<'a, 'f> Pipeline<'a, 'f> {
         if self.is_full {
             return;
         }
+        self.defaulted.remove(name);
         self.computed.environment.set_from(name, value, by_user);
         let source = if source.is_empty() { String::new() } else { format!(" from {source}") };
         let length = name.len().saturating_add(value.len()).saturating_add(2);

@@ -28,6 +28,20 @@ impl Pipeline<'_, '_> {
         }
     }
 
+    /// Tells of names of secrets' files that are set when those have been read.
+    pub fn tell_of_late_files<'n>(&mut self, names: impl Iterator<Item = &'n str>, by: &str) {
+        let of_secret = |name: &&str| {
+            let name = name.strip_suffix("_FILE").unwrap_or_default();
+            self.inputs.env.secrets.iter().any(|secret| secret.name == name)
+        };
+        for name in names.filter(of_secret) {
+            self.findings.warning(&format!(
+                "{name} is set by {by}, after the files of secrets have been read, and is not read; name the file in \
+                 env.secrets: {{ name = \"…\", file = \"…\" }}"
+            ));
+        }
+    }
+
     /// One secret: its variable, or the content of the file that `NAME_FILE` or the configuration names.
     fn secret(&mut self, secret: &keys::Secret) -> Result<(), String> {
         let name = &secret.name;
@@ -35,7 +49,9 @@ impl Pipeline<'_, '_> {
         let named = self.computed.environment.filled(&by_variable);
         let named_by_user = self.computed.environment.by_user([by_variable.as_str()]).is_some();
         self.computed.environment.unset(&by_variable);
-        let is_set = self.computed.environment.filled(name).is_some();
+        let is_filled = self.computed.environment.filled(name).is_some();
+        // A default is for when nobody says anything.
+        let is_set = is_filled && !self.defaulted.contains(name);
         let prefer = secret.prefer.map(|Named(prefer)| prefer);
         if is_set && prefer == Some(Prefer::Variable) {
             return Ok(());
@@ -65,7 +81,7 @@ impl Pipeline<'_, '_> {
                 self.set_from(name, &value, user.map(|user| source(&shown, &shown_user(user))));
                 Ok(())
             }
-            Ok(None) if named.is_none() && (secret.optional || is_set) => Ok(()),
+            Ok(None) if named.is_none() && (secret.optional || is_filled) => Ok(()),
             Ok(None) if named.is_none() => {
                 Err(format!("{name}: there is no {shown}; make it, or write optional = true"))
             }

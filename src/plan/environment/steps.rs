@@ -16,6 +16,8 @@ impl Pipeline<'_, '_> {
     }
 
     pub fn set_in_any_case(&mut self) {
+        let inputs = self.inputs;
+        self.tell_of_late_files(inputs.env.set.iter().map(|(name, _)| name.as_str()), "env.set");
         self.defaults_and_set("set", &self.inputs.env.set);
     }
 
@@ -33,6 +35,9 @@ impl Pipeline<'_, '_> {
                 }
                 Ok(value) => {
                     self.set_from(name, &value, before.made_of(expand::names(text)));
+                    if table == "defaults" {
+                        self.defaulted.insert(name.to_owned());
+                    }
                 }
                 Err(faults) => self.unexpanded(&key, faults),
             }
@@ -50,6 +55,9 @@ impl Pipeline<'_, '_> {
                 continue;
             }
             let found = patterns.iter().find_map(|pattern| self.inputs.first_match(&self.inputs.workdir.join(pattern)));
+            if found.is_none() && patterns.iter().any(|pattern| pattern.as_os_str().as_bytes().contains(&b'[')) {
+                self.findings.warning(&format!("env.first_file.{name}: `[` is no pattern; write it with * or ?"));
+            }
             if let Some(path) = found {
                 let user = self.inputs.could_write(&path);
                 let source = user.map(|user| source(&path.display().to_string(), &shown_user(user)));
@@ -68,7 +76,11 @@ impl Pipeline<'_, '_> {
         }
         for (place, text) in self.inputs.env.path_prepend.iter().enumerate() {
             match expand::expand(text, &self.computed.environment) {
-                Ok(directory) => prepend.push(directory),
+                // An empty entry of PATH is the working directory.
+                Ok(directories) => {
+                    let named = directories.split(|&byte| byte == b':').filter(|directory| !directory.is_empty());
+                    prepend.extend(named.map(<[u8]>::to_vec));
+                }
                 Err(faults) => self.unexpanded(&format!("env.path_prepend[{place}]"), faults),
             }
         }
@@ -95,6 +107,7 @@ impl Pipeline<'_, '_> {
     pub fn deploy_env(&mut self) {
         let Some(written) = self.inputs.deploy_env else { return };
         let pairs = self.sound("hooks.deploy-env", "what it wrote", literal::deploy_env(written));
+        self.tell_of_late_files(pairs.iter().map(|(name, _)| name.as_str()), "the deploy-env hook");
         let by_user = self.inputs.deploy_env_by.as_deref().filter(|_| !self.inputs.boundaries.is_empty());
         self.take(pairs, "the deploy-env hook", by_user);
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -19,19 +19,36 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Appends the entry to the file at `path`, unless there is one.
 pub fn add(path: &Path, uid: u32, gid: u32, home: &[u8]) -> Result<(), Failure> {
     let (directory, name) = place::parent(path, Missing::Fail)?;
+    let shown = path.display();
     let mut content = Vec::new();
     let read = open(&directory, name, OFlag::O_RDONLY);
     let read = read.and_then(|file| file.take(MAX_BYTES).read_to_end(&mut content).map_err(errno_of));
-    read.map_err(|errno| Failure::new(format_args!("read {}", path.display()), errno))?;
+    read.map_err(|errno| match errno {
+        Errno::ELOOP => Failure::refused(format!(
+            "cannot add uid {uid} to {shown}: it is a symbolic link, which is not followed here; make it a file in the \
+             image, or leave out passwd_entry"
+        )),
+        _ => Failure::new(format_args!("read {shown}"), errno),
+    })?;
     let Some(line) = missing_entry(&content, uid, gid, home) else { return Ok(()) };
     let written = open(&directory, name, OFlag::O_WRONLY | OFlag::O_APPEND);
-    let written = written.and_then(|mut file| file.write_all(&line).map_err(errno_of));
-    written.map_err(|errno| {
-        let (shown, why) = (path.display(), errno.desc());
-        Failure::refused(format!(
-            "cannot add uid {uid} to {shown}: {why}; let group 0 write it in the image (chmod g=u {shown}), or leave \
-             out passwd_entry"
-        ))
+    let written = written.and_then(|file| append(file, &line).map_err(errno_of));
+    written.map_err(|errno| match errno {
+        Errno::EACCES | Errno::EPERM => Failure::refused(format!(
+            "cannot add uid {uid} to {shown}: {}; let group 0 write it in the image (chmod g=u {shown}), or leave out \
+             passwd_entry",
+            errno.desc()
+        )),
+        _ => Failure::new(format_args!("add uid {uid} to {shown}"), errno),
+    })
+}
+
+/// All of it, or nothing: a part of a line would be somebody's entry.
+fn append(mut file: File, line: &[u8]) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    file.write_all(line).inspect_err(|_| {
+        // What may not be undone either was told with the rest.
+        let _ = file.set_len(length);
     })
 }
 

@@ -28,6 +28,7 @@ impl Failure {
             Errno::EROFS => "; mount it writable, or set it up in the image",
             Errno::ENOENT => "; correct the path, or make it in the image",
             Errno::ENOSPC | Errno::EDQUOT => "; make room",
+            Errno::EFBIG => "; raise the limit for the size of a file (ulimit -f)",
             Errno::EXDEV => "; something else is mounted there: give it a step of its own",
             Errno::ESTALE => "; it was changed meanwhile",
             _ => "",

@@ -483,7 +483,13 @@ fn a_uid_gets_one_entry() {
     fs::rename(&file, place.path().join("real")).expect("rename");
     add(9, "/").expect_err("it is missing");
     symlink("real", &file).expect("symlink");
-    add(9, "/").expect_err("it is a symlink");
+    assert_eq!(
+        add(9, "/").expect_err("it is a symlink"),
+        format!(
+            "cannot add uid 9 to {shown}: it is a symbolic link, which is not followed here; make it a file in the \
+             image, or leave out passwd_entry"
+        )
+    );
     fs::remove_file(&file).expect("unlink");
     mkfifo(&file, Mode::S_IRWXU).expect("mkfifo");
     add(9, "/").expect_err("it is a fifo");

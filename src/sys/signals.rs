@@ -82,8 +82,8 @@ pub fn hold_again() {
 /// Turns a process that was forked off with all signals held into one that a signal can end: TERM, INT, HUP and QUIT have
 /// their default effect, whatever app-init was given, and the rest of the mask is the inherited one.
 ///
-/// Two stay blocked: PIPE, so that a reader of the log that is gone costs a line and not the process, and TTOU, so that a
-/// line from a terminal's background does not stop it.
+/// Three stay blocked: PIPE, so that a reader of the log that is gone costs a line and not the process; TTOU, so that a
+/// line from a terminal's background does not stop it; and XFSZ, so that a file which may not grow is a failure to be told.
 pub fn be_ordinary(inherited: Inherited) {
     let mut mask = inherited.mask;
     for number in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
@@ -94,7 +94,7 @@ pub fn be_ordinary(inherited: Inherited) {
         }
         mask &= !Signal::new(number).map_or(0, Signal::bit);
     }
-    for number in [libc::SIGPIPE, libc::SIGTTOU] {
+    for number in [libc::SIGPIPE, libc::SIGTTOU, libc::SIGXFSZ] {
         mask |= Signal::new(number).map_or(0, Signal::bit);
     }
     // As in `hold_again`.

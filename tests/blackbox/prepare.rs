@@ -203,6 +203,32 @@ fn a_uid_without_an_entry_gets_one() {
     assert_eq!(end.out, "own\nown:x:4444:0::/:/bin/sh\n", "{}", end.story());
 }
 
+/// A limit for the size of a file is a failure like others: nothing dies of it, and no part of a file is left.
+#[test]
+fn a_file_that_may_not_grow_is_told() {
+    each_place(|cell| {
+        let start = |before: &str, config: &str, args: &[&str]| {
+            let before = format!("mkdir from to; head -c 4000 /dev/zero > from/large\n{before}\nulimit -f 2");
+            image(after(cell, &before, args).config(config)).start().end().nothing_left()
+        };
+        let why = "File too large; raise the limit for the size of a file (ulimit -f)\n";
+        let copy = "[[prepare]]\ncopy = \"from\"\nto = \"to\"\n";
+        let told = format!("prepare[0]: cannot copy /mnt/app/from/large to /mnt/app/to: {why}");
+        let list = ["--", "sh", "-c", "ls -A to; echo served"];
+        let end = start("true", copy, &list).exited(0).complains(&[&format!("warning: {told}")]);
+        assert_eq!(end.out, "served\n", "{}", end.story());
+        let end = start("true", &format!("{copy}required = true\n"), &list).exited(77);
+        end.complains(&[&format!("error: {told}")]);
+        // Ten bytes have room still.
+        let full = "{ cat /etc/passwd; printf 'x:x:9:9:'; head -c 2000 /dev/zero | tr '\\0' ' '; } | head -c 1005 > \
+            /run/passwd; printf ':/:/x\\n' >> /run/passwd; cp /run/passwd /run/before; mount --bind /run/passwd /etc/passwd";
+        let args = ["-u", "4444:0", "--", "sh", "-c", "cmp /etc/passwd /run/before && echo same"];
+        let end = start(full, "passwd_entry = true\n", &args).exited(0);
+        let end = end.complains(&[&format!("warning: passwd_entry: cannot add uid 4444 to /etc/passwd: {why}")]);
+        assert_eq!(end.out, "same\n", "{}", end.story());
+    });
+}
+
 /// The machine's own lines stay as they were.
 #[test]
 fn the_entry_is_appended() {

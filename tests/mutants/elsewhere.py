@@ -194,8 +194,8 @@ ELSEWHERE = [
         "background output stops a wait",
         "A wait's line stops it on a terminal with tostop.",
         "src/sys/signals.rs",
-        "[libc::SIGPIPE, libc::SIGTTOU]",
-        "[libc::SIGPIPE]",
+        "[libc::SIGPIPE, libc::SIGTTOU, libc::SIGXFSZ]",
+        "[libc::SIGPIPE, libc::SIGXFSZ]",
         "blackbox waits::a_terminal_that_stops_background_output_does_not_stop_a_wait",
     ),
     Mutation(

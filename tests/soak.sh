@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make soak`: what `make test` does once and small, often and large; then every figure. Writes docs/soak.md.
 #
-#   PARTS   some of: numbers rounds load properties docker mutants figures (all)
+#   PARTS   some of: numbers rounds load properties docker mutants aarch64 dist figures (all)
 #   ROUNDS  how often the black box is run again, without load and with it (3)
 #   CASES   how many cases each property is tried with (20000)
 #
@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 rounds=${ROUNDS:-3}
 cases=${CASES:-20000}
-read -ra parts <<<"${PARTS:-numbers rounds load properties docker mutants figures}"
+read -ra parts <<<"${PARTS:-numbers rounds load properties docker mutants aarch64 dist figures}"
 
 log=target/soak.log
 table=target/soak.table
@@ -47,16 +47,25 @@ again() { local round; for ((round = 0; round < rounds; round++)); do black_box 
 
 # Two processes more than there are processors, each of which takes all that it can get.
 under_load() {
-    local spinners=() count code=0
+    local count code=0
     for ((count = $(nproc) + 2; count > 0; count--)); do
         while :; do :; done &
         spinners+=($!)
     done
     again || code=$?
-    kill "${spinners[@]}"
-    wait "${spinners[@]}" 2>/dev/null || true
+    end_load
     return "$code"
 }
+
+spinners=()
+end_load() {
+    ((${#spinners[@]})) || return 0
+    kill "${spinners[@]}"
+    wait "${spinners[@]}" 2>/dev/null || true
+    spinners=()
+}
+# A background job of a script does not hear ^C.
+trap end_load EXIT
 
 part() {
     case $1 in
@@ -76,6 +85,8 @@ part() {
         fi
         ;;
     mutants) row 'mistakes put into the code, each caught' all tests/mutants/run.py --all ;;
+    aarch64) row 'black box of the AArch64 file under qemu' once tests/aarch64.sh ;;
+    dist) row 'both files built twice, byte for byte the same' once make dist-check ;;
     figures) row 'the benchmark (docs/benchmark.md has its figures)' once cargo bench --bench peers -- --write ;;
     *) say "no such part: $1"; exit 64 ;;
     esac

@@ -67,7 +67,7 @@ pub fn judge(results: &Results) -> Vec<Demand> {
         at_most("idle wake-ups", idle.wake_ups as f64, 0.0, 0, "");
     }
     if let Some(size) = results.binary_kb(own) {
-        at_most("binary", size as f64, 1024.0, 0, " KB");
+        at_most("binary", size as f64, 781.0, 0, " KB");
     }
     if let Some(early) = results.early_pid_1.get(own) {
         at_most("early TERMs lost as PID 1", early.lost as f64, results.early_limit().floor(), 0, "");

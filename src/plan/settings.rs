@@ -35,10 +35,20 @@ pub const VARIABLES: [(&str, &str); 12] = [
     ("APP_INIT_RUN_TIMEOUT, APP_INIT_RUN_TIMEOUT_SIGNAL", "as --run-timeout and --run-timeout-signal"),
 ];
 
+fn known() -> impl Iterator<Item = &'static str> {
+    VARIABLES.iter().flat_map(|(names, _)| names.split(',')).map(str::trim)
+}
+
+/// Whether this variable sets something.
+#[must_use]
+pub fn is_known(name: &str) -> bool {
+    known().any(|known| known == name)
+}
+
 /// Warns of variables that are meant for app-init and that it does not know. What hooks are given they hand on.
 pub fn warn_of_unknown_variables(findings: &mut Findings<'_>) {
     const OF_HOOKS: [&str; 4] = ["APP_INIT_PHASE", "APP_INIT_HOOK", "APP_INIT_FAILED_HOOK", "APP_INIT_FAILED_CODE"];
-    let known: Vec<&str> = VARIABLES.iter().flat_map(|(names, _)| names.split(',')).map(str::trim).collect();
+    let known: Vec<&str> = known().collect();
     for string in exec::inherited_environment() {
         let string = string.to_string_lossy();
         let Some((name, _)) = string.split_once('=') else { continue };
@@ -123,6 +133,18 @@ impl Settings {
         }
         let stop_signal =
             options.stop_signal.or(variables.signal("STOP_SIGNAL", findings)).or(name(server.stop_signal));
+        if let Some(signal) = stop_signal.filter(|signal| [Signal::STOP, Signal::CHLD].contains(signal)) {
+            findings.warning(&format!("stop_signal {signal} makes no server end; name another, like TERM or QUIT"));
+        }
+        let rewrite = if options.rewrite.is_empty() { &file_rewrite } else { &options.rewrite };
+        for signal in [Signal::TERM, Signal::INT].into_iter().filter(|_| stop_signal.is_none()) {
+            if rewrite.iter().any(|rule| rule.from == signal && rule.to.is_none()) {
+                findings.warning(&format!(
+                    "rewrite {signal}:0 drops what asks the server to stop, so that only KILL ends it; name stop_signal, \
+                     or another signal for it"
+                ));
+            }
+        }
         let drain = options.drain.or(variables.span("DRAIN", findings)).or(span("stop.drain", &stop.drain, findings));
         let budget = variables.span("STOP_BUDGET", findings).or(span("stop.budget", &stop.budget, findings));
         let hook_stop_timeout = span("stop.timeout", &stop.timeout, findings);

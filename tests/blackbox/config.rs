@@ -291,3 +291,22 @@ fn what_lies_beside_the_file_and_not_in_the_workdir_is_told() {
         assert!(!end.err.contains("starts at"), "{}", end.story());
     });
 }
+
+/// What is said of the stop, or where nobody reads it, and does nothing.
+#[test]
+fn what_stops_or_steers_nothing_is_told() {
+    each_place(|cell| {
+        for (config, told) in [
+            ("server.stop_signal = \"CHLD\"\n", "stop_signal CHLD makes no server end"),
+            ("server.stop_signal = \"STOP\"\n", "stop_signal STOP makes no server end"),
+            ("server.rewrite = [\"TERM:0\"]\n", "rewrite TERM:0 drops what asks the server to stop"),
+            ("env.files = [\"f\"]\n", "APP_INIT_SKIP in f steers nothing"),
+        ] {
+            let setup = Setup::new(cell, ["--", "true"]).config(config).file("f", "APP_INIT_SKIP=deploy\n", 0o644);
+            setup.start().end().exited(0).complains(&[told]);
+        }
+        let config = "server = { stop_signal = \"QUIT\", rewrite = [\"TERM:0\", \"HUP:0\"] }\n";
+        let end = Setup::new(cell, ["--", "true"]).config(config).start().end().exited(0);
+        assert!(!end.err.contains("rewrite"), "{}", end.story());
+    });
+}

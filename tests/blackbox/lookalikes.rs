@@ -119,3 +119,19 @@ fn a_hook_that_was_asked_for_and_is_not_due_is_told() {
         assert!(end.out.ends_with("ran\n"), "{}", end.story());
     });
 }
+
+/// Directories of hooks, too, are looked for by their names alone.
+#[test]
+fn directories_that_are_nearly_those_of_hooks_are_told() {
+    each_place(|cell| {
+        let warns = |setup: Setup, told: &str| {
+            setup.config("[log]\nlevel = \"warn\"\n").start().end().exited(0).complains(&[told]);
+        };
+        for name in ["hooks", "action-hooks", "action_hook", "Action_Hooks"] {
+            let setup = Setup::new(cell, ["--", "true"]).file(&format!(".docker/{name}/deploy"), "#!/bin/sh\n", 0o755);
+            warns(setup, &format!("nothing in .docker/{name} is run: hooks are in .docker/action_hooks; name it so"));
+        }
+        let told = ".docker/action_hooks/deploy.D holds no hooks by its name; name it deploy.d";
+        warns(Setup::new(cell, ["--", "true"]).hook("deploy.D/10", "exit 3"), told);
+    });
+}

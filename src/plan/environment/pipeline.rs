@@ -10,6 +10,7 @@ use crate::config::literal::{Found, Pairs, Problem};
 use crate::identity::trust::Boundary;
 use crate::plan::files::Content;
 use crate::plan::findings::Findings;
+use crate::plan::settings;
 use crate::plan::users;
 use crate::secrets::Secrets;
 use crate::sys::exec;
@@ -78,6 +79,12 @@ impl<'a, 'f> Pipeline<'a, 'f> {
 
     /// Sets what came from a file or a hook.
     pub fn take(&mut self, pairs: Pairs, from: &str, by_user: Option<&str>) {
+        let steers = |name: &str| name.strip_prefix(settings::PREFIX).is_some_and(|_| settings::is_known(name));
+        for (name, _) in pairs.iter().filter(|(name, _)| steers(name)) {
+            self.findings.warning(&format!(
+                "{name} in {from} steers nothing: app-init heeds what the container is given; hand it on by -e {name}=…"
+            ));
+        }
         let by_user = by_user.map(|user| strings::source(from, user));
         for (name, value) in pairs {
             self.put(&name, &value, by_user.clone(), from);

@@ -2,12 +2,15 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 
 use super::Hooks;
-use super::files::{is_executable, is_left_behind, names_in};
+use super::files::{any_in, is_executable, is_left_behind, names_in};
+use crate::config::keys;
 use crate::plan::findings::Findings;
 use crate::plan::surroundings::Surroundings;
 use crate::plan::{DEPLOY, PHASES, START};
+use crate::sys::regular;
 use crate::text::near;
 
 /// Tells of hooks that are for no phase. They may have any name (`app-init hook NAME`), so that one that is misspelt
@@ -28,10 +31,15 @@ pub fn tell_of_others(all: &Hooks, around: &Surroundings<'_>, findings: &mut Fin
         }
     }
     let directory = around.workdir.join(around.directory);
+    tell_of_other_places(&directory, around, findings);
     // That it cannot be listed is said where its hooks are looked for.
     for name in names_in(&directory).iter().flatten().filter_map(|name| name.to_str()) {
         let (stem, end) = name.strip_suffix(".d").map_or((name, ""), |stem| (stem, ".d"));
         let path = directory.join(name);
+        if let Some(phase) = name.strip_suffix(".D").filter(|phase| PHASES.contains(phase) && path.is_dir()) {
+            let shown = around.directory.join(name);
+            findings.warning(&format!("{} holds no hooks by its name; name it {phase}.d", shown.display()));
+        }
         let runs = fs::metadata(&path).is_ok_and(|it| it.is_dir() != end.is_empty() && is_executable(&it));
         if !runs || PHASES.contains(&stem) || is_left_behind(OsStr::new(name)) {
             continue;
@@ -45,6 +53,25 @@ pub fn tell_of_others(all: &Hooks, around: &Surroundings<'_>, findings: &mut Fin
             }
             // Beside a phase's hook it may be the script that the hook runs.
             None => findings.note(&by_name(stem, &what)),
+        }
+    }
+}
+
+/// Tells of a directory beside that of the hooks which is nearly called so, where that is not there.
+fn tell_of_other_places(directory: &Path, around: &Surroundings<'_>, findings: &mut Findings<'_>) {
+    let Some(place) = around.directory.parent() else { return };
+    if around.directory != Path::new(keys::Top::HOOKS_DIR) || regular::may_be_there(directory) {
+        return;
+    }
+    let is_near = |name: &str| {
+        let letters = name.to_ascii_lowercase().replace(['-', '_'], "");
+        letters == "hooks" || near::is_within(1, &letters, "actionhooks")
+    };
+    for name in names_in(&around.workdir.join(place)).iter().flatten().filter_map(|name| name.to_str()) {
+        let near = place.join(name);
+        if is_near(name) && any_in(&around.workdir.join(&near)) {
+            let (near, meant) = (near.display(), around.directory.display());
+            findings.warning(&format!("nothing in {near} is run: hooks are in {meant}; name it so, or set hooks_dir"));
         }
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{AccessFlags, access};
 
 use super::interpreters;
+use crate::cli;
 use crate::sys::exec::{self, Program};
 use crate::sys::{mounts, regular};
 
@@ -162,7 +163,7 @@ impl Execution<'_> {
             self.give_up(file, rest.first().map_or(b"", Vec::as_slice), BY_PATH);
             return true;
         }
-        self.take_script(file, rest);
+        self.take_script(file, &names_of(file), rest);
         // What cannot be read is taken for no script.
         let start = head(file).unwrap_or_else(|| {
             self.executed.unread = Some(file.to_owned());
@@ -222,12 +223,24 @@ impl Execution<'_> {
         runs
     }
 
-    /// The program that `env` calls.
+    /// The program that `env`, or app-init, calls, and what busybox is told to be.
     fn enter(&mut self, file: &Path, words: &[Vec<u8>]) {
-        if !names_of(file).iter().any(|name| name == b"env") {
-            return;
+        let mut names = names_of(file);
+        let mut words = words;
+        while names.first().is_some_and(|name| name == b"busybox") {
+            let Some((applet, rest)) = words.split_first() else { return };
+            names = path_of(applet).file_name().map(|name| name.as_bytes().to_vec()).into_iter().collect();
+            words = rest;
+            self.take_script(file, &names, words);
         }
-        match called_by_env(words) {
+        let called = if names.iter().any(|name| name == b"env") {
+            called_by_env(words)
+        } else if names.iter().any(|name| name == b"app-init") {
+            called_by_app_init(words)
+        } else {
+            return;
+        };
+        match called {
             Ok(argv) => self.call(&argv),
             Err(word) => self.give_up(file, &word, BY_PATH),
         }
@@ -239,8 +252,7 @@ impl Execution<'_> {
     }
 
     /// The script that an interpreter is given, which may be a script itself, and what that reads before.
-    fn take_script(&mut self, file: &Path, words: &[Vec<u8>]) {
-        let names = names_of(file);
+    fn take_script(&mut self, file: &Path, names: &[Vec<u8>], words: &[Vec<u8>]) {
         let Some(given) = names.iter().find_map(|name| interpreters::given(name, words)) else { return };
         let given = match given {
             Ok(given) => given,
@@ -360,6 +372,23 @@ fn interpreter(start: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     Some((name, argument.get(..length).filter(|argument| !argument.is_empty())))
 }
 
+/// What another app-init calls: the words behind `--`, or those of `exec` and of none of its commands.
+fn called_by_app_init(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Vec<u8>> {
+    if let Some(place) = words.iter().position(|word| word == b"--") {
+        return Ok(words.iter().skip(place.saturating_add(1)).cloned().collect());
+    }
+    let is_command = |word: &[u8]| cli::COMMANDS.iter().any(|(name, _, _)| name.as_bytes() == word);
+    match words {
+        [command, rest @ ..] if command == b"exec" || command == b"run" => match rest {
+            [option, ..] if option.starts_with(b"-") => Err(option.clone()),
+            rest => Ok(rest.to_vec()),
+        },
+        [option, ..] if option.starts_with(b"-") => Err(option.clone()),
+        [word, ..] if !is_command(word) => Ok(words.to_vec()),
+        _ => Ok(Vec::new()),
+    }
+}
+
 /// What `env` calls when it is given these words, in the PATH that it has itself; or the word that makes that another
 /// matter, or that is not understood.
 fn called_by_env(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Vec<u8>> {
@@ -477,6 +506,25 @@ mod tests {
             assert!(is_foreign(&header(class, order, machine)), "{machine}");
         }
         assert_ne!(is_foreign(&header(2, 1, 62)), is_foreign(&header(2, 1, 183)));
+    }
+
+    #[test]
+    fn app_init_calls_what_is_behind_its_own_words() {
+        for (given, called) in [
+            ("--|prog|x", Ok("prog|x")),
+            ("wait|tcp:db:1|--|prog|--|x", Ok("prog|--|x")),
+            ("wait|tcp:db:1", Ok("")),
+            ("exec|prog|x", Ok("prog|x")),
+            ("exec|-u|0|--|prog", Ok("prog")),
+            ("exec|-u|0|prog", Err("-u")),
+            ("-v|prog", Err("-v")),
+            ("prog|-x", Ok("prog|-x")),
+            ("hook|deploy", Ok("")),
+            ("", Ok("")),
+        ] {
+            let called = called.map(words).map_err(|word| word.as_bytes().to_vec());
+            assert_eq!(called_by_app_init(&words(given)), called, "{given}");
+        }
     }
 
     #[test]

@@ -101,6 +101,7 @@ fn what_an_interpreter_will_run_has_to_be_clear() {
         let setup = ["python3", "perl5.36.0", "ruby", "node", "php8.2"]
             .into_iter()
             .fold(setup, |setup, name| setup.file(&format!("bin/{name}"), interpreter, 0o755));
+        symlink("/bin/true", setup.world.app().join("bin/busybox")).expect("a link can be made");
         of_user(setup, &names)
     };
     for (command, word) in [
@@ -127,6 +128,11 @@ fn what_an_interpreter_will_run_has_to_be_clear() {
         ("bash|--rcfile|own/task|task.js", "/mnt/app/own/task "),
         ("bash|-|own/task", "/mnt/app/own/task "),
         ("bin/php8.2|-f|own/task", "/mnt/app/own/task "),
+        ("bin/busybox|sh|-e|own/task", "/mnt/app/own/task "),
+        ("bin/busybox|ash|-|own/task", "/mnt/app/own/task "),
+        ("bin/busybox|env|A=b|own/task", "/mnt/app/own/task "),
+        ("/mnt/bin/app-init|exec|--|own/task", "/mnt/app/own/task "),
+        ("/mnt/bin/app-init|wait|file:/|--|sh|own/task", "/mnt/app/own/task "),
     ] {
         refused(run(command, &["own"]), &format!("{at}{told}"));
     }

@@ -191,13 +191,9 @@ fn try_to_make(
     if purpose == Purpose::Shell && left_out.takes_refused(&refused, &findings) {
         return Ok(None);
     }
-    if matches!(purpose, Purpose::Run | Purpose::Check) && workdir.is_some() {
-        sources::tell_of_lost(&layers, &config, &base, &settings.hooks_dir, &mut findings);
-    }
-    if purpose == Purpose::Check {
-        sources::tell_of_files(&layers, &base, &settings.hooks_dir, &mut findings);
-        sources::tell_of_roles(&unchecked, layers.role(), &mut findings);
-        lookup::check_all(&programs, builder.bounds.as_deref(), &mut findings);
+    if matches!(purpose, Purpose::Run | Purpose::Check) {
+        let checked = (purpose == Purpose::Check).then_some((&*unchecked, &*programs));
+        look_around(&builder, &layers, &config, checked, &mut findings);
     }
 
     let default = if resident { keys::Log::LEVEL } else { LevelFilter::Warn };
@@ -331,6 +327,25 @@ fn application_environment(
         computed.environment.set_default("PS1", format!("[{}] $PWD $ ", host_name()).as_bytes());
     }
     computed
+}
+
+/// Tells of files that are missed; and to who checks of the roles that were not chosen, and of programs that are not there.
+fn look_around(
+    builder: &Builder<'_>,
+    layers: &Layers,
+    config: &Config,
+    checked: Option<(&[String], &[Planned])>,
+    findings: &mut Findings<'_>,
+) {
+    let hooks_dir = &builder.settings.hooks_dir;
+    if builder.workdir.is_some() {
+        sources::tell_of_lost(layers, config, builder.base, hooks_dir, findings);
+    }
+    if let Some((others, programs)) = checked {
+        sources::tell_of_files(layers, builder.base, hooks_dir, findings);
+        sources::tell_of_roles(others, layers.role(), findings);
+        lookup::check_all(programs, builder.bounds.as_deref(), findings);
+    }
 }
 
 /// How much the kernel takes of arguments and environment.

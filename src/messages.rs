@@ -204,7 +204,7 @@ pub fn why_not_started(planned: &Planned, ending: Ending) -> String {
         StartStep::Trust => {
             format!("cannot start {name}: somebody else could have changed what it runs, as the line before says")
         }
-        StartStep::Stdin => format!("cannot start {name}: cannot redirect its standard input or output: {reason}"),
+        StartStep::Stdin => format!("cannot start {name}: cannot open /dev/null: {reason}; see that /dev has it"),
         StartStep::Exec => format!("cannot run {name}: {}", why_not_executed(planned, &name, errno)),
         step => format!("cannot start {name}: {}", why_refused(step, errno as i32)),
     }
@@ -243,6 +243,7 @@ fn why_not_executed(planned: &Planned, name: &str, errno: Errno) -> String {
     let is_path = name.contains('/');
     match errno {
         Errno::ENOENT if name.is_empty() => "the name is empty".into(),
+        Errno::ENOENT if plan::has_blanks(name.as_bytes()) => format!("not found; {}", plan::APART),
         Errno::ENOENT if !is_path => "not found in PATH; install it, or name its full path".into(),
         Errno::ENOENT => match plan::head(&path) {
             Some(head) => missing_interpreter(&head),

@@ -656,6 +656,7 @@ fn numbers() -> Vec<(&'static str, String)> {
         (own, format!("one of more than {} is left out", kib("wait/command.rs", "LINE"))),
         (own, format!("after `stop_timeout` ({} when unset)", time("machine/mod.rs", "AFTER_RUN_TIMEOUT"))),
         (own, "the last second is for KILL".to_owned()),
+        (own, format!("Under {} is a fault", time("plan/settings.rs", "SHORTEST_BUDGET"))),
         (own, options),
         (own, format!("where it is longer than {attempt})")),
         (own, format!("Numbers are plain decimal, 0 to {}", number("identity/properties.rs", "LARGEST"))),

@@ -195,6 +195,17 @@ pub fn looks_like_variable(text: &str) -> Option<&'static str> {
     text.replace("$$", "").split('$').skip(1).any(begins_name).then_some("`$NAME`")
 }
 
+/// The name behind the first `$` that is not expanded, since it has no braces.
+#[must_use]
+pub fn bare_name(text: &str) -> Option<String> {
+    let plain = text.replace("$$", "");
+    let mut names = plain.split('$').skip(1).map(|rest| {
+        let is_part = |letter: &char| *letter == '_' || letter.is_ascii_alphanumeric();
+        rest.chars().take_while(is_part).collect::<String>()
+    });
+    names.find(|name| is_name(name))
+}
+
 /// Whether this is a name that a variable may have (§4).
 #[must_use]
 pub fn is_name(name: &str) -> bool {

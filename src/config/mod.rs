@@ -99,6 +99,9 @@ pub fn check_roles(layers: &Layers, reserved: &[&str], faults: &mut Vec<Fault>) 
     for (name, role) in roles {
         let path = format!("role.{name}");
         let mut fault = |key: &str, what: String| faults.push(layers.fault(key, what));
+        if name.is_empty() {
+            fault("role", "a role has an empty name, which no argument could be; write [role.NAME]".into());
+        }
         if reserved.contains(&name.as_str()) {
             let what = "is a command of app-init, so no argument could choose it; name the role differently";
             fault(&path, what.into());
@@ -232,7 +235,8 @@ impl Reader<'_> {
     fn mistakes(&mut self, path: &str, Mistakes(mistakes): Mistakes) {
         for Mistake { at, what } in mistakes {
             let key = format!("{path}{at}");
-            self.fault(key.trim_start_matches('.'), what);
+            let key = key.trim_start_matches('.');
+            self.fault(key, what.replace(read::ITS_KEY, &format!("[[{key}]]")));
         }
     }
 
@@ -347,6 +351,10 @@ impl Reader<'_> {
     fn hooks(&mut self, path: &str, tables: Table) -> Map<(keys::Hook, Vec<keys::HookRun>)> {
         let mut hooks = Map::default();
         for (name, table) in tables {
+            if name.is_empty() {
+                self.fault(path, "a hook has an empty name; write [hooks.NAME]");
+                continue;
+            }
             let path = format!("{path}.{name}");
             let Value::Table(table) = table else {
                 self.fault(&path, format!("expected a table; write [{path}]"));

@@ -51,8 +51,22 @@ impl Found {
     }
 }
 
+/// Stands for the whole key in what is said of its value; whoever knows the key puts it there.
+pub const ITS_KEY: &str = "[[…]]";
+
+/// What an element of a list may be written as, for what to say of a value that is no list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Written {
+    Text,
+    Number,
+    Table,
+    TextOrTable,
+}
+
 /// A type that a key may have.
 pub trait Read: Sized {
+    const WRITTEN: Written = Written::Text;
+
     /// # Errors
     ///
     /// Everything that is wrong with the value.
@@ -307,6 +321,8 @@ impl<T: Keys> Read for NestedMap<T> {
 }
 
 impl Read for Table {
+    const WRITTEN: Written = Written::Table;
+
     fn read(value: Value) -> Result<Self, Mistakes> {
         match value {
             Value::Table(table) => Ok(table),
@@ -386,6 +402,8 @@ fn not_up_to(largest: u32, found: &Value) -> Mistakes {
 macro_rules! numbers {
     ($($type:ty),+) => {
         $(impl Read for $type {
+            const WRITTEN: Written = Written::Number;
+
             fn read(value: Value) -> Result<Self, Mistakes> {
                 let fits = match value {
                     Value::Number(number) => <$type>::try_from(number).ok(),
@@ -446,12 +464,39 @@ impl<T: Read> Read for Option<T> {
     }
 }
 
+/// What to say of a value that is no list.
+#[cold]
+#[inline(never)]
+fn no_list(found: &Value, written: Written) -> Mistakes {
+    let advice = match (found, written) {
+        (_, Written::Table) | (Value::Table(_), Written::TextOrTable) => format!("write {ITS_KEY}"),
+        (Value::Number(number), Written::Number) => format!("write [{number}]"),
+        (Value::Text(text), Written::Text | Written::TextOrTable) => in_brackets(text),
+        _ => "change its value".to_owned(),
+    };
+    format!("expected a list, found {}; {advice}", found.kind()).into()
+}
+
+/// A text as the list that was meant. A shell's would be another one, and what may be a password is not shown.
+fn in_brackets(text: &str) -> String {
+    let words: Vec<String> = text.split_whitespace().map(|word| format!("\"{}\"", json(word))).collect();
+    let is_shells = text.contains(|sign: char| "'\"`\\|&;<>()$=".contains(sign)) && words.len() > 1;
+    if words.is_empty() || is_shells || text.contains("://") || text.contains('@') || text.len() > 80 {
+        return "write it in brackets, each word in quotes of its own".to_owned();
+    }
+    format!("write [{}]", words.join(", "))
+}
+
 /// Hands on each element of a list.
 #[inline(never)]
-fn read_list(value: Value, take: &mut dyn FnMut(Value) -> Result<(), Mistakes>) -> Result<(), Mistakes> {
+fn read_list(
+    value: Value,
+    written: Written,
+    take: &mut dyn FnMut(Value) -> Result<(), Mistakes>,
+) -> Result<(), Mistakes> {
     let values = match value {
         Value::List(values) => values,
-        other => return Err(expected("a list", &other)),
+        other => return Err(no_list(&other, written)),
     };
     let mut found = Found::default();
     for (place, value) in values.into_iter().enumerate() {
@@ -465,7 +510,7 @@ fn read_list(value: Value, take: &mut dyn FnMut(Value) -> Result<(), Mistakes>) 
 impl<T: Read> Read for Vec<T> {
     fn read(value: Value) -> Result<Self, Mistakes> {
         let mut list = Vec::new();
-        read_list(value, &mut |value| {
+        read_list(value, T::WRITTEN, &mut |value| {
             list.push(T::read(value)?);
             Ok(())
         })?;

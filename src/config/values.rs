@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::condition::{Facts, Test};
 use super::expand::{self, Lookup, Word};
-use super::read::{Keys, Mistakes, Read, Shown, expected, schema_of};
+use super::read::{Keys, Mistakes, Read, Shown, Written, expected, schema_of};
 use super::value::{Table, Value};
 use crate::logging::LogFormat;
 use crate::machine::{OnFailure, OnStop, Rewrite, Signal, SignalTarget};
@@ -78,6 +78,8 @@ pub enum OneOrTable<T> {
 }
 
 impl<T: Keys> Read for OneOrTable<T> {
+    const WRITTEN: Written = Written::TextOrTable;
+
     fn read(value: Value) -> Result<Self, Mistakes> {
         match value {
             Value::Text(text) => Ok(OneOrTable::One(text)),

@@ -12,8 +12,8 @@ use super::settings::{self, Settings};
 use super::surroundings::Surroundings;
 use super::users::Users;
 use super::{
-    DEPLOY, DEPLOY_ENV, Findings, Job, ON_FAILURE, POST_DEPLOY, POST_STOP, PRE_STOP, PREPARE, Planned, Purpose, Stage,
-    WAIT, exec_mode, hooks, lookup, steps,
+    DEPLOY, DEPLOY_ENV, Findings, Job, ON_FAILURE, POST_DEPLOY, POST_STOP, PRE_STOP, PREPARE, Planned, Purpose, START,
+    Stage, WAIT, exec_mode, hooks, lookup, steps,
 };
 use crate::cli::Options;
 use crate::config::values::ServerMode;
@@ -229,13 +229,10 @@ impl Builder<'_> {
             .is_some_and(|(hook, runs)| hook.when.is_some() || runs.iter().any(|run| run.when.is_some()));
         if nothing && !has_condition && findings.is_sound() {
             let place = self.settings.hooks_dir.join(name);
-            findings.fault(
-                &format!("hooks.{name}"),
-                format!(
-                    "there is no such hook; make {} executable, or configure [[hooks.{name}.run]]",
-                    place.display()
-                ),
-            );
+            // That one is the server, and is a file.
+            let or = if name == START { String::new() } else { format!(", or configure [[hooks.{name}.run]]") };
+            let what = format!("there is no such hook; make {} executable{or}", place.display());
+            findings.fault(&format!("hooks.{name}"), what);
         }
     }
 

@@ -78,7 +78,8 @@ fn why_not(path: &Path) -> Option<String> {
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
         Err(error) if regular::is_absence(&error) => {
-            return Some("is not there; install it, or name another".to_owned());
+            let advice = if has_blanks(path.as_os_str().as_bytes()) { APART } else { "install it, or name another" };
+            return Some(format!("is not there; {advice}"));
         }
         Err(error) => return Some(format!("cannot be looked at: {error}; {OPEN}")),
     };
@@ -94,6 +95,15 @@ fn why_not(path: &Path) -> Option<String> {
         Some(mount) => format!("is on {}, which is mounted noexec; mount it without that", mount.display()),
         None => format!("may not be executed: {}; {OPEN}", errno.desc()),
     })
+}
+
+/// What to say of a whole command line in the place of a program.
+pub const APART: &str = "it contains blanks: write each word in quotes of its own";
+
+/// Whether a name is more than one word, perhaps.
+#[must_use]
+pub fn has_blanks(name: &[u8]) -> bool {
+    name.trim_ascii().contains(&b' ')
 }
 
 struct Execution<'p> {
@@ -131,6 +141,7 @@ impl Execution<'_> {
         self.executed.obstacle = match name.strip_suffix('\r') {
             _ if is_found || first.is_some() => first,
             Some(name) => Some(carriage_return(name)),
+            None if has_blanks(name.as_bytes()) => Some(format!("{name} is not found in PATH; {APART}")),
             None => Some(format!("{name} is not found in PATH; install it, or name another")),
         };
     }

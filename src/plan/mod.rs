@@ -44,7 +44,7 @@ use crate::wait::{Target, Wait};
 use findings::Findings;
 
 pub use boot::{Start, join};
-pub use executed::head;
+pub use executed::{APART, has_blanks, head};
 pub use make::make;
 pub use nested::is_nested;
 pub use plain::plain;

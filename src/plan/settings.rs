@@ -58,6 +58,9 @@ pub fn warn_of_unknown_variables(findings: &mut Findings<'_>) {
     }
 }
 
+/// Of less nothing would be left for the parts of a stop (§9.2).
+const SHORTEST_BUDGET: Duration = Duration::from_secs(3);
+
 /// What was decided, with every default filled in. `None` is a value here: no limit, no signal of one's own.
 #[derive(Debug)]
 pub struct Settings {
@@ -146,7 +149,14 @@ impl Settings {
             }
         }
         let drain = options.drain.or(variables.span("DRAIN", findings)).or(span("stop.drain", &stop.drain, findings));
-        let budget = variables.span("STOP_BUDGET", findings).or(span("stop.budget", &stop.budget, findings));
+        let of_platform = variables.span("STOP_BUDGET", findings);
+        let budget = none_if_zero(of_platform.or(span("stop.budget", &stop.budget, findings)));
+        if budget.is_some_and(|budget| budget < SHORTEST_BUDGET) {
+            let key = if of_platform.is_some() { "APP_INIT_STOP_BUDGET" } else { "stop.budget" };
+            let shortest = duration::show(SHORTEST_BUDGET);
+            let what = "in which nothing could stop in order; write what the platform gives, or remove it";
+            findings.fault(key, format!("is under {shortest}, {what}"));
+        }
         let hook_stop_timeout = span("stop.timeout", &stop.timeout, findings);
         let leftovers = span("stop.leftovers", &stop.leftovers, findings);
         Settings {
@@ -184,7 +194,7 @@ impl Settings {
             hook_stop_timeout: none_if_zero(hook_stop_timeout),
             drain: drain.unwrap_or(keys::Stop::DRAIN),
             leftovers,
-            budget: none_if_zero(budget),
+            budget,
             skip,
             format: config.log.format.map_or(keys::Log::FORMAT, |Named(format)| format),
             hook_output: config.log.hook_output.map_or(keys::Log::HOOK_OUTPUT, |Named(output)| output),

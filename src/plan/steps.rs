@@ -76,6 +76,9 @@ fn target_of(text: &str, key: &str, environment: &Environment, findings: &mut Fi
     };
     match Target::parse(&expanded) {
         Ok(target) => return Some(target),
+        Err(_) if let Some(name) = expand::bare_name(text) => {
+            findings.fault(key, format!("${name} is not expanded; write ${{{name}}}"));
+        }
         Err(fault) if text.contains("${") => findings.unset(key, fault),
         Err(fault) => findings.fault(key, fault),
     }

@@ -102,11 +102,12 @@ fn become_command(program: &Program, output: &OwnedFd, inherited: Inherited, par
         (StartStep::Directory, Some(directory)) => {
             writeln!(io::stderr(), "cannot enter {}: {reason}", directory.display())
         }
+        (StartStep::Stdin, _) => writeln!(io::stderr(), "cannot open /dev/null: {reason}"),
         // That was said.
         (StartStep::Trust, _) => Ok(()),
         _ => writeln!(io::stderr(), "cannot run {}: {reason}", program.name()),
     };
-    if errno == Errno::ENOENT as i32 { 127 } else { 126 }
+    if errno == Errno::ENOENT as i32 && step != StartStep::Stdin { 127 } else { 126 }
 }
 
 /// Reads output until the command has ended; `None` where the watcher ends first.

@@ -162,7 +162,7 @@ fn insisting_and_a_time_limit_reach_the_hook_and_not_its_keeper() {
 fn a_budget_is_refused() {
     each_place(|cell| {
         let setup = Setup::new(cell, ["--exec", "--", PROBE, "do", "print=server"]).hook("deploy", "echo hook");
-        let end = setup.env("APP_INIT_STOP_BUDGET", "2s").start().end().exited(78).nothing_left();
+        let end = setup.env("APP_INIT_STOP_BUDGET", "5s").start().end().exited(78).nothing_left();
         let told = "APP_INIT_STOP_BUDGET: needs app-init to stay, and mode = \"exec\" does not; remove it, or use mode = \
             \"supervise\"\napp-init: 1 fault, nothing was started\n";
         assert_eq!((end.out.as_str(), end.err.as_str()), ("", told));

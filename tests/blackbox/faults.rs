@@ -283,9 +283,9 @@ type Change = fn(Setup) -> Setup;
 /// Warnings, which `strict` makes faults.
 #[test]
 fn each_warning_is_told_and_strict_makes_it_a_fault() {
-    let budget = "stop.budget 1s is less than the 4s that drain, stop_timeout, leftovers and a second for the end add up \
+    let budget = "stop.budget 3s is less than the 4s that drain, stop_timeout, leftovers and a second for the end add up \
         to; the later parts are cut short";
-    let and_hook = "stop.budget 1s is less than the 4s that drain, stop_timeout, leftovers and a second for the end add \
+    let and_hook = "stop.budget 3s is less than the 4s that drain, stop_timeout, leftovers and a second for the end add \
         up to, and pre-stop takes its time too; the later parts are cut short";
     let directory = ".docker/action_hooks/deploy";
     let link = format!(
@@ -299,8 +299,8 @@ fn each_warning_is_told_and_strict_makes_it_a_fault() {
     let bare = format!("hook {directory} has no #! line and is run by /bin/sh; begin it with #!/bin/sh");
     let mode = format!("hook {directory} is not executable and is skipped; run chmod +x {directory}");
     let cases: [(&str, &str, Change); 7] = [
-        (budget, "stop.budget = \"1s\"\n", |setup| setup),
-        (and_hook, "stop.budget = \"1s\"\n", |setup| setup.hook("pre-stop", "exit 0")),
+        (budget, "stop.budget = \"3s\"\n", |setup| setup),
+        (and_hook, "stop.budget = \"3s\"\n", |setup| setup.hook("pre-stop", "exit 0")),
         (&link, "", |setup| {
             symlink("/nowhere", setup.world.app().join(".docker/action_hooks/deploy")).expect("a link can be made");
             setup
@@ -341,7 +341,7 @@ fn a_fault_of_an_option_names_the_option() {
         (&["--drain", "1s"][..], "--drain"),
         (&["--stop-signal", "INT"], "--stop-signal"),
         (&["--stop-timeout", "3"], "--stop-timeout"),
-        (&["-g"], "--signal-group, --signal-process"),
+        (&["-g"], "--signal-group"),
         (&["-r", "HUP:USR1"], "--rewrite"),
         (&["--success-code", "143"], "--success-code"),
         (&["--run-timeout", "3"], "--run-timeout"),
@@ -422,4 +422,87 @@ fn what_is_wrong_in_any_case_is_told_before_the_deploy_env_hook_runs() {
     assert!(end.out.ends_with("\nwritten\n"), "{}", end.story());
     let end = setup(&[], "exit 0").start().end().exited(78);
     end.complains(&[":2: server.command: ${NAME} is not set; set it, or write ${NAME:-default}\n"]);
+}
+
+/// What was meant is plain from what was written: it is said as it has to be.
+#[test]
+fn what_is_nearly_right_is_told_as_it_should_be() {
+    for (config, told) in [
+        (
+            "server.command = \"python3 app.py\"",
+            "server.command: expected a list, found a string; write [\"python3\", \"app.py\"]\n",
+        ),
+        ("skip = \"deploy\"", "skip: expected a list, found a string; write [\"deploy\"]\n"),
+        (
+            "server.command = \"psql postgres://a:b@db\"",
+            "server.command: expected a list, found a string; write it in brackets, each word in quotes of its own\n",
+        ),
+        (
+            "server.command = \"a && b\"",
+            "server.command: expected a list, found a string; write it in brackets, each word in quotes of its own\n",
+        ),
+        ("server.success_codes = 143", "server.success_codes: expected a list, found 143; write [143]\n"),
+        ("[wait]\ntarget = \"a:1\"", "wait: expected a list, found a table; write [[wait]]\n"),
+        ("wait = \"a:1\"", "wait: expected a list, found a string; write [[wait]]\n"),
+        ("[prepare]\ndir = \"/a\"", "prepare: expected a list, found a table; write [[prepare]]\n"),
+        (
+            "[hooks.deploy.run]\ncommand = [\"a\"]",
+            "hooks.deploy.run: expected a list, found a table; write [[hooks.deploy.run]]\n",
+        ),
+        ("[env.secrets]\nname = \"A\"", "env.secrets: expected a list, found a table; write [[env.secrets]]\n"),
+        (
+            "[role.web.wait]\ntarget = \"a:1\"",
+            "role.web.wait: expected a list, found a table; write [[role.web.wait]]\n",
+        ),
+        ("[[wait]]\ntarget = \"tcp://$DB_HOST:5432\"", "wait[0].target: $DB_HOST is not expanded; write ${DB_HOST}\n"),
+        ("[hooks.'']\ntimeout = \"1s\"", "hooks: a hook has an empty name; write [hooks.NAME]\n"),
+        ("[role.'']\numask = \"0\"", "role: a role has an empty name, which no argument could be; write [role.NAME]\n"),
+        (
+            "stop.budget = \"2999ms\"",
+            "stop.budget: is under 3s, in which nothing could stop in order; write what the platform gives, or remove it\n",
+        ),
+    ] {
+        for args in [["check", "true"], ["--", "true"]] {
+            let end = Setup::new(Cell::PID1, args).config(&format!("{config}\n")).start().end().exited(78);
+            end.complains(&[told, "app-init: 1 fault, nothing was started\n"]);
+        }
+    }
+    let end = Setup::new(Cell::PID1, ["--", "true"]).env("APP_INIT_STOP_BUDGET", "1s").start().end().exited(78);
+    end.complains(&["APP_INIT_STOP_BUDGET: is under 3s"]);
+    for budget in ["0", "3s"] {
+        Setup::new(Cell::PID1, ["--", "true"]).env("APP_INIT_STOP_BUDGET", budget).start().end().exited(0);
+    }
+    let end = Setup::new(Cell::PID1, ["hook", "start"]).config("").start().end().exited(78);
+    end.complains(&["hooks.start: there is no such hook; make .docker/action_hooks/start executable\n"]);
+}
+
+/// A whole command line in the place of a program.
+#[test]
+fn a_program_whose_name_has_blanks_is_told_as_words() {
+    for program in ["python3 app.py", "/bin/echo a"] {
+        let start = |args: &[&str]| {
+            let config = format!("server.command = [\"{program}\"]\n");
+            Setup::new(Cell::PID1, args).config(&config).start().end()
+        };
+        let advice = "; it contains blanks: write each word in quotes of its own\n";
+        start(&["check"]).exited(78).complains(&[advice]);
+        start(&[]).exited(127).complains(&[advice]);
+    }
+}
+
+/// What is missing is the device, and not the program.
+#[test]
+fn a_missing_null_device_is_named() {
+    let start = |config: &str, hook: bool| {
+        let script = format!("mount -t tmpfs none /dev && exec {APP_INIT} -v -- true");
+        let setup = Setup::bare(Cell::PID1, ["sh", "-c", &script]).config(config);
+        let setup = if hook { setup.hook("deploy", "exit 0") } else { setup };
+        setup.start()
+    };
+    let run = start("[[wait]]\ncommand = [\"true\"]\n", false);
+    run.err_line("waiting for true (exit 126: cannot open /dev/null: No such file or directory)");
+    run.signal(signal::TERM);
+    run.end().exited(143);
+    let told = ": cannot open /dev/null: No such file or directory; see that /dev has it";
+    start("", true).end().exited(70).complains(&["deploy hook failed", told]);
 }

@@ -183,6 +183,12 @@ impl<'a> Findings<'a> {
         }
     }
 
+    pub fn warn_of_all(&mut self, warnings: &[String]) {
+        for warning in warnings {
+            self.warning(warning);
+        }
+    }
+
     /// Something for `check` and the level debug.
     pub fn note(&mut self, what: &str) {
         self.notes.add(self.secrets.mask_text(what));

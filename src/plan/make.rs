@@ -131,7 +131,7 @@ fn try_to_make(
     let mut config = config::interpret(&mut layers, &mut faults);
     let mut findings = Findings::new(&layers, config.top.strict || options.strict, faults);
     findings.settle(&left_out.refusals);
-    warnings.iter().for_each(|warning| findings.warning(warning));
+    findings.warn_of_all(&warnings);
     let nothing = Environment::default();
     let resident = matches!(purpose, Purpose::Run | Purpose::Hook(..) | Purpose::Check);
     if !resident {

@@ -5,7 +5,7 @@
 //! is acted on meanwhile.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
@@ -81,18 +81,31 @@ fn within(limit: Duration, identity: &Identity, look: impl FnOnce() -> Found) ->
     hear(child, Bounded::new(File::from(reader)), limit)
 }
 
+/// Why nobody listens to the process until its end.
+enum CutOff {
+    Stop(Signal),
+    TimeOver,
+    Unreadable(io::Error),
+}
+
 /// What the process says by its end.
 fn hear(child: Pid, mut reader: Bounded<File>, limit: Duration) -> Found {
     let mut answer = Vec::new();
-    let cut_off = read_to_end(&mut reader, &mut answer, limit, &STOP_REQUESTS).err().map(|stop| {
-        INTERRUPTED.store(stop.map_or(0, Signal::number), Ordering::Relaxed);
+    let cut_off = read_to_end(&mut reader, &mut answer, limit, &STOP_REQUESTS).err().map(|why| {
         signals::send(child.as_raw(), Signal::KILL);
         let is_gone = read_to_end(&mut reader, &mut Vec::new(), AFTER_KILL, &[]).is_ok();
-        let why = stop.map_or_else(|| took_longer_than(limit), stopped_by);
+        let why = match why {
+            CutOff::Stop(signal) => {
+                INTERRUPTED.store(signal.number(), Ordering::Relaxed);
+                stopped_by(signal)
+            }
+            CutOff::TimeOver => took_longer_than(limit),
+            CutOff::Unreadable(error) => format!("the system refused to read what was found: {error}"),
+        };
         (why, is_gone)
     });
-    // At the end of the file it has ended, and nobody can stop it any more. One that hangs in the kernel is left to whoever
-    // reaps after this.
+    // At the end of the file it has ended, and nobody can stop it any more. One that hangs in the kernel, or whose end
+    // cannot be read, is left to whoever reaps after this.
     let is_gone = cut_off.as_ref().is_none_or(|(_, is_gone)| *is_gone);
     let code = if is_gone { offspring::end_of(child) } else { None };
     if let Some((why, _)) = cut_off {
@@ -127,28 +140,29 @@ pub fn unpacked(mark: u8, bytes: Vec<u8>) -> Option<Found> {
 ///
 /// # Errors
 ///
-/// The stop request that came first; `None`: the time is over.
+/// What came first: a stop request, the end of the time, or what read(2) refuses.
 fn read_to_end(
     reader: &mut Bounded<File>,
     answer: &mut Vec<u8>,
     limit: Duration,
     stops: &[Signal],
-) -> Result<(), Option<Signal>> {
+) -> Result<(), CutOff> {
     let mut clock = Clock::default();
     let end = clock.now().after(limit);
     loop {
         match reader.read_to_end(answer) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Ok(_) | Err(_) => return Ok(()),
+            Err(error) => return Err(CutOff::Unreadable(error)),
+            Ok(_) => return Ok(()),
         }
         let left = end.since(clock.now());
         if left.is_zero() {
-            return Err(None);
+            return Err(CutOff::TimeOver);
         }
         if let Wake::Signal(signal) = signals::wait_for(stops, left)
             && stops.contains(&signal)
         {
-            return Err(Some(signal));
+            return Err(CutOff::Stop(signal));
         }
     }
 }
@@ -273,6 +287,24 @@ mod tests {
             assert!(signals::pending().contains(&Signal::USR1) && signals::pending().contains(&Signal::CHLD));
             assert_eq!(waitpid(None, None), Ok(WaitStatus::Exited(orphan, 0)));
             assert_eq!(of(&nobody(), || Ok(None)), Ok(None));
+        });
+    }
+
+    #[test]
+    fn one_that_cannot_be_heard_is_killed() {
+        alone(|| {
+            let (_reader, writer) = pipe();
+            let child = offspring::spawn(|| {
+                loop {
+                    nix::unistd::pause();
+                }
+            });
+            let child = child.expect("a process");
+            let told = "the system refused to read what was found: Bad file descriptor (os error 9)";
+            // A writing end cannot be read.
+            assert_eq!(hear(child, Bounded::new(writer), LONGEST), Err(told.to_owned()));
+            let killed = WaitStatus::Signaled(child, nix::sys::signal::Signal::SIGKILL, false);
+            assert_eq!(waitpid(child, None), Ok(killed));
         });
     }
 

@@ -62,6 +62,8 @@ fn print_by_another(out: BorrowedFd<'_>, text: &[u8]) -> Result<(), NotPrinted> 
 fn write(out: BorrowedFd<'_>, mut text: &[u8]) -> nix::Result<()> {
     while !text.is_empty() {
         match opened::until_told(|| nix::unistd::write(out, text)) {
+            // Only a filter that says yes and does nothing takes nothing, and says so each time.
+            Ok(0) => return Err(Errno::EIO),
             Ok(count) => text = text.get(count..).unwrap_or_default(),
             // Somebody else who has this pipe or terminal does not want to wait.
             Err(Errno::EAGAIN) => {

@@ -79,7 +79,9 @@ impl Bounds {
             let opened = opened::open(Path::new("/proc/self/oom_score_adj"), OFlag::O_WRONLY);
             let written = opened.and_then(|file| Bounded::new(file).write_all(score.to_string().as_bytes()));
             let _ = nix::sys::prctl::set_dumpable(dumpable);
-            written.map_err(|error| (StartStep::OomScore, Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
+            // What gives up has no number; it was interrupted each time.
+            let errno = |error: std::io::Error| error.raw_os_error().map_or(Errno::EINTR, Errno::from_raw);
+            written.map_err(|error| (StartStep::OomScore, errno(error)))?;
         }
         for limit in &self.limits {
             limit.set().map_err(|errno| (StartStep::Limit(limit.resource), errno))?;

@@ -1,5 +1,5 @@
-//! Files whose calls are interrupted a bounded number of times: the standard library tries again for ever, and what a filter
-//! or a file system of the user's answers so is answered so each time. Since all signals are held, nothing else
+//! Calls on files that are retried a bounded number of times when interrupted. The standard library retries for ever; a
+//! filter or a user's file system that answers EINTR once answers so each time. Since all signals are held, nothing else
 //! interrupts app-init.
 
 use std::fs::File;
@@ -50,7 +50,7 @@ impl<T> Bounded<T> {
         Bounded { inner, interruptions: 0 }
     }
 
-    /// One that says that it was interrupted is asked again by whoever calls this, so in the end it says something else.
+    /// The caller retries what was interrupted, so in the end it must get another error.
     fn told(&mut self, told: io::Result<usize>) -> io::Result<usize> {
         match told {
             Err(error) if error.kind() == ErrorKind::Interrupted => {

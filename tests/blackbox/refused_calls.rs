@@ -221,6 +221,14 @@ fn a_time_limit_that_cannot_be_enforced_is_the_end() {
     });
 }
 
+/// A filter that says yes and does nothing takes no byte, however often it is asked.
+#[test]
+fn an_answer_that_is_never_taken_ends_all_the_same() {
+    each_place(|cell| {
+        Setup::new(cell, ["--version"]).denying(&[SYS_write], 0).start().end().exited(71);
+    });
+}
+
 /// The document has the rows of this test.
 #[test]
 fn the_document_has_these_rows() {

@@ -32,10 +32,14 @@ impl Machine {
     }
 
     /// Whether this signal, now, is handed on and nothing else: neither the time nor other news of the turn matter for that,
-    /// so it may be told before either is known.
+    /// so it may be told before either is known. A group without its first process is asked for first, since its number is
+    /// free as soon as it is empty. KILL and CONT begin to count the time that the server has to go.
     #[must_use]
     pub fn only_hands_on(&self, signal: Signal) -> bool {
-        self.server.is_up() && !self.is_stop_request(signal)
+        let is_stop = self.rules.plain && asks_to_stop(signal);
+        let sent = if is_stop { self.stop_signal(signal) } else { self.rewritten(signal) };
+        let counts = self.suspended || matches!(sent, Some(Signal::KILL | Signal::CONT));
+        matches!(self.server, Server::Running) && !counts && !self.is_stop_request(signal)
     }
 
     /// Whether this signal, now, asks to stop.
@@ -58,15 +62,18 @@ impl Machine {
         }
     }
 
-    /// Sends the server what `asked` means for it: its own stop signal, or what asked, or TERM.
-    pub(super) fn send_stop_signal(&mut self, asked: Signal, out: &mut Vec<Action>) {
-        let Some(server) = &self.rules.server else { return };
-        let signal = match server.stop_signal {
+    /// What `asked` means for the server: its own stop signal, or what asked, or TERM.
+    fn stop_signal(&self, asked: Signal) -> Option<Signal> {
+        match self.rules.server.as_ref()?.stop_signal {
             Some(signal) => Some(signal),
             None if self.rules.plain || asked == Signal::INT => self.rewritten(asked),
             None => self.rewritten(Signal::TERM),
-        };
-        let Some(signal) = signal else { return };
+        }
+    }
+
+    /// Sends the server what `asked` means for it.
+    pub(super) fn send_stop_signal(&mut self, asked: Signal, out: &mut Vec<Action>) {
+        let Some(signal) = self.stop_signal(asked) else { return };
         self.signal_server(signal, true, out);
         if self.suspended || !self.rules.plain {
             // A stopped process acts on no signal but this one and KILL.

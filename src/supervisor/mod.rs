@@ -180,8 +180,8 @@ impl<'p> Supervisor<'p> {
         }
     }
 
-    /// Hands a signal on before anything else is done, where that is all that it comes to. A server that has ended keeps
-    /// its number until it is reaped, so nobody else can get it.
+    /// Hands a signal on before anything else is done, where that is all that it comes to. The server's first process keeps
+    /// its number, and its group's, until it is reaped, so nobody else can get the signal.
     fn hand_on(&mut self, wake: Wake) -> bool {
         let Wake::Signal(signal) = wake else { return false };
         let hands_on = self.machine.only_hands_on(signal);

@@ -75,6 +75,20 @@ fn a_forwarded_signal_ends_a_server_that_does_not_handle_it() {
     });
 }
 
+/// A signal that becomes KILL comes after a long time without one: the time that the server may take to go counts from it,
+/// and not from the news before it. With a tracer it takes some.
+#[test]
+fn a_signal_that_becomes_kill_leaves_the_server_time_to_go() {
+    for (name, number) in [("USR1", signal::USR1), ("TERM", signal::TERM)] {
+        let rewrite = format!("{name}:KILL");
+        let kill = format!("kill=parent:{number}");
+        // Longer than a child may take that has nothing more to do but to go.
+        let args = ["-r", &rewrite, "--", PROBE, "do", "sleep=600", &kill, "pause"];
+        each_place(|cell| drop(Setup::new(cell, args).start().end().exited(137).silent_stderr().nothing_left()));
+        Setup::traced(Cell::SUBREAPER, &["trace=execve"], args).start().end().exited(137).silent_stderr();
+    }
+}
+
 /// C38. A fault of app-init itself is its own end: the server is told nothing of it. The next instruction of the
 /// sleeping app-init is overwritten by one that does not exist.
 #[test]

@@ -430,6 +430,34 @@ MUTATIONS = [
         "        } else {\n            out.push(Action::SuspendSelf(child));",
         "        } else {\n            out.push(Action::SuspendSelf(child));",
     ),
+    Mutation(
+        "KILL handed on early",
+        "A signal that becomes KILL goes out before the time is known from which the server has time to go.",
+        "passing.rs",
+        "matches!(sent, Some(Signal::KILL | Signal::CONT));",
+        "matches!(sent, Some(Signal::CONT));",
+    ),
+    Mutation(
+        "CONT handed on early",
+        "A suspended server is continued before the time is known from which it has time to go.",
+        "passing.rs",
+        "let counts = self.suspended || matches!(",
+        "let counts = matches!(",
+    ),
+    Mutation(
+        "group not asked for",
+        "A signal goes to the number of a group that may be empty and somebody else's by now.",
+        "passing.rs",
+        "matches!(self.server, Server::Running) && !counts",
+        "self.server.is_up() && !counts",
+    ),
+    Mutation(
+        "request handed on early",
+        "A stop request is told before its turn, and counts from the turn before.",
+        "passing.rs",
+        "!counts && !self.is_stop_request(signal)",
+        "!counts",
+    ),
     # ---- stopping
     Mutation(
         "poller not stopped",

@@ -10,7 +10,10 @@ impl State {
         match event {
             Event::Signal(_) if before.request => self.check_request(before, actions)?,
             Event::Signal(signal) if before.up => {
-                demand(place(actions, SERVER, signal).is_some(), "a signal was not handed on to the server")?;
+                let rewrite = rules.server.iter().flat_map(|server| &server.rewrite).find(|rule| rule.from == signal);
+                let wanted = rewrite.map_or(Some(signal), |rule| rule.to);
+                let is_handed_on = wanted.is_none_or(|wanted| place(actions, SERVER, wanted).is_some());
+                demand(is_handed_on, "a signal was not handed on to the server")?;
             }
             Event::Signal(_) if rules.plain && matches!(before.phase, Phase::Leftovers { killed: false, .. }) => {
                 demand(does(Action::SignalLeftovers(Signal::KILL)), "a signal did not end the wait for leftovers")?;

@@ -4,13 +4,14 @@
 //! left. From every state every event that such a world could produce is tried, with few signals, so that the walk ends.
 //! Each step is held against four kinds of invariants: what an action may do to the world ([`State::perform`]), how an
 //! event must be answered ([`State::check_answer`]), when app-init may end ([`State::check_end`]), and which deadlines must
-//! be armed ([`State::check_deadlines`]). `tests/mutants` breaks the machine in many ways and expects this test to fail
+//! be armed ([`State::check_deadlines`]); each state against what may be handed on early ([`State::check_handing_on`]). `tests/mutants` breaks the machine in many ways and expects this test to fail
 //! each time.
 
 mod answers;
 mod before;
 mod deadlines;
 mod gates;
+mod handing_on;
 mod happenings;
 mod parts;
 mod plans;
@@ -121,6 +122,7 @@ fn explore(name: &str, rules: &Rules) -> Result<usize, String> {
             format!("{name}: {fault}\nafter {path:?}")
         };
         check_that_order_does_not_matter(&state).map_err(|fault| story(fault, None))?;
+        state.check_handing_on().map_err(|fault| story(fault, None))?;
         if seen.len() > FAR_TOO_MANY {
             return Err(story("the walk does not end".into(), None));
         }
@@ -155,8 +157,16 @@ fn check_that_order_does_not_matter(state: &State) -> Result<(), String> {
         if is_ours || other == Event::Deadline || matches!(other, Event::Suspended { .. } | Event::Resumed { .. }) {
             continue;
         }
+        state.check_order(server_ends, other)?;
+    }
+    Ok(())
+}
+
+impl State {
+    /// Whichever of two news of a turn is told first, app-init ends with the same outcome.
+    fn check_order(&self, one: Event, other: Event) -> Result<(), String> {
         let outcome = |events: [Event; 2]| -> Result<Option<Outcome>, String> {
-            let mut state = state.clone();
+            let mut state = self.clone();
             for event in events {
                 if !state.machine.is_done() {
                     state.tell(event)?;
@@ -165,15 +175,13 @@ fn check_that_order_does_not_matter(state: &State) -> Result<(), String> {
             state.end_turn()?;
             state.settle()
         };
-        let (one, two) = (outcome([server_ends, other])?, outcome([other, server_ends])?);
-        if one != two {
-            return Err(format!("{server_ends:?} and {other:?}: {one:?} in this order, {two:?} in the other"));
+        let (here, there) = (outcome([one, other])?, outcome([other, one])?);
+        if here != there {
+            return Err(format!("{one:?} and {other:?}: {here:?} in this order, {there:?} in the other"));
         }
+        Ok(())
     }
-    Ok(())
-}
 
-impl State {
     /// Lets everybody end with 0, one after another.
     fn settle(mut self) -> Result<Option<Outcome>, String> {
         for _ in 0..50 {

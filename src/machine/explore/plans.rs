@@ -16,10 +16,13 @@ fn plain() -> Vec<Plan> {
     let stop = StopRules { signals, leftovers: Leftovers::DrainWithinGrace, ..rules(Mode::Supervise).stop };
     let subreaper = StopRules { leftovers: Leftovers::Ignore, ..stop.clone() };
     let plain = Rules { plain: true, stop, ..rules(Mode::Supervise) };
+    let others = [(Signal::HUP, Some(Signal::KILL)), (Signal::QUIT, Some(Signal::CONT)), (Signal::INT, None)];
+    let rewrite = others.map(|(from, to)| Rewrite { from, to }).to_vec();
     vec![
         ("plain", plain.clone()),
         ("plain in a terminal", Rules { foreground: true, terminal: true, ..plain.clone() }),
         ("plain below a shell", Rules { foreground: true, top_of_session: false, ..plain.clone() }),
+        ("plain, with other signals", with_server(plain.clone(), |server| server.rewrite = rewrite)),
         ("plain, as a group", with_server(plain.clone(), |server| server.target = SignalTarget::Group)),
         ("plain subreaper", Rules { stop: subreaper, ..plain }),
     ]

@@ -126,14 +126,7 @@ impl Settings {
         let run_timeout = options.run_timeout.or(variables.span("RUN_TIMEOUT", findings));
         let run_timeout = run_timeout.or(span("server.run_timeout", &server.run_timeout, findings));
         let run_signal = variables.signal("RUN_TIMEOUT_SIGNAL", findings).or(name(server.run_timeout_signal));
-        let unlimited = run_timeout.is_none_or(|time| time.is_zero());
-        let said = [
-            ("--run-timeout-signal", options.run_timeout_signal.is_some()),
-            ("APP_INIT_RUN_TIMEOUT_SIGNAL", variables.text("RUN_TIMEOUT_SIGNAL").is_some()),
-        ];
-        if let Some((name, _)) = said.into_iter().find(|(_, is_said)| *is_said && unlimited) {
-            findings.warning(&format!("{name} means nothing without a run time; set one, or remove this"));
-        }
+        warn_of_signal_without_time(options, variables, run_timeout, findings);
         let stop_signal =
             options.stop_signal.or(variables.signal("STOP_SIGNAL", findings)).or(name(server.stop_signal));
         if let Some(signal) = stop_signal.filter(|signal| [Signal::STOP, Signal::CHLD].contains(signal)) {
@@ -151,12 +144,7 @@ impl Settings {
         let drain = options.drain.or(variables.span("DRAIN", findings)).or(span("stop.drain", &stop.drain, findings));
         let of_platform = variables.span("STOP_BUDGET", findings);
         let budget = none_if_zero(of_platform.or(span("stop.budget", &stop.budget, findings)));
-        if budget.is_some_and(|budget| budget < SHORTEST_BUDGET) {
-            let key = if of_platform.is_some() { "APP_INIT_STOP_BUDGET" } else { "stop.budget" };
-            let shortest = duration::show(SHORTEST_BUDGET);
-            let what = "in which nothing could stop in order; write what the platform gives, or remove it";
-            findings.fault(key, format!("is under {shortest}, {what}"));
-        }
+        refuse_short_budget(budget, of_platform.is_some(), findings);
         let hook_stop_timeout = span("stop.timeout", &stop.timeout, findings);
         let leftovers = span("stop.leftovers", &stop.leftovers, findings);
         Settings {
@@ -200,6 +188,32 @@ impl Settings {
             hook_output: config.log.hook_output.map_or(keys::Log::HOOK_OUTPUT, |Named(output)| output),
             termination_file: config.log.termination_file.clone().unwrap_or_else(|| keys::Log::TERMINATION_FILE.into()),
         }
+    }
+}
+
+/// A signal for the end of a time that nobody set.
+fn warn_of_signal_without_time(
+    options: &Options,
+    variables: &Variables<'_>,
+    run_timeout: Option<Duration>,
+    findings: &mut Findings<'_>,
+) {
+    let is_unlimited = run_timeout.is_none_or(|time| time.is_zero());
+    let said = [
+        ("--run-timeout-signal", options.run_timeout_signal.is_some()),
+        ("APP_INIT_RUN_TIMEOUT_SIGNAL", variables.text("RUN_TIMEOUT_SIGNAL").is_some()),
+    ];
+    if let Some((name, _)) = said.into_iter().find(|(_, is_said)| *is_said && is_unlimited) {
+        findings.warning(&format!("{name} means nothing without a run time; set one, or remove this"));
+    }
+}
+
+fn refuse_short_budget(budget: Option<Duration>, is_of_variable: bool, findings: &mut Findings<'_>) {
+    if budget.is_some_and(|budget| budget < SHORTEST_BUDGET) {
+        let key = if is_of_variable { "APP_INIT_STOP_BUDGET" } else { "stop.budget" };
+        let shortest = duration::show(SHORTEST_BUDGET);
+        let what = "in which nothing could stop in order; write what the platform gives, or remove it";
+        findings.fault(key, format!("is under {shortest}, {what}"));
     }
 }
 

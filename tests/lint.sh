@@ -23,7 +23,7 @@ if grep -rnE '\.unwrap\(\)|\.expect\(|panic!|unreachable!|todo!' src/machine --e
 fi
 
 # unsafe stays in the files that src/sys/mod.rs names, and the entry point.
-allowed='^src/(main|sys/(arena|arguments|children|clock|descriptors|entry|exec|offspring|processes|signals|terminal))\.rs:'
+allowed='^src/(main|sys/(arena|arguments|children|clock|descriptors|entry|exec|offspring|proc|signals|terminal))\.rs:'
 if grep -rnE '\bunsafe\b' src --include='*.rs' | grep -vE "$allowed|^src/sys/mod.rs:|^[^:]+:[0-9]+: *(//|#!\[deny)"; then
     fail "unsafe outside of the files that may use it"
 fi

@@ -3,7 +3,7 @@
 use crate::cli::Answer;
 use crate::machine::Outcome;
 use crate::plan::{Part, Plan};
-use crate::sys::processes;
+use crate::sys::prctl;
 use crate::sys::signals::Inherited;
 use crate::{exit, logging, secrets, supervisor};
 
@@ -29,7 +29,7 @@ pub fn follow(
         Part::Prelude => supervisor::supervise(&plan, inherited),
         Part::RefusedPrelude => supervisor::End::default(),
     };
-    processes::cease_to_be_subreaper();
+    prctl::cease_to_be_subreaper();
     let interrupted = matches!(end.outcome, Outcome::Interrupted(_));
     let completed = end.outcome == Outcome::Completed;
     let written = match end.written.filter(|_| completed) {
@@ -65,6 +65,6 @@ pub fn begin(plan: &Plan, said: &[String]) {
     }
     if !plan.secrets.is_empty() {
         secrets::hide(&plan.secrets);
-        processes::forbid_core_dumps();
+        prctl::forbid_core_dumps();
     }
 }

@@ -11,7 +11,7 @@ use crate::cli::{self, Command, Options, Request};
 use crate::config::value::Value;
 use crate::config::{BASE_FILE, Layers};
 use crate::identity::trust::{self, AtFault};
-use crate::sys::processes::{self, Standing};
+use crate::sys::standing::{self, Standing};
 use crate::sys::{credentials, exec, regular};
 
 /// What the app-init that booted this container was started with.
@@ -54,14 +54,14 @@ pub struct Start {
 pub fn join(request: &mut Request) -> Start {
     let plain_use = if request.command == Command::Run { plain::plain_use(&request.options) } else { None };
     let standing = standing(request, plain_use.is_some());
-    let beside = standing.and_then(processes::boot).and_then(|pid| beside(request, plain_use.is_some(), pid));
+    let beside = standing.and_then(standing::boot).and_then(|pid| beside(request, plain_use.is_some(), pid));
     let refusal = match &beside {
         Some(Beside { claims, place: Place::Unseen(why), .. }) => refusal(&request.options, claims, why, true),
         Some(Beside { place: Place::Entered, .. }) => None,
         // In exec mode, for one, nobody is left who could be asked.
         Some(Beside { place: Place::Left, .. }) | None => {
             let is_inside = matches!(standing, Some(Standing::Nested(_) | Standing::Beside)) && plain_use.is_none();
-            let of_others = is_inside && processes::is_anybody_not_root();
+            let of_others = is_inside && standing::is_anybody_not_root();
             if of_others {
                 refusal(&request.options, &[], "nobody says where the application was started", false)
             } else {
@@ -114,8 +114,8 @@ fn refusal(options: &Options, claims: &[PathBuf], why: &str, is_booted: bool) ->
 fn standing(request: &Request, is_plain: bool) -> Option<Standing> {
     let is_of_none = matches!(request.command, Command::Wait(_));
     // A plain start is none of a boot's business, unless it was put beside one.
-    let is_alone = is_plain && !processes::is_from_outside();
-    (!is_of_none && !is_alone).then(processes::standing)
+    let is_alone = is_plain && !standing::is_from_outside();
+    (!is_of_none && !is_alone).then(standing::standing)
 }
 
 /// What shows of a boot.
@@ -140,7 +140,7 @@ enum Place {
 
 #[inline(never)]
 fn beside(request: &mut Request, is_plain: bool, pid: i32) -> Option<Beside> {
-    let its = cli::parse(processes::command_of(pid)?.split_off(1)).ok()?;
+    let its = cli::parse(standing::command_of(pid)?.split_off(1)).ok()?;
     let here = std::env::current_dir().unwrap_or_default();
     let place = enter(pid);
     if place == Place::Entered {
@@ -149,7 +149,7 @@ fn beside(request: &mut Request, is_plain: bool, pid: i32) -> Option<Beside> {
             *path = here.join(&*path);
         }
     }
-    let variable = processes::variable_of(pid, "APP_INIT_USER").and_then(|user| user.into_string().ok());
+    let variable = standing::variable_of(pid, "APP_INIT_USER").and_then(|user| user.into_string().ok());
     let users = its.options.user.iter().cloned().chain(variable.filter(|user| !user.is_empty())).collect();
     let own = &request.options;
     let claims = [
@@ -178,7 +178,7 @@ fn beside(request: &mut Request, is_plain: bool, pid: i32) -> Option<Beside> {
         _ => None,
     };
     let arguments = if its.command == Command::Run { its.arguments } else { Vec::new() };
-    let boot = Boot { arguments, role: processes::variable_of(pid, "APP_INIT_ROLE"), users, warning };
+    let boot = Boot { arguments, role: standing::variable_of(pid, "APP_INIT_ROLE"), users, warning };
     // To somebody else who is no root a plain start stays what it is.
     let boot = Some(boot).filter(|_| !is_plain || credentials::is_root());
     Some(Beside { boot, claims, place })
@@ -186,7 +186,7 @@ fn beside(request: &mut Request, is_plain: bool, pid: i32) -> Option<Beside> {
 
 /// Goes to where the boot was started, which in plain use it has left.
 fn enter(pid: i32) -> Place {
-    let there = match processes::directory_of(pid) {
+    let there = match standing::directory_of(pid) {
         Ok(there) => there,
         Err(error) => return Place::Unseen(format!("cannot see where the running app-init was started ({error})")),
     };

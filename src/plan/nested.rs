@@ -7,7 +7,7 @@ use crate::cli::Options;
 use crate::config::Layers;
 use crate::config::value::Value;
 use crate::sys::exec;
-use crate::sys::processes::Standing;
+use crate::sys::standing::Standing;
 
 /// Whether `run` finds its container booted by another app-init.
 #[must_use]

@@ -14,7 +14,7 @@ use crate::machine::{ChildId, Event, Signal, StartStep};
 use crate::sys::children::Children;
 use crate::sys::exec::Refusal;
 use crate::sys::signals;
-use crate::sys::{descriptors, last_resort, processes};
+use crate::sys::{descriptors, last_resort, prctl};
 
 /// One end of the line between the two processes.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Link {
             // The other end is close-on-exec: without a word it is gone because the server runs, or because somebody
             // killed its process.
             (End::Keeper(server), Ok(0)) => {
-                let runs = processes::is_parent(*server);
+                let runs = prctl::is_parent(*server);
                 self.end = End::Silent;
                 Some(if runs { Event::ServerRuns } else { Event::Signal(Signal::TERM) })
             }
@@ -137,9 +137,9 @@ pub fn start(
 
 /// What hooks leave behind is the keeper's, and the keeper is the server's.
 fn prepare_to_keep() {
-    if let Err(error) = processes::become_subreaper() {
+    if let Err(error) = prctl::become_subreaper() {
         log::warn!("cannot become a child subreaper ({}): what hooks leave behind is the server's", error.desc());
     }
     // Where the server is not PID 1, its end would leave the keeper behind.
-    let _ = processes::ask_for_parent_death_signal(Signal::TERM);
+    let _ = prctl::ask_for_parent_death_signal(Signal::TERM);
 }

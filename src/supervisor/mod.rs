@@ -17,7 +17,7 @@ use crate::sys::output::Stream;
 use crate::sys::signals::{self, Inherited, Wake};
 use crate::sys::terminal::{self, Terminal};
 use crate::sys::written::Written;
-use crate::sys::{arena, descriptors, last_resort, processes};
+use crate::sys::{arena, descriptors, last_resort, prctl};
 
 use keeper::Link;
 use overdue::Overdue;
@@ -50,13 +50,13 @@ pub fn supervise(plan: &Plan, inherited: Inherited) -> End {
     let is_pid_1 = signals::own_pid() == 1;
     // 4. PID 1, or the one that orphans are given to. In exec mode the server would inherit that, and never reap.
     if !is_pid_1 && plan.rules.mode != Mode::Exec {
-        match processes::become_subreaper() {
+        match prctl::become_subreaper() {
             Ok(()) => log::debug!("not PID 1: orphans below are adopted as a child subreaper"),
             Err(error) => log::warn!("cannot become a child subreaper ({}): orphans cannot be reaped", error.desc()),
         }
     }
     if let Some(signal) = plan.parent_death_signal
-        && !processes::ask_for_parent_death_signal(signal)
+        && !prctl::ask_for_parent_death_signal(signal)
     {
         log::warn!("cannot ask for {signal} when the parent ends: it is gone already, or this is refused");
     }

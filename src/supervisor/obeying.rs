@@ -16,7 +16,7 @@ use crate::sys::output;
 use crate::sys::signals::{self, Inherited};
 use crate::sys::terminal::Terminal;
 use crate::sys::written::Written;
-use crate::sys::{descriptors, last_resort, processes};
+use crate::sys::{descriptors, last_resort, prctl};
 use crate::{exit, messages, prepare, secrets, text, wait};
 
 impl Supervisor<'_> {
@@ -268,9 +268,9 @@ fn report_of(plan: &Plan) -> wait::Report {
 /// KILL would leave it behind.
 fn on_its_own(inherited: Inherited, parent: i32, work: impl FnOnce() -> u8) -> u8 {
     // A kernel that refuses has nothing better to offer.
-    let _ = processes::ask_for_parent_death_signal(Signal::KILL);
+    let _ = prctl::ask_for_parent_death_signal(Signal::KILL);
     // A parent that ended before that sends nothing.
-    if !processes::is_parent(parent) {
+    if !prctl::is_parent(parent) {
         return exit::SYSTEM;
     }
     signals::be_ordinary(inherited);

@@ -16,7 +16,7 @@ use super::exec::{Keeps, Program, Refusal};
 use super::opened::Bounded;
 use super::signals::{self, Inherited};
 use super::terminal::Terminal;
-use super::{descriptors, last_resort, processes, written};
+use super::{descriptors, last_resort, proc, processes, written};
 use crate::exit;
 use crate::machine::{ChildId, Ending, Recipient, Signal, StartStep};
 
@@ -230,7 +230,7 @@ impl Children {
     /// Whether the child's own process has ended and was not reaped: in a moment, or never while somebody traces it.
     #[must_use]
     pub fn is_zombie(&self, id: ChildId) -> bool {
-        matches!(self.get(id), Some(Entry::Alive { pid, .. }) if processes::zombie(*pid).is_some())
+        matches!(self.get(id), Some(Entry::Alive { pid, .. }) if proc::zombie(*pid).is_some())
     }
 
     /// Forgets a child that cannot be reaped: should it end after all, it is an orphan's end.
@@ -239,7 +239,7 @@ impl Children {
         let ending = match self.take(id) {
             Some(Entry::Alive { pid, .. }) => {
                 // 0 is also what somebody is told who may not see it (proc_pid_stat(5)).
-                let told = processes::zombie(pid).filter(|status| *status != 0).and_then(ending);
+                let told = proc::zombie(pid).filter(|status| *status != 0).and_then(ending);
                 Some(told.unwrap_or(killed))
             }
             Some(Entry::Heirs { .. }) => Some(killed),

@@ -30,11 +30,14 @@ pub mod offspring;
 pub mod on_behalf;
 pub mod opened;
 pub mod output;
+pub mod prctl;
 #[allow(unsafe_code, reason = "readlink into a buffer on the stack: the way of a stop asks for no memory")]
+mod proc;
 pub mod processes;
 pub mod regular;
 #[allow(unsafe_code, reason = "signal sets and wait calls that include 32 to 34, which musl hides")]
 pub mod signals;
+pub mod standing;
 #[allow(unsafe_code, reason = "tcgetpgrp and tcsetpgrp on descriptor 0, which may not be open")]
 pub mod terminal;
 pub mod written;

@@ -15,7 +15,7 @@ use nix::unistd::{Pid, getpid, getppid};
 use super::clock::Clock;
 use super::opened::Bounded;
 use super::signals::{self, Wake};
-use super::{credentials, offspring, processes};
+use super::{credentials, offspring, prctl};
 use crate::identity::Identity;
 use crate::machine::Signal;
 use crate::text::duration;
@@ -67,7 +67,7 @@ fn within(limit: Duration, identity: &Identity, look: impl FnOnce() -> Found) ->
     let spawned = offspring::spawn(|| {
         let found = become_who_looks(identity).and_then(|()| {
             // It does not outlive a change of identity. Where it is refused, somebody has to kill this.
-            let _ = processes::ask_for_parent_death_signal(Signal::KILL);
+            let _ = prctl::ask_for_parent_death_signal(Signal::KILL);
             if getppid() == parent { look() } else { Err("nobody wants to know any more".to_owned()) }
         });
         let (mark, bytes) = packed(found);

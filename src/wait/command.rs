@@ -20,7 +20,7 @@ use crate::machine::{Signal, StartStep};
 use crate::secrets;
 use crate::sys::exec::{Program, Refusal};
 use crate::sys::signals::{self, Inherited};
-use crate::sys::{last_resort, offspring, processes};
+use crate::sys::{last_resort, offspring, prctl, processes};
 use crate::text::escape;
 
 /// A line of output that is longer is dropped: half of a secret at its cut end would not be known as one. So many characters
@@ -44,7 +44,7 @@ pub fn prepare() {
     signals::hold_again();
     let _ = nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0));
     // Where that is refused, orphans are the init's.
-    let _ = processes::become_subreaper();
+    let _ = prctl::become_subreaper();
 }
 
 /// Why an attempt has no result.
@@ -91,7 +91,7 @@ pub fn run(program: &Program, inherited: Inherited, watcher: BorrowedFd<'_>) -> 
 
 fn become_command(program: &Program, output: &OwnedFd, inherited: Inherited, parent: i32) -> u8 {
     // Should somebody kill the probe and not the command; it holds unless the command takes on another identity.
-    let _ = processes::ask_for_parent_death_signal(Signal::KILL);
+    let _ = prctl::ask_for_parent_death_signal(Signal::KILL);
     if nix::unistd::dup2_stdout(output).is_err() || nix::unistd::dup2_stderr(output).is_err() {
         return 126;
     }

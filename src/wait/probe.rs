@@ -18,7 +18,7 @@ use crate::exit;
 use crate::machine::Signal;
 use crate::sys::clock::Clock;
 use crate::sys::signals::{self, Inherited};
-use crate::sys::{descriptors, offspring, on_behalf, processes};
+use crate::sys::{descriptors, offspring, on_behalf, prctl};
 
 /// No pause is shorter: a processor has other things to do.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
@@ -42,9 +42,9 @@ pub fn run(wait: &Wait, pace: Pace, inherited: Inherited, pipe: OwnedFd, watcher
         refused = wait.identity.as_deref().and_then(|identity| on_behalf::become_who_looks(identity).err());
         // A lookup may hang; this ends it. Where it is refused, the pipe tells in the next pause. It does not outlive a
         // change of identity.
-        let _ = processes::ask_for_parent_death_signal(Signal::KILL);
+        let _ = prctl::ask_for_parent_death_signal(Signal::KILL);
     }
-    if !processes::is_parent(watcher) {
+    if !prctl::is_parent(watcher) {
         return exit::SYSTEM;
     }
     let mut report = Reporter { pipe: File::from(pipe), stops, said: Step::new(), stage: None, failed_at: None };

@@ -4,7 +4,7 @@ use app_init::machine::{ChildId, Signal};
 use app_init::sys::children::Children;
 use app_init::sys::exec::{self, Environment, Program};
 use app_init::sys::signals::{self, Wake};
-use app_init::sys::{last_resort, processes};
+use app_init::sys::{last_resort, prctl};
 
 /// It finishes its work when it is asked to end, and leaves somebody behind who does not listen.
 const APPLICATION: &str = "
@@ -15,7 +15,7 @@ const APPLICATION: &str = "
 
 fn main() {
     let inherited = signals::hold_all();
-    processes::become_subreaper().expect("what is left behind comes here");
+    prctl::become_subreaper().expect("what is left behind comes here");
     last_resort::guard();
     let mut children = Children::new(1, None, inherited);
     let argv = exec::arguments(["/bin/sh", "-c", APPLICATION].map(Into::into));

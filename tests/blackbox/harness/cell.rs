@@ -40,12 +40,12 @@ impl Cell {
                 }
             }
         }
-        cells.retain(Cell::is_possible);
+        cells.retain(|cell| cell.is_possible());
         cells
     }
 
     /// Under qemu no process becomes a subreaper, and a terminal stays open after the end: `tests/aarch64.sh` says so.
-    fn is_possible(&self) -> bool {
+    fn is_possible(self) -> bool {
         (self.pid1 && !self.terminal) || std::env::var_os("APP_INIT_TEST_QEMU").is_none()
     }
 }

@@ -65,6 +65,9 @@ pub const LEFTOVERS: Duration = Duration::from_secs(3);
 pub const PLAIN_GRACE: Duration = Duration::from_secs(9);
 /// After KILL a process is gone as soon as the kernel gets to it; one that hangs in the kernel is not waited for longer.
 pub const AFTER_KILL: Duration = Duration::from_secs(1);
+/// So often is asked whether a group without its first process is empty: the end of a member whose parent is somebody else
+/// comes without news.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// After another run-time signal than KILL, where the server has no `stop_timeout`.
 const AFTER_RUN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -125,7 +128,10 @@ enum Server {
     NotStarted,
     Running,
     /// Its first process ended, its group is not empty yet (`signal_target = "group"`).
-    Emptying(Ending),
+    Emptying {
+        ending: Ending,
+        look_at: Uptime,
+    },
     /// `ran`: it had been started.
     Gone {
         ran: bool,
@@ -134,7 +140,15 @@ enum Server {
 
 impl Server {
     fn is_up(self) -> bool {
-        matches!(self, Server::Running | Server::Emptying(_))
+        matches!(self, Server::Running | Server::Emptying { .. })
+    }
+
+    /// When the loop is to look at its group again, which it does in every turn.
+    fn deadline(self) -> Option<Uptime> {
+        match self {
+            Server::Emptying { look_at, .. } => Some(look_at),
+            Server::NotStarted | Server::Running | Server::Gone { .. } => None,
+        }
     }
 }
 
@@ -233,7 +247,8 @@ impl Machine {
             | Phase::Stopping => None,
         };
         let pollers = self.pollers.as_ref().and_then(Chain::deadline);
-        earliest(earliest(phase, pollers), earliest(self.kill_server_at, self.run_until))
+        let server = earliest(self.server.deadline(), earliest(self.kill_server_at, self.run_until));
+        earliest(earliest(phase, pollers), server)
     }
 
     /// Takes one event and appends what is to be done to `out`.
@@ -266,19 +281,24 @@ impl Machine {
                     }
                     self.kill_server(out);
                 }
+                if let Server::Emptying { look_at, .. } = &mut self.server
+                    && *look_at <= now
+                {
+                    *look_at = now.after(LOOK_AGAIN);
+                }
                 Some(News::Deadline)
             }
             Event::Ended { child, ending } if self.is_server(child) => {
                 let group = self.rules.server.as_ref().is_some_and(|server| server.target == SignalTarget::Group);
                 if group && self.server == Server::Running && !matches!(ending, Ending::NotStarted { .. }) {
-                    self.server = Server::Emptying(ending);
+                    self.server = Server::Emptying { ending, look_at: now.after(LOOK_AGAIN) };
                     return None;
                 }
                 self.server_gone(ending);
                 Some(News::ServerGone(ending))
             }
             Event::GroupEmpty { .. } => match self.server {
-                Server::Emptying(ending) => {
+                Server::Emptying { ending, .. } => {
                     self.server_gone(ending);
                     Some(News::ServerGone(ending))
                 }

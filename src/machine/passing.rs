@@ -48,7 +48,7 @@ impl Machine {
         let inherited_stop_signal = match self.server {
             // Images inherit nginx's or httpd's STOPSIGNAL: nobody else could want these before a server runs.
             Server::NotStarted => signal == Signal::QUIT || (signal == Signal::WINCH && !self.rules.terminal),
-            Server::Running | Server::Emptying(_) | Server::Gone { .. } => false,
+            Server::Running | Server::Emptying { .. } | Server::Gone { .. } => false,
         };
         !self.rules.plain && (inherited_stop_signal || self.rules.stop.signals.contains(&signal))
     }

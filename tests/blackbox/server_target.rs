@@ -166,6 +166,24 @@ fn a_group_has_ended_when_it_is_empty() {
     });
 }
 
+/// The last member of the group has another parent than app-init, which lives on in a group of its own: nothing wakes
+/// app-init when the group is empty. It looks.
+#[test]
+fn a_group_has_ended_also_where_somebody_else_reaps_its_last_member() {
+    each_place(|cell| {
+        let steps = "[ [ print=member eof ] setsid print=parent wait pause ] exit=7";
+        let mut run = Setup::new(cell, ["-g", "--", PROBE, "do"]).args(steps.split(' ')).typed().start();
+        run.lines(&["member", "parent"]);
+        run.eventually("the server is reaped", |run| {
+            let processes = run.processes();
+            processes.iter().skip_while(|process| process.name != "app-init").count() == 3
+        });
+        run.close_input();
+        run.line("child ");
+        run.end().exited(7);
+    });
+}
+
 /// §7.1, §9.3. A server that has no handler for WINCH yet would ignore it, and the stop request would be lost.
 #[test]
 fn a_stop_signal_that_would_be_ignored_is_replaced_by_term() {

@@ -452,6 +452,20 @@ MUTATIONS = [
         "self.server.is_up() && !counts",
     ),
     Mutation(
+        "no look at a group",
+        "A group whose last member somebody else has reaped is waited for for ever.",
+        "mod.rs",
+        "let server = earliest(self.server.deadline(), earliest(self.kill_server_at, self.run_until));",
+        "let server = earliest(self.kill_server_at, self.run_until);",
+    ),
+    Mutation(
+        "one look at a group",
+        "The look at a group is never over: the loop spins.",
+        "mod.rs",
+        "*look_at = now.after(LOOK_AGAIN);",
+        "",
+    ),
+    Mutation(
         "request handed on early",
         "A stop request is told before its turn, and counts from the turn before.",
         "passing.rs",

@@ -31,6 +31,8 @@ impl State {
         let wants_kill = stopping && limited && self.world.server_may_live_on();
         demand(!wants_kill || kill_server_at.is_some(), "the server was asked to stop, and its KILL is not armed")?;
         demand(run_until.is_none() || server.is_up(), "the run time of a server that is gone is still measured")?;
+        let looks = deadline.is_some_and(|deadline| deadline <= now.after(A_SECOND));
+        demand(!self.world.group_only || looks, "a group is to get empty, and nobody looks")?;
         let has_limit = rule.is_some_and(|rule| rule.run_limit.is_some()) && timed_out.is_none();
         demand(!server.is_up() || !has_limit || run_until.is_some(), "the server's run time is not measured")?;
         let lists = [&rules.deploy, &rules.post_deploy, &rules.pre_stop, &rules.post_stop, &rules.on_failure];
@@ -49,5 +51,11 @@ impl State {
         let resume = self.world.pausing.values().min().filter(|_| !self.world.is_stopping());
         let resumes = resume.is_none_or(|resume| deadline.is_some_and(|deadline| deadline <= *resume));
         demand(resumes, "a command is to be tried again, and nothing ends the pause")
+    }
+
+    /// The next deadline of the machine is not only another look at the server's group.
+    pub fn waits_for_more_than_a_look(&self) -> bool {
+        let unless_emptying = Machine { server: Server::Running, ..self.machine.clone() };
+        unless_emptying.deadline().is_some()
     }
 }

@@ -77,7 +77,9 @@ impl State {
             tell(Event::Signal(Signal::QUIT));
             tell(Event::Signal(Signal::HUP));
         }
-        if self.machine.deadline().is_some() {
+        // Every look is as the one before.
+        let is_new = !self.world.looked || self.waits_for_more_than_a_look();
+        if self.machine.deadline().is_some() && is_new {
             tell(Event::Deadline);
         }
         let in_a_second = self.world.now.after(A_SECOND);

@@ -25,6 +25,8 @@ pub struct World {
     pub leftovers_killed: Option<Uptime>,
     /// The first process of the server's group ended, the group lives.
     pub group_only: bool,
+    /// It was looked at again.
+    pub looked: bool,
     /// Somebody whom no one knows.
     pub orphan: bool,
     pub signals: u8,
@@ -71,6 +73,7 @@ impl State {
         match event {
             Event::Deadline => {
                 let deadline = self.machine.deadline().ok_or("no deadline")?;
+                self.world.looked |= self.machine.server.deadline() == Some(deadline);
                 self.world.now = self.world.now.max(deadline);
             }
             Event::Signal(signal) => {

@@ -5,14 +5,17 @@
 //! Where hooks leave nothing behind and there are no pollers, the keeper's end is the news and the server has no child at
 //! all. Otherwise it says so over the [`Link`], and hears from the link's end that the server runs.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+
+use nix::errno::Errno;
 
 use crate::exit;
 use crate::machine::{ChildId, Event, Signal, StartStep};
 use crate::sys::children::Children;
 use crate::sys::exec::Refusal;
+use crate::sys::opened::until_told;
 use crate::sys::signals;
 use crate::sys::{descriptors, last_resort, prctl};
 
@@ -45,7 +48,7 @@ impl Link {
     /// What the other end has said since the last look.
     pub fn news(&mut self) -> Option<Event> {
         let mut byte = [0];
-        let read = self.stream.read(&mut byte);
+        let read = until_told(|| self.stream.read(&mut byte).map_err(|error| errno_of(&error)));
         match (&self.end, read) {
             (End::Server(child), Ok(1)) => {
                 let child = *child;
@@ -64,7 +67,7 @@ impl Link {
                 Some(Event::Signal(Signal::TERM))
             }
             (End::Server(_) | End::Silent, Ok(_)) => None,
-            (_, Err(error)) => heed("recvfrom", &error),
+            (_, Err(errno)) => heed("recvfrom", errno),
         }
     }
 
@@ -84,19 +87,23 @@ impl Link {
     /// Tells the other end that the hooks are through.
     pub fn let_server_start(&mut self) {
         // With nobody there to hear it, the end of the link is the next news.
-        if let Err(error) = self.stream.write(b"s") {
-            heed::<()>("sendto", &error);
+        if let Err(errno) = until_told(|| self.stream.write(b"s").map_err(|error| errno_of(&error))) {
+            heed::<()>("sendto", errno);
         }
     }
 }
 
 /// Nothing was said yet, or the line is broken, which says nothing either: the other's end is news by itself. Any other
 /// error would be the same next time, and each would wait for the other.
-fn heed<T>(call: &str, error: &std::io::Error) -> Option<T> {
-    match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => None,
-        _ => last_resort::refused(call, error.raw_os_error().unwrap_or(0)),
+fn heed<T>(call: &str, errno: Errno) -> Option<T> {
+    match errno {
+        Errno::EAGAIN | Errno::EPIPE | Errno::ECONNRESET => None,
+        errno => last_resort::refused(call, errno as i32),
     }
+}
+
+fn errno_of(error: &io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(0))
 }
 
 /// Starts the keeper as child `id`, and leaves the line to it in `link`. `life` is what it does with its own end.
@@ -110,8 +117,7 @@ pub fn start(
     link: &mut Option<Link>,
     life: impl FnOnce(Link) -> u8,
 ) -> Result<(), Refusal> {
-    let refuse =
-        |error: std::io::Error| Refusal { step: StartStep::SocketPair, errno: error.raw_os_error().unwrap_or(0) };
+    let refuse = |error: io::Error| Refusal { step: StartStep::SocketPair, errno: error.raw_os_error().unwrap_or(0) };
     let (ours, theirs) = UnixStream::pair().map_err(refuse)?;
     let server = signals::own_pid();
     // Before there is anybody to say something, so that nothing is said unheard.

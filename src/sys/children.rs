@@ -374,7 +374,8 @@ fn fork_to_exec() -> Result<ForkResult, Errno> {
     // SAFETY: clone(2) with no flag but the signal of the child's end is fork(2): the child has a copy of everything, its
     // stack included, and goes on behind the call. app-init has one thread, so the child may use all that the parent could.
     let pid = Errno::result(unsafe { libc::syscall(libc::SYS_clone, flags, NONE, NONE, NONE, NONE) })?;
-    match i32::try_from(pid).unwrap_or(0) {
+    // What is no pid must not make the parent take itself for the child.
+    match i32::try_from(pid).map_err(|_| Errno::EOVERFLOW)? {
         0 => Ok(ForkResult::Child),
         pid => Ok(ForkResult::Parent { child: Pid::from_raw(pid) }),
     }

@@ -169,6 +169,15 @@ fn every_answer_of_the_loops_calls_is_worked_around() {
     });
 }
 
+/// The line between the keeper and the server is announced once: what was not heard then is never heard.
+#[test]
+fn a_keeper_and_a_server_that_cannot_talk_do_not_wait_for_each_other() {
+    for (name, call) in [("sendto", SYS_sendto), ("recvfrom", SYS_recvfrom)] {
+        let end = SCENARIOS[2](Cell::PID1).denying(&[call], EINTR).start().end().exited(71);
+        assert!(end.err.contains(&format!("{name} is refused: Interrupted")), "{}", end.story());
+    }
+}
+
 /// Signals come by another way, and time limits too.
 #[test]
 fn signals_are_heard_without_the_usual_wait() {

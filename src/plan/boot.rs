@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::plain::{self, PlainUse};
-use super::settings::Variables;
+use super::settings::{self, Variables};
 use crate::cli::{self, Command, Options, Request};
 use crate::config::value::Value;
 use crate::config::{BASE_FILE, Layers};
@@ -84,14 +84,13 @@ fn refusal(options: &Options, claims: &[PathBuf], why: &str, is_booted: bool) ->
     }
     let given = Environment::new(exec::inherited_environment());
     let variables = Variables(&given);
-    let file = options.config.clone().or_else(|| variables.path("CONFIG"));
+    let (file, workdir) = settings::named_places(options, &variables);
     let file = file.unwrap_or_else(|| BASE_FILE.into());
     let mut sure = Layers::default();
     if file.is_absolute() {
         sure.read(&file, false, &mut Vec::new());
     }
     let configured = |key: &str| sure.table.get(key).and_then(Value::as_text);
-    let workdir = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
     let workdir = workdir.or_else(|| configured("workdir").map(PathBuf::from));
     let is_named = file.is_absolute() && workdir.is_some_and(|workdir| workdir.is_absolute());
     let here = std::env::current_dir().unwrap_or_default().join(DIRECTORY);

@@ -2,7 +2,7 @@
 
 use super::boot::Start;
 use super::environment::Environment;
-use super::settings::Variables;
+use super::settings::{self, Variables};
 use crate::cli::Options;
 use crate::config::Layers;
 use crate::config::value::Value;
@@ -28,8 +28,7 @@ fn makes_place(options: &Options) -> bool {
     }
     let given = Environment::new(exec::inherited_environment());
     let variables = Variables(&given);
-    let file = options.config.clone().or_else(|| variables.path("CONFIG"));
-    let workdir = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
+    let (file, workdir) = settings::named_places(options, &variables);
     let mut layers = Layers::of(file.as_deref(), workdir, &[], &mut Vec::new());
     if let Some(role) = variables.text("ROLE") {
         layers.choose_role(&role);

@@ -87,6 +87,7 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Fills in each setting: an option counts before a variable, that before the file, and that before the default.
     pub fn decide(
         options: &Options,
         config: &Config,
@@ -163,22 +164,7 @@ impl Settings {
             },
             run_timeout: none_if_zero(run_timeout),
             run_timeout_signal: options.run_timeout_signal.or(run_signal).unwrap_or(keys::Server::RUN_TIMEOUT_SIGNAL),
-            stop_signals: match &stop.signals {
-                Some(signals) if signals.is_empty() => {
-                    findings.fault(
-                        "stop.signals",
-                        "is empty, so that nothing could stop the container; name a signal, or remove it",
-                    );
-                    Vec::new()
-                }
-                Some(signals) if signals.iter().any(|SignalName(signal)| signal.cannot_arrive()) => {
-                    findings
-                        .fault("stop.signals", "KILL, STOP and CHLD never reach app-init as a request; remove them");
-                    Vec::new()
-                }
-                Some(signals) => signals.iter().map(|SignalName(signal)| *signal).collect(),
-                None => keys::Stop::SIGNALS.to_vec(),
-            },
+            stop_signals: stop_signals(stop, findings),
             hook_stop_timeout: none_if_zero(hook_stop_timeout),
             drain: drain.unwrap_or(keys::Stop::DRAIN),
             leftovers,
@@ -189,6 +175,22 @@ impl Settings {
             termination_file: config.log.termination_file.clone().unwrap_or_else(|| keys::Log::TERMINATION_FILE.into()),
         }
     }
+}
+
+/// What asks to stop, as configured.
+fn stop_signals(stop: &keys::Stop, findings: &mut Findings<'_>) -> Vec<Signal> {
+    let fault = match &stop.signals {
+        None => return keys::Stop::SIGNALS.to_vec(),
+        Some(signals) if signals.is_empty() => {
+            "is empty, so that nothing could stop the container; name a signal, or remove it"
+        }
+        Some(signals) if signals.iter().any(|SignalName(signal)| signal.cannot_arrive()) => {
+            "KILL, STOP and CHLD never reach app-init as a request; remove them"
+        }
+        Some(signals) => return signals.iter().map(|SignalName(signal)| *signal).collect(),
+    };
+    findings.fault("stop.signals", fault);
+    Vec::new()
 }
 
 /// A signal for the end of a time that nobody set.
@@ -215,6 +217,15 @@ fn refuse_short_budget(budget: Option<Duration>, is_of_variable: bool, findings:
         let what = "in which nothing could stop in order; write what the platform gives, or remove it";
         findings.fault(key, format!("is under {shortest}, {what}"));
     }
+}
+
+/// The configuration file and the working directory that an option or a variable names. Whom root trusts depends on
+/// everybody's asking here.
+#[must_use]
+pub fn named_places(options: &Options, variables: &Variables<'_>) -> (Option<PathBuf>, Option<PathBuf>) {
+    let file = options.config.clone().or_else(|| variables.path("CONFIG"));
+    let workdir = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
+    (file, workdir)
 }
 
 /// Where the hooks are.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::boot::Boot;
 use super::findings::Findings;
 use super::hooks::files;
-use super::settings::Variables;
+use super::settings::{self, Variables};
 use super::{Purpose, SKIPPABLE};
 use crate::cli::{self, Options};
 use crate::config::value::Value;
@@ -34,9 +34,8 @@ pub fn read(
     left_out: &[PathBuf],
     faults: &mut Vec<Fault>,
 ) -> (Layers, Words, Vec<String>) {
-    let alone = options.config.clone().or_else(|| variables.path("CONFIG"));
-    let below = options.workdir.clone().or_else(|| variables.path("WORKDIR"));
-    let mut layers = Layers::of(alone.as_deref(), below, left_out, faults);
+    let (file, workdir) = settings::named_places(options, variables);
+    let mut layers = Layers::of(file.as_deref(), workdir, left_out, faults);
     let reserved = cli::COMMANDS.map(|(name, _, _)| name);
     config::check_roles(&layers, &reserved, faults);
     config::check_conditions(&layers, faults);

@@ -24,6 +24,7 @@ pub struct Request {
     pub arguments: Vec<OsString>,
 }
 
+/// The commands, with what only one of them has.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
     Run,
@@ -231,6 +232,7 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// One that is only printed.
     #[must_use]
     pub fn new(text: String, code: u8) -> Answer {
         Answer { text, code, termination_file: None }
@@ -356,12 +358,12 @@ fn wait(mut words: Vec<OsString>) -> Result<Request, Answer> {
                 return Answer::new(help_of_wait(), 0);
             }
             // Other such scripts take a host by -h: help and a 0 would let pass for there what nobody has waited for.
-            Stop::Help => "-h and no --help beside other words".to_owned(),
-            Stop::Unknown(option) => option,
+            Stop::Help => "-h and --help only alone".to_owned(),
+            Stop::Unknown(option) => format!("no {option}"),
             Stop::Version | Stop::Wrong(_) => return usage_of_wait(&stop.what()),
         };
         usage_of_wait(&format!(
-            "wait takes no {odd}; write targets like db:5432, options are -t, -i, -s, --no-strict, -q and -v"
+            "wait takes {odd}; write targets like db:5432, options are -t, -i, -s, --no-strict, -q and -v"
         ))
     })?;
     if targets.is_empty() {
@@ -444,16 +446,18 @@ fn page(about: &str, usage: &str, operands: Option<(&str, &str)>, options: &str)
 }
 
 fn command_named(word: &OsStr) -> Option<Command> {
-    match word.to_str()? {
-        "run" => Some(Command::Run),
-        "exec" => Some(Command::Exec),
-        "shell" => Some(Command::Shell),
-        "hook" => Some(Command::Hook),
-        "check" => Some(Command::Check),
-        "env" => Some(Command::Env { json: false, reveal: false }),
-        "wait" => Some(Command::Wait(Box::default())),
-        _ => None,
-    }
+    let place = COMMANDS.iter().position(|(name, _, _)| word == *name)?;
+    // In the order of their names.
+    let commands: [Command; COMMANDS.len()] = [
+        Command::Run,
+        Command::Exec,
+        Command::Shell,
+        Command::Hook,
+        Command::Check,
+        Command::Env { json: false, reveal: false },
+        Command::Wait(Box::default()),
+    ];
+    commands.into_iter().nth(place)
 }
 
 #[cfg(test)]
@@ -550,17 +554,17 @@ mod tests {
         };
         let options = "write targets like db:5432, options are -t, -i, -s, --no-strict, -q and -v";
         for (line, option) in [
-            ("-u app wait a:1", "-u"),
-            ("--user=app wait a:1", "--user"),
-            ("-vc x wait a:1 -- true", "-c"),
-            ("--exec wait a:1", "--exec"),
-            ("wait --host=db --port=1", "--host"),
-            ("wait -h db -p 5432 -- true", "-h and no --help beside other words"),
-            ("wait -hdb", "-h and no --help beside other words"),
-            ("wait -h -- true", "-h and no --help beside other words"),
-            ("wait db:1 --help", "-h and no --help beside other words"),
+            ("-u app wait a:1", "no -u"),
+            ("--user=app wait a:1", "no --user"),
+            ("-vc x wait a:1 -- true", "no -c"),
+            ("--exec wait a:1", "no --exec"),
+            ("wait --host=db --port=1", "no --host"),
+            ("wait -h db -p 5432 -- true", "-h and --help only alone"),
+            ("wait -hdb", "-h and --help only alone"),
+            ("wait -h -- true", "-h and --help only alone"),
+            ("wait db:1 --help", "-h and --help only alone"),
         ] {
-            assert_eq!(said(line), format!("app-init: wait takes no {option}; {options}\nsee app-init wait --help\n"));
+            assert_eq!(said(line), format!("app-init: wait takes {option}; {options}\nsee app-init wait --help\n"));
         }
         for line in ["wait", "wait -t soon a:1", "wait a", "wait unheard://x"] {
             assert!(said(line).ends_with("\nsee app-init wait --help\n"), "{}", said(line));
@@ -609,9 +613,11 @@ mod tests {
     }
 
     #[test]
-    fn every_reserved_word_is_a_command() {
+    fn every_reserved_word_is_the_command_of_its_name() {
         for (name, _, _) in COMMANDS {
-            assert!(command_named(OsStr::new(name)).is_some(), "{name}");
+            let command = format!("{:?}", command_named(OsStr::new(name)).expect("a command")).to_lowercase();
+            assert!(command.starts_with(name), "{name}: {command}");
         }
+        assert_eq!(command_named(OsStr::new("deploy")), None);
     }
 }

@@ -181,11 +181,11 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
         let kept: Vec<&str> = left_out.iter().filter(|(_, is_kept)| *is_kept).map(|(name, _)| &**name).collect();
         let kept = match kept.as_slice() {
             [] => String::new(),
-            kept => format!("; of {} it has the value before that", first_of(kept)),
+            kept => format!("; they get the earlier value of {}", first_of(kept)),
         };
         let names: Vec<&str> = left_out.iter().map(|(name, _)| &**name).collect();
         findings.warning(&format!(
-            "cannot hand on {} to what has more rights than {}, who could have written it; set it in env.set{kept}",
+            "cannot hand on {} to programs with more rights than {}, who could have written it; set it in env.set{kept}",
             first_of(&names),
             who.join(", ")
         ));

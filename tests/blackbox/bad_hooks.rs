@@ -351,10 +351,10 @@ fn leftovers_among_the_parts_of_a_hook_are_skipped() {
         let expected = [" -----> Running .docker/action_hooks/deploy.d/10-a", "part", "server"];
         assert_eq!(end.lines(), expected, "{}", end.story());
         let end = setup(&["check"]).start().end().exited(0);
-        let note = "note: .docker/action_hooks/deploy.d/README.md is no hook by its name and is skipped\n";
+        let note = "note: .docker/action_hooks/deploy.d/README.md does not have a hook's name and is skipped\n";
         assert!(end.out.contains(note), "{}", end.story());
         let end = setup(&[&["-v"], &SERVER[..]].concat()).start().end().exited(4);
-        end.complains(&["deploy.d/10-a~ is no hook by its name and is skipped\n"]);
+        end.complains(&["deploy.d/10-a~ does not have a hook's name and is skipped\n"]);
     });
     // They do not end plain use either.
     Setup::new(Cell::PID1, SERVER).hook("deploy.bak", "exit 0").start().end().exited(4).silent_stderr();

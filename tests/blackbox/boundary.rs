@@ -328,7 +328,10 @@ fn many_files_of_the_users_are_read_and_few_are_named() {
         let found: Vec<&str> = end.out.lines().filter(|line| line.starts_with('V')).collect();
         let expected: Vec<String> = (0..3000).map(|number| format!("V{number:04}=value {number}")).collect();
         assert_eq!(found, expected);
-        end.complains(&["cannot hand on V0000, V0001, ", "V0019 and 2980 more to what has more rights than app, "]);
+        end.complains(&[
+            "cannot hand on V0000, V0001, ",
+            "V0019 and 2980 more to programs with more rights than app, ",
+        ]);
     });
 }
 
@@ -402,7 +405,8 @@ fn a_path_of_the_users_is_none_for_root() {
     for more in
         ["", "virtualenv = \"venv\"\n", "env.path_prepend = [\"/opt\"]\n", "env.set = { PATH = \"/opt:${PATH}\" }\n"]
     {
-        let end = path(more, &of_user).exited(0).complains(&["cannot hand on PATH to what has more rights than app, "]);
+        let end =
+            path(more, &of_user).exited(0).complains(&["cannot hand on PATH to programs with more rights than app, "]);
         assert!(end.out.contains("\n0\nserver\n"), "{}", end.story());
         // Root wrote it, and the directory is the user's.
         path(more, &["evil"]).exited(77).complains(&["looks for programs in /mnt/app/evil, "]);
@@ -881,7 +885,7 @@ fn a_hooks_own_user_counts_for_what_is_roots() {
             of_user(setup.file("own/env", "DATA=of-user\n", 0o644), &["own"])
         };
         let end = values("", &["--", "/usr/bin/env"]).start().end().exited(0);
-        let end = end.complains(&["cannot hand on DATA to what has more rights than app, "]);
+        let end = end.complains(&["cannot hand on DATA to programs with more rights than app, "]);
         assert!(!end.out.contains("DATA="), "{}", end.story());
         for (more, key) in [
             (
@@ -1163,7 +1167,7 @@ fn a_shell_of_roots_has_nothing_of_the_users() {
             let end = of_user(setup.file("own/id", TOOL, 0o755), &["own"]).start().end().exited(0);
             assert_eq!(end.out, "1\n0\n", "{}", end.story());
             end.complains(&[
-                "cannot hand on ENV, EVIL, SHELL to what has more rights than ",
+                "cannot hand on ENV, EVIL, SHELL to programs with more rights than ",
                 "PATH is without own, which somebody else could change; name programs there by their paths\n",
             ]);
         }

@@ -446,8 +446,8 @@ fn the_hook_runs_as_the_configured_user() {
         let config = "user = \"app\"\n[[hooks.deploy.run]]\ncommand = [\"env\"]\nuser = \"root\"\n";
         let setup = with_user(Setup::new(cell, ENVIRON), config);
         let end = setup.hook("deploy-env", "echo WRITTEN=x >&3").start().end().exited(0).nothing_left();
-        let end =
-            end.complains(&["cannot hand on WRITTEN to what has more rights than app, who could have written it; "]);
+        let end = end
+            .complains(&["cannot hand on WRITTEN to programs with more rights than app, who could have written it; "]);
         assert_eq!(end.out.matches("WRITTEN=x").count(), 1, "{}", end.story());
     });
 }

@@ -356,6 +356,9 @@ fn whom_a_boot_was_given_is_kept_from_root() {
         let run = crate::identity::sealed(setup).start();
         run.line("up");
         let (code, said) = exec(&run, "", &format!("{APP_INIT} exec -u 0:0 -- printenv EVIL"));
-        assert!(code == Some(1) && said.contains("cannot hand on EVIL to what has more rights than 4000, "), "{said}");
+        assert!(
+            code == Some(1) && said.contains("cannot hand on EVIL to programs with more rights than 4000, "),
+            "{said}"
+        );
     }
 }

@@ -194,11 +194,11 @@ fn a_variable_of_the_users_is_left_out_of_what_has_more_rights() {
         // The server is the user's.
         assert_eq!(end.out.matches(&line).count(), 1, "{name}: {}", end.story());
         // There always is a PATH.
-        let kept = if name == "PATH" { "; of PATH it has the value before that" } else { "" };
+        let kept = if name == "PATH" { "; they get the earlier value of PATH" } else { "" };
         assert_eq!(
-            end.err.lines().next(),
+            end.err.lines().find(|line| line.contains("cannot hand on")),
             Some(&*format!(
-                "app-init: warning: cannot hand on {name} to what has more rights than app, who could have written it; \
+                "app-init: warning: cannot hand on {name} to programs with more rights than app, who could have written it; \
                     set it in env.set{kept}"
             )),
             "{}",
@@ -247,8 +247,8 @@ fn what_has_more_rights_keeps_the_value_that_is_not_the_users() {
     for line in ["A=of-user", "D=of-user", "F=of-user", "MADE=x of-user", "PATH=of-user"] {
         has(&end, line, 1);
     }
-    let told = "app-init: warning: cannot hand on A, D, F, MADE, PATH to what has more rights than app, who could have \
-        written it; set it in env.set; of A, D, F, MADE, PATH it has the value before that\n";
+    let told = "app-init: warning: cannot hand on A, D, F, MADE, PATH to programs with more rights than app, who could have \
+        written it; set it in env.set; they get the earlier value of A, D, F, MADE, PATH\n";
     assert_eq!(end.err.matches("cannot hand on").count(), 1, "{}", end.story());
     let end = end.complains(&[told]);
     has(&end, "of-user", 0);
@@ -312,7 +312,7 @@ fn it_depends_on_where_the_variable_comes_from() {
         .file("key", "key-of-user", 0o644);
     let setup = setup.hook("deploy-env", "echo C=1 >&3").env("PW_FILE", "/mnt/app/pw").env("GIVEN", "1");
     let end = start(setup, &[("open", 0o755, 4000, 0)]).exited(0);
-    let told = "app-init: warning: cannot hand on A, C, KEY, MADE, RC, S to what has more rights than app, who could have \
+    let told = "app-init: warning: cannot hand on A, C, KEY, MADE, RC, S to programs with more rights than app, who could have \
         written it; set it in env.set\n";
     assert_eq!(end.err.matches("cannot hand on").count(), 1, "{}", end.story());
     let end = end.complains(&[told]);
@@ -357,7 +357,7 @@ fn a_shell_steers_nothing_of_root() {
         end.err
     };
     let open: &[Change<'_>] = &[(".docker/user_vars", 0o755, 4000, 0)];
-    let told = "app-init: warning: cannot hand on BASH_ENV to what has more rights than app, who could have written it; set \
+    let told = "app-init: warning: cannot hand on BASH_ENV to programs with more rights than app, who could have written it; set \
         it in env.set\n";
     assert_eq!(run(config, open), format!("ran as 0\n{told}evil as 4000\n"));
     // The controls: root's own word counts, and the variable does steer a hook.

@@ -89,7 +89,7 @@ pub fn all(name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -
     for name in names {
         let path = drop_in.join(&name);
         if is_left_behind(&name) {
-            findings.note(&format!("{} is no hook by its name and is skipped", path.display()));
+            findings.note(&format!("{} does not have a hook's name and is skipped", path.display()));
         } else {
             found.extend(executable(path, around.workdir, head, findings));
         }

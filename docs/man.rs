@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use app_init::cli::options::{Definition, Options as _};
+use app_init::cli::options::{Definition, OptionSet as _};
 use app_init::cli::{ABOUT, COMMANDS, OPERANDS, Options, USAGE, WaitOptions};
 use app_init::exit;
 use clap::{Arg, ArgAction, Command};

@@ -91,7 +91,7 @@ macro_rules! options {
             $($($(#[doc = $beside])+ pub $other: $kind,)+)?
         }
 
-        impl $crate::cli::options::Options for $name {
+        impl $crate::cli::options::OptionSet for $name {
             const DEFINITIONS: &'static [$crate::cli::options::Definition] = &[$(
                 $crate::cli::options::Definition::new(stringify!($field), $doc.trim_ascii())
                     $(.short($short))?
@@ -109,7 +109,7 @@ macro_rules! options {
 pub(crate) use options;
 
 /// A set of options; [`options!`] makes one.
-pub trait Options: Default {
+pub trait OptionSet: Default {
     const DEFINITIONS: &'static [Definition];
 
     /// Where what is typed goes, in the same order.
@@ -125,11 +125,11 @@ pub trait Slot {
     /// A value that it is not.
     fn put(&mut self, value: &OsStr) -> Result<(), Refused>;
 
-    /// Takes it back.
+    /// Undoes `put`.
     fn clear(&mut self) {}
 }
 
-/// Why a value is none.
+/// Why a word is no value of this type.
 #[derive(Debug)]
 pub enum Refused {
     Empty,
@@ -242,7 +242,7 @@ impl Stop {
 /// # Errors
 ///
 /// What is to be printed or is wrong.
-pub fn read<T: Options>(
+pub fn read<T: OptionSet>(
     words: &[OsString],
     command: &str,
     operands_are_between: bool,
@@ -410,7 +410,7 @@ fn unexpected(value: &OsStr, option: &str) -> Stop {
 
 /// The options of `command` for its help, a line each.
 #[must_use]
-pub fn help<T: Options>(command: &str) -> String {
+pub fn help<T: OptionSet>(command: &str) -> String {
     let known = T::DEFINITIONS.iter().filter(|option| of_command(option, command));
     let mut lines: Vec<(Option<char>, String, &str)> =
         known.map(|option| (option.short, option.usage(), option.about)).collect();

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! - [`cli`]: what was typed.
-//! - [`config`]: `app-init.toml` as written, expansion, durations.
+//! - [`config`]: `app-init.toml` as written: keys, types, layers, expansion, conditions.
 //! - [`identity`]: who programs run as, and what that user must not be able to change.
 //! - [`plan`]: both and the environment, decided: a [`plan::Plan`], or every fault.
 //! - [`machine`]: what to do next; pure.

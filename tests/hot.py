@@ -102,9 +102,7 @@ def live(place, command, signals, executed):
             for number in signals:
                 os.kill(first, number)
             continue
-        if event in (EVENT_FORK, EVENT_CLONE):
-            pass
-        elif pid not in stepped:
+        if event not in (EVENT_FORK, EVENT_CLONE):
             stepped.add(pid)
         executed.add(counter(pid))
         call(libc.ptrace, SINGLESTEP, pid, None, None)
@@ -175,7 +173,7 @@ def pattern(name):
     name = re.sub(r"(?<=[CMX])s[0-9A-Za-z]*_", "*", name)
     name = re.sub(r"([MX])(?=Nt|C)", r"\1*", name)
     name = re.sub(r"B[0-9A-Za-z]*_", "*", name)
-    name = re.sub(r"C\*?[0-9]+(app_init|clap_\w+|clap|toml\w*|winnow|log|env_\w+|nix)$", "*", name)
+    name = re.sub(r"C\*?[0-9]+(app_init|toml\w*|winnow|log|env_\w+|nix)$", "*", name)
     return re.sub(r"\*+", "*", name)
 
 

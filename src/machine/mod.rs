@@ -12,7 +12,8 @@
 //!             └──── failed, interrupted ───────────────────────────────────────┘
 //! ```
 //!
-//! Every transition is in [`Machine::turn`]; what one does is in [`booting`], [`passing`] and [`ending`]. The server and the pollers live across phases and have fields of their own.
+//! Every transition is in [`Machine::turn`]; what one does is in [`booting`], [`passing`] and [`ending`]. The server and the
+//! pollers live across phases and have fields of their own.
 
 #![deny(
     clippy::indexing_slicing,

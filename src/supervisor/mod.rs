@@ -1,5 +1,5 @@
-//! The loop: wait, take one signal, reap until nothing, step, act. One thread, one wait, and nothing in it can fail.
-//! How it acts is in [`obeying`].
+//! The loop: wait, take one signal, hand it on if that is all it asks for, or reap until nothing, step, act. One thread, one
+//! wait, and nothing in it can fail. How it acts is in [`obeying`].
 
 mod keeper;
 mod obeying;
@@ -31,7 +31,9 @@ const IN_A_ROW: u32 = 16;
 /// How a plan ended.
 #[derive(Debug)]
 pub struct End {
+    /// What app-init exits with.
     pub code: u8,
+    /// What that comes of.
     pub outcome: Outcome,
     /// What the hooks wrote for the environment; `None` where it was too much.
     pub written: Option<Vec<u8>>,

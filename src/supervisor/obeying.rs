@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
-use super::Supervisor;
 use nix::errno::Errno;
 
+use super::Supervisor;
 use super::keeper::{self, Link};
 use crate::logging::LogFormat;
 use crate::machine::{Action, ChildId, Ending, Event, Mode, Note, Outcome, Recipient, Signal};
@@ -47,8 +47,8 @@ impl Supervisor<'_> {
         None
     }
 
-    /// Signals a child. That this is refused is said once and is no reason to end (§9.4): it may end by itself. Only who
-    /// cannot even be killed has no other end than app-init's own.
+    /// Signals a child. That this is refused is said once and is no reason to end (§9.4): it may end by itself. A child
+    /// that cannot even be killed would never end, so app-init does.
     fn signal(&mut self, child: ChildId, signal: Signal, to: Recipient) {
         let _ = signals::take_refusal();
         self.children.signal(child, signal, to);

@@ -1,4 +1,4 @@
-//! Who is over and cannot be reaped.
+//! Children that have ended, or were killed, and cannot be reaped.
 //!
 //! A process that another one traces is a zombie until its tracer has taken its status, and no news comes of its end
 //! (ptrace(2)); one that hangs in the kernel does not end of KILL. Whoever waited for them would wait for ever: some time

@@ -1,4 +1,4 @@
-//! Variables that nobody may read in what app-init says, and that may come from a file: `env.secrets`.
+//! Variables whose values app-init never shows, and that may come from a file: `env.secrets`.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -204,7 +204,10 @@ pub fn why_not_started(planned: &Planned, ending: Ending) -> String {
         StartStep::Trust => {
             format!("cannot start {name}: somebody else could have changed what it runs, as the line before says")
         }
-        StartStep::Stdin => format!("cannot start {name}: cannot open /dev/null: {reason}; see that /dev has it"),
+        StartStep::Stdin if errno == Errno::ENOENT => {
+            format!("cannot start {name}: cannot open /dev/null: {reason}; see that /dev has it")
+        }
+        StartStep::Stdin => format!("cannot start {name}: cannot redirect its standard input or output: {reason}"),
         StartStep::Exec => format!("cannot run {name}: {}", why_not_executed(planned, &name, errno)),
         step => format!("cannot start {name}: {}", why_refused(step, errno as i32)),
     }

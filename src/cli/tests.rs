@@ -1,5 +1,9 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
 use super::*;
 use crate::config::keys::Wait;
+use crate::exit;
 use crate::text::duration;
 
 fn words(line: &str) -> Vec<OsString> {

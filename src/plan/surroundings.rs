@@ -10,7 +10,7 @@ use super::files::{Disk, Files as _};
 use super::findings::Findings;
 use super::users::Users;
 use crate::config::condition::Facts;
-use crate::config::expand::Lookup as _;
+use crate::config::expand::Lookup;
 use crate::config::values::{Condition, HookOutput};
 use crate::identity::Identity;
 use crate::machine::OnFailure;
@@ -30,7 +30,8 @@ pub struct Surroundings<'a> {
     pub server: &'a [Vec<u8>],
     /// The role that was chosen.
     pub role: Option<&'a str>,
-    /// Conditions are those of something with more rights than a user: of variables they see what is not the user's.
+    /// Conditions and times are those of something with more rights than a user: of variables they see what is not the
+    /// user's.
     pub is_above: bool,
     pub users: &'a Users,
     pub bounds: &'a Option<Rc<Bounds>>,
@@ -60,6 +61,12 @@ impl Facts for Surroundings<'_> {
         let path = self.workdir.join(path);
         let user = self.users.boundaries().iter().find(|user| Disk.is_of(user, &path));
         Disk.is_there(&path, user.map(|user| &*user.identity))
+    }
+}
+
+impl Lookup for Surroundings<'_> {
+    fn get(&self, name: &str) -> Option<Vec<u8>> {
+        self.variable(name)
     }
 }
 

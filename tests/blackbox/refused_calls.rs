@@ -239,6 +239,15 @@ fn an_answer_that_is_never_taken_ends_all_the_same() {
     });
 }
 
+/// What `[[prepare]]` makes must keep no access control list; where the kernel has none, there is none to take away.
+#[test]
+fn prepare_fails_where_a_list_cannot_be_taken_away() {
+    for (errno, code) in [(nix::libc::EPERM, 77), (nix::libc::ENOSYS, 5)] {
+        let setup = Setup::new(Cell::PID1, SERVER).config("[[prepare]]\ndir = \"made\"\nrequired = true\n");
+        setup.denying(&[SYS_fremovexattr], errno).start().end().exited(code);
+    }
+}
+
 /// The document has the rows of this test.
 #[test]
 fn the_document_has_these_rows() {

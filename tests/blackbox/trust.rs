@@ -265,6 +265,21 @@ fn what_has_more_rights_keeps_the_value_that_is_not_the_users() {
     start(setup, open).exited(77).complains(&["looks for programs in /mnt/app/bin, which could be changed by app: "]);
 }
 
+/// §5: nor does the user say how long root's hook may take.
+#[test]
+fn the_time_of_what_has_more_rights_is_not_the_users_to_say() {
+    let run = |user: &str| {
+        let config = format!(
+            "user = \"app\"\nenv.files = [\"open/own.env\"]\n[hooks.deploy]\ntimeout = \"${{T}}\"\nuser = \"{user}\"\n\
+             [[hooks.deploy.run]]\ncommand = [\"sh\", \"-c\", \"sleep 1; echo finished\"]\n"
+        );
+        let setup = Setup::new(Cell::PID1, ["--", "true"]).config(&config).env("T", "1h");
+        start(setup.file("open/own.env", "T=10ms\n", 0o644), &[("open", 0o755, 4000, 0)])
+    };
+    assert!(run("root").exited(0).out.contains("finished"));
+    run("app").exited(70).complains(&["10ms"]);
+}
+
 /// §5: nor does the user choose what root does: conditions of what has more rights do not see the user's values.
 #[test]
 fn conditions_of_what_has_more_rights_see_no_value_of_the_users() {

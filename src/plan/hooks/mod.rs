@@ -51,7 +51,7 @@ pub fn plan(
         {
             list.ask(question, 1, said, &format!("{key}.skip_if"), own.as_ref(), findings);
         }
-        let rule = said.rule(name, around, findings);
+        let rule = said.rule(name, own.as_ref(), around, findings);
         list.append(command, own.as_ref(), rule, findings);
     }
     if let Some(question) = of_hook.hook.and_then(|hook| hook.skip_if.as_ref())
@@ -138,7 +138,7 @@ impl Appender<'_> {
                 .fault(key, "is empty; write a command that exits with 0 when there is nothing to do, or remove it");
             return;
         }
-        let rule = HookRule { skips: Some(skips), retry: None, ..said.rule(self.name, self.around, findings) };
+        let rule = HookRule { skips: Some(skips), retry: None, ..said.rule(self.name, own, self.around, findings) };
         self.append(command, own, rule, findings);
     }
 }

@@ -39,9 +39,17 @@ impl<'a> Said<'a> {
     }
 
     /// What becomes of it when it takes long, fails, or a stop is asked for.
-    pub fn rule(&self, name: &str, around: &Surroundings<'_>, findings: &mut Findings<'_>) -> HookRule {
+    pub fn rule(
+        &self,
+        name: &str,
+        own: Option<&Rc<Identity>>,
+        around: &Surroundings<'_>,
+        findings: &mut Findings<'_>,
+    ) -> HookRule {
+        // How long what has more rights than a user may take is not for that user to say.
+        let around = around.for_rights_of(around.users.to_become(own).as_deref());
         let mut span = |picked: Option<(String, &Span)>| {
-            picked.and_then(|(key, span)| settings::resolve(&key, Some(span), around.environment, findings))
+            picked.and_then(|(key, span)| settings::resolve(&key, Some(span), &around, findings))
         };
         // Pollers wait for things for as long as it takes.
         let default = if name == POST_DEPLOY { Duration::ZERO } else { Hook::TIMEOUT };

@@ -14,11 +14,15 @@ use crate::cli;
 use crate::sys::exec::{self, Program};
 use crate::sys::{mounts, regular};
 
+type Words = Vec<Vec<u8>>;
+
 /// What a program comes to.
 #[derive(Default)]
 pub struct Executed {
     /// Every path that is looked at and is there, or that is named.
     pub paths: Vec<PathBuf>,
+    /// What `env` puts into the environment on the way: `NAME=VALUE`.
+    pub assigned: Words,
     /// Why it cannot be followed further, and what to do.
     pub unclear: Option<String>,
     /// Why this user cannot execute it, and what to do.
@@ -245,7 +249,10 @@ impl Execution<'_> {
             self.take_script(file, &names, words);
         }
         let called = if names.iter().any(|name| name == b"env") {
-            called_by_env(words)
+            called_by_env(words).map(|(assigned, called)| {
+                self.executed.assigned.extend(assigned);
+                called
+            })
         } else if names.iter().any(|name| name == b"app-init") {
             called_by_app_init(words)
         } else {
@@ -400,9 +407,9 @@ fn called_by_app_init(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Vec<u8>> {
     }
 }
 
-/// What `env` calls when it is given these words, in the PATH that it has itself; or the word that makes that another
-/// matter, or that is not understood.
-fn called_by_env(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Vec<u8>> {
+/// The variables that `env` sets when it is given these words, and what it calls, in the PATH that it has itself; or the
+/// word that makes that another matter, or that is not understood.
+fn called_by_env(words: &[Vec<u8>]) -> Result<(Words, Words), Vec<u8>> {
     let mut words: VecDeque<Vec<u8>> = words.to_vec().into();
     while words.front().is_some_and(|word| word.starts_with(b"-")) {
         let word = words.pop_front().unwrap_or_default();
@@ -439,7 +446,10 @@ fn called_by_env(words: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Vec<u8>> {
     let mut words = Vec::from(words);
     let assigned = words.iter().take_while(|word| word.contains(&b'=')).count();
     let called = words.split_off(assigned);
-    words.into_iter().find(|word| word.starts_with(b"PATH=")).map_or(Ok(called), Err)
+    match words.iter().find(|word| word.starts_with(b"PATH=")) {
+        Some(path) => Err(path.clone()),
+        None => Ok((words, called)),
+    }
 }
 
 #[cfg(test)]

@@ -196,8 +196,8 @@ pub fn check_trust(trusted: &Trusted<'_>, users: &Users, findings: &mut Findings
 /// Why a program must not run that has more rights than these users.
 fn refusals(program: &Program, judges: &[&Judge<'_>]) -> Vec<String> {
     let is_refused = |path: &Path| judges.iter().any(|judge| judge.ask(path).is_some());
-    let Executed { paths, unclear, .. } = executed::of(program, &is_refused);
-    let (led_to, not_followed) = led_to(program, &paths);
+    let Executed { paths, assigned, unclear, .. } = executed::of(program, &is_refused);
+    let (led_to, not_followed) = led_to(program, &paths, &assigned);
     let mut refusals: Vec<String> = unclear.into_iter().chain(not_followed).collect();
     let searched = search_path(program).into_iter().map(|directory| ("PATH", "looks for programs in", directory));
     let led_to: Vec<LedTo> = searched.chain(led_to).collect();
@@ -275,12 +275,19 @@ const NO_EMPTY_ENTRY: [&str; 7] =
 /// A variable, what is done there, the path.
 type LedTo = (&'static str, &'static str, PathBuf);
 
+/// Every value that a variable has on the way of this program: what it is given, and what `env` puts there.
+fn values_of(program: &Program, assigned: &[Vec<u8>], name: &str) -> Vec<Vec<u8>> {
+    let put = assigned.iter().filter_map(|word| word.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    let values = exec::variable_of(&program.environment, name).into_iter().chain(put.map(<[u8]>::to_vec));
+    values.filter(|value| !value.is_empty()).collect()
+}
+
 /// Where these lead a program that comes to `files`, and why some cannot be followed.
-fn led_to(program: &Program, files: &[PathBuf]) -> (Vec<LedTo>, Vec<String>) {
+fn led_to(program: &Program, files: &[PathBuf], assigned: &[Vec<u8>]) -> (Vec<LedTo>, Vec<String>) {
     let (mut found, mut unclear) = (Vec::new(), Vec::new());
     for (name, what, separators) in LEADING {
-        let value = exec::variable_of(&program.environment, name).filter(|value| !value.is_empty());
-        let entries = value.iter().flat_map(|value| value.split(|byte| separators.contains(byte)));
+        let values = values_of(program, assigned, name);
+        let entries = values.iter().flat_map(|value| value.split(|byte| separators.contains(byte)));
         // A library's bare name is looked for in those directories.
         let is_place = |entry: &[u8]| !entry.is_empty() || !NO_EMPTY_ENTRY.contains(&name) && what != LOADS;
         for entry in entries.filter(|entry| (what != LOADS || entry.contains(&b'/')) && is_place(entry)) {

@@ -1241,6 +1241,28 @@ fn libraries_of_roots_programs_are_roots() {
     });
 }
 
+/// It is the same whether the environment or `env` has it.
+#[test]
+fn what_env_sets_for_roots_programs_is_looked_at() {
+    each_place(|cell| {
+        let setup = |words: &str| {
+            let config =
+                format!("user = \"app\"\n[[hooks.post-stop.run]]\nuser = \"root\"\ncommand = [\"env\", {words}]\n");
+            of_user(Setup::new(cell, SERVER).config(&config).file("own/x", "", 0o644), &["own"])
+        };
+        for (words, told) in [
+            ("'BASH_ENV=/mnt/app/own/x', '/bin/true'", "begins with /mnt/app/own/x, which"),
+            ("'A=b', 'LD_PRELOAD=/mnt/app/own/x', '/bin/true'", "loads /mnt/app/own/x, which"),
+            ("'-S', 'PYTHONPATH=/mnt/app/own /bin/true'", "may look for modules in /mnt/app/own, which"),
+            ("'env', 'PERL5LIB=/mnt/app/own', '/bin/true'", "may look for modules in /mnt/app/own, which"),
+            ("'BASH_ENV=$HOME/x', '/bin/true'", "cannot tell what BASH_ENV leads to by `$HOME/x`"),
+        ] {
+            refused(setup(words), told);
+        }
+        setup("'BASH_ENV=/etc/none', 'A=/mnt/app/own/x', '/bin/true'").start().end().exited(0);
+    });
+}
+
 /// What a link of the user's leads to is not read by root, not even its first line.
 #[test]
 fn the_first_line_of_the_users_hook_is_read_with_the_users_rights() {

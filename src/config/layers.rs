@@ -1,6 +1,7 @@
 //! The files, read and laid over each other, key by key.
 
 use std::cell::OnceCell;
+use std::mem::take;
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
@@ -10,6 +11,14 @@ use super::fault::Fault;
 use super::origins::{Origin, Origins, Source};
 use super::value::{Table, Value};
 use crate::sys::regular;
+
+/// Somebody whom another file or a role replaced.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ReplacedUser {
+    pub spec: String,
+    /// Only hooks ran as this user.
+    pub is_of_hook: bool,
+}
 
 /// What the files say together.
 #[derive(Debug, Default)]
@@ -21,9 +30,9 @@ pub struct Layers {
     pub missing: Vec<PathBuf>,
     /// Those that are not to be read.
     left_out: Vec<PathBuf>,
-    /// What `user` was before another file or a role said something else.
-    pub replaced_users: Vec<String>,
-    /// What `prepare` was before.
+    /// What each `user` was before another file or a role said something else.
+    pub replaced_users: Vec<ReplacedUser>,
+    /// What each `prepare` was before.
     pub replaced_preparations: Vec<Value>,
     /// A file is no TOML: what its values are is not known, and nothing is to be said of any.
     pub is_broken: bool,
@@ -156,19 +165,31 @@ impl Layers {
         let dropped: Vec<_> =
             found.map(|(key, origin)| (format!("{}{key}", origin.within), origin.to_string(), key)).collect();
         for (shown, place, key) in dropped {
-            remove(&mut self.table, key);
+            if let Some(value) = remove(&mut self.table, key) {
+                let mut path: Vec<&str> = key.split('.').collect();
+                each_gone(&mut path, &value, &mut |path, value| self.note_gone(path, value));
+            }
             self.dropped.push((shown, place));
             self.dropped_keys.push(key);
         }
         self.origins.take();
     }
 
+    /// Remembers who is named, and what is prepared, where `over` says something else: in the tables of hooks and roles, too.
     fn note_replaced(&mut self, over: &Table) {
-        if over.contains_key("user") {
-            self.replaced_users.extend(self.table.get("user").and_then(Value::as_text).map(str::to_owned));
-        }
-        if over.contains_key("prepare") {
-            self.replaced_preparations.extend(self.table.get("prepare").cloned());
+        let table = take(&mut self.table);
+        each_replaced(&mut Vec::new(), &table, over, &mut |path, value| self.note_gone(path, value));
+        self.table = table;
+    }
+
+    fn note_gone(&mut self, path: &[&str], value: &Value) {
+        match (path.last(), value) {
+            (Some(&"user"), Value::Text(spec)) => {
+                let is_of_hook = matches!(path, ["hooks", ..] | ["role", _, "hooks", ..]);
+                self.replaced_users.push(ReplacedUser { spec: spec.clone(), is_of_hook });
+            }
+            (Some(&"prepare"), Value::List(_)) => self.replaced_preparations.push(value.clone()),
+            _ => {}
         }
     }
 
@@ -222,14 +243,49 @@ const BEYOND_EXEC: [&str; 15] = [
 ];
 
 /// Removes a key, which is a path of tables.
-fn remove(table: &mut Table, key: &str) {
+fn remove(table: &mut Table, key: &str) -> Option<Value> {
     match key.split_once('.') {
-        Some((outer, rest)) => {
-            if let Some(Value::Table(inner)) = table.get_mut(outer) {
-                remove(inner, rest);
+        Some((outer, rest)) => match table.get_mut(outer) {
+            Some(Value::Table(inner)) => remove(inner, rest),
+            _ => None,
+        },
+        None => table.remove(key),
+    }
+}
+
+/// Is told a path and its value.
+type Note<'n> = dyn FnMut(&[&str], &Value) + 'n;
+
+/// Calls `note` with each value, and the path of its key, that is gone once `over` is laid over `table`.
+fn each_replaced<'v>(path: &mut Vec<&'v str>, table: &'v Table, over: &'v Table, note: &mut Note<'_>) {
+    for (key, over) in over {
+        let Some(value) = table.get(key) else { continue };
+        path.push(key);
+        match (value, over) {
+            (Value::Table(table), Value::Table(over)) => each_replaced(path, table, over, note),
+            (value, _) => each_gone(path, value, note),
+        }
+        path.pop();
+    }
+}
+
+/// Calls `note` with a value that is gone, and with each in it. A list's tables have its path.
+fn each_gone<'v>(path: &mut Vec<&'v str>, value: &'v Value, note: &mut Note<'_>) {
+    note(path, value);
+    match value {
+        Value::Table(table) => {
+            for (key, value) in table {
+                path.push(key);
+                each_gone(path, value, note);
+                path.pop();
             }
         }
-        None => drop(table.remove(key)),
+        Value::List(values) => values.iter().for_each(|value| {
+            if let Value::Table(_) = value {
+                each_gone(path, value, note);
+            }
+        }),
+        _ => {}
     }
 }
 
@@ -319,6 +375,21 @@ mod tests {
         ];
         assert_eq!(places(&layers), pairs(&expected));
         assert!(matches!(layers.table.get("wait"), Some(Value::List(waits)) if waits.len() == 1));
+    }
+
+    #[test]
+    fn whoever_is_replaced_is_remembered() {
+        let mut layers = layers(&[
+            "[hooks]\ndeploy.user = \"b\"\npre-stop.user = \"c\"\nx.run = [{ user = \"d\" }]\n\
+             [role.web]\nuser = \"a\"\nprepare = [{ dir = \"1\" }]\nhooks.x.run = [{ user = \"e\" }]\n",
+            "[server]\nmode = \"exec\"\n[role.web]\nuser = \"f\"\nhooks.deploy.user = \"g\"\nprepare = []\n",
+        ]);
+        layers.drop_what_exec_mode_lacks();
+        assert!(layers.choose_role("web"));
+        let replaced = |spec: &str, is_of_hook| ReplacedUser { spec: spec.into(), is_of_hook };
+        let expected = [("a", false), ("c", true), ("b", true), ("d", true)];
+        assert_eq!(layers.replaced_users, expected.map(|(spec, is_of_hook)| replaced(spec, is_of_hook)));
+        assert_eq!(layers.replaced_preparations.len(), 1);
     }
 
     #[test]

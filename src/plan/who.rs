@@ -47,7 +47,8 @@ pub fn decide(
             );
         }
     }
-    let mut replaced = layers.replaced_users.clone();
+    let (of_hooks, others): (Vec<_>, Vec<_>) = layers.replaced_users.iter().partition(|user| user.is_of_hook);
+    let mut replaced: Vec<String> = others.into_iter().map(|user| user.spec.clone()).collect();
     let beside = !matches!(purpose, Purpose::Run | Purpose::Check) || purpose == Purpose::Run && boot.is_some();
     if beside {
         // The application runs beside this, whoever this is to run as.
@@ -60,7 +61,7 @@ pub fn decide(
         .hooks
         .values()
         .flat_map(|(hook, runs)| hook.user.iter().chain(runs.iter().filter_map(|run| run.user.as_ref())));
-    users.protect(&replaced, own.chain(of_roles));
+    users.protect(&replaced, own.chain(of_hooks.into_iter().map(|user| &user.spec)).chain(of_roles));
     users
 }
 

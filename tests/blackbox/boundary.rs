@@ -225,6 +225,50 @@ fn a_file_of_the_users_cannot_say_that_there_is_no_user() {
     });
 }
 
+/// So it is with each `user` that stands in a role or at a hook.
+#[test]
+fn a_file_of_the_users_cannot_say_who_is_nobody_in_a_role_or_hook() {
+    let server = "[server]\ncommand = [\"echo\", \"server\"]\n";
+    for (base, own) in [
+        ("[role.web]\nuser = \"app\"\n", "role.web.user = \"root\"\n"),
+        ("[hooks.deploy]\nuser = \"app\"\n", "hooks.deploy.user = \"root\"\n"),
+        (
+            "[[hooks.deploy.run]]\nuser = \"app\"\ncommand = [\"true\"]\n",
+            "[[hooks.deploy.run]]\ncommand = [\"true\"]\n",
+        ),
+        ("[role.web.hooks.deploy]\nuser = \"app\"\n", "[role.web]\nhooks.deploy.user = \"root\"\n"),
+        ("[hooks.deploy]\nuser = \"app\"\n", "[role.web]\nhooks.deploy.user = \"root\"\n"),
+        ("[hooks.pre-stop]\nuser = \"app\"\n", "[server]\nmode = \"exec\"\n"),
+    ] {
+        let setup = || {
+            let setup = Setup::new(Cell::PID1, ["web"]).etc("app-init.toml", &format!("{base}{server}"));
+            setup.config(&format!("{own}[role.web.log]\nlevel = \"warn\"\n"))
+        };
+        let told = ".docker/app-init.toml could be changed by app: /mnt/app/.docker/app-init.toml (mode 0644, owner ";
+        refused(of_user(setup(), &[".docker/app-init.toml"]), told);
+        of_user(setup(), &[]).start().end().exited(0);
+    }
+}
+
+/// A role may replace it in the same file; what was copied for the role counts, too.
+#[test]
+fn whom_a_role_replaces_counts_and_so_do_its_copies() {
+    let run = "[[hooks.deploy.run]]\nuser = \"root\"\ncommand = [\"/mnt/app/made/tool\"]\n";
+    let replaced = |of_run: &str| format!("{of_run}[role.web.hooks.deploy]\nuser = \"root\"\n");
+    let setup = |config: &str| Setup::new(Cell::PID1, ["web", "echo", "server"]).config(config);
+    let setup = |config: &str| setup(config).file("made/tool", TOOL, 0o755).file("own/tool", TOOL, 0o755);
+    let config =
+        replaced(&format!("[hooks.deploy]\nuser = \"app\"\n{run}")).replace("user = \"root\"\ncommand", "command");
+    refused(of_user(setup(&config), &["made"]), "made/tool could be changed by app: /mnt/app/made (mode ");
+    let copy = "[[role.seed.prepare]]\ncopy = \"/mnt/app/own/tool\"\nto = \"/mnt/app/made/tool\"\n";
+    let setup = setup(&format!("user = \"app\"\nrole.web.umask = \"0022\"\n{run}"));
+    let setup = setup.etc("app-init.toml", copy);
+    let later = setup.world.app().join(".docker/app-init.toml");
+    let text = fs::read_to_string(&later).expect("it was made");
+    fs::write(&later, format!("{text}[[role.seed.prepare]]\ndir = \"/mnt/app/data\"\n")).expect("it can be written");
+    refused(of_user(setup, &["own"]), "made/tool could be changed by app: [[prepare]] copies it from ");
+}
+
 /// Root reads nothing for the user, who may have put a link there.
 #[test]
 fn files_that_the_user_could_have_placed_are_read_with_the_users_rights() {

@@ -61,6 +61,13 @@ pub fn directory(program: &Program) -> &Path {
     program.directory.as_deref().unwrap_or_else(|| Path::new(""))
 }
 
+/// Where Node.js looks for a module of this name that is loaded before a script.
+pub fn node_modules(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let whole = std::path::absolute(Path::new(".").join(directory)).unwrap_or_default();
+    let all: Vec<_> = whole.ancestors().map(|directory| directory.join("node_modules")).collect();
+    all.into_iter()
+}
+
 const ELF: &[u8] = b"\x7fELF";
 
 /// What comes of `#!` lines that lead to each other.

@@ -239,35 +239,69 @@ pub fn guard(programs: &mut [Planned], users: &Users) {
 
 /// By which variables every program, or a shell, executes something before it does what it was told (ld.so(8), bash(1)),
 /// and what is between their entries.
-const LEADING: [(&str, &str, &[u8]); 20] = [
-    ("LD_LIBRARY_PATH", LIBRARIES, b":;"),
-    ("LD_PRELOAD", LOADS, b": "),
+const LEADING: [(&[&str], &str, &[u8]); 13] = [
+    (&["LD_LIBRARY_PATH"], LIBRARIES, b":;"),
+    (&["LD_PRELOAD"], LOADS, b": "),
     // As musl reads them.
-    ("LD_LIBRARY_PATH", LIBRARIES, b":\n"),
-    ("LD_PRELOAD", LOADS, b": \t\n\r\x0b\x0c"),
-    ("LD_AUDIT", LOADS, b":"),
-    ("BASH_ENV", BEGINS, b""),
+    (&["LD_LIBRARY_PATH"], LIBRARIES, b":\n"),
+    (&["LD_PRELOAD"], LOADS, b": \t\n\r\x0b\x0c"),
+    (&["LD_AUDIT"], LOADS, b":"),
+    (&["BASH_ENV", "ENV"], BEGINS, b""),
     // Of interpreters: which of them a program of root's will call nobody knows.
-    ("PYTHONPATH", MODULES, b":"),
-    ("PYTHONHOME", MODULES, b":"),
-    ("PERL5LIB", MODULES, b":"),
-    ("PERLLIB", MODULES, b":"),
-    ("RUBYLIB", MODULES, b":"),
-    ("GEM_PATH", MODULES, b":"),
-    ("GEM_HOME", MODULES, b""),
-    ("NODE_PATH", MODULES, b":"),
-    ("PHPRC", MODULES, b""),
-    ("PHP_INI_SCAN_DIR", MODULES, b":"),
-    ("LUA_PATH", MODULES, b";"),
-    ("LUA_CPATH", MODULES, b";"),
-    ("CLASSPATH", MODULES, b":"),
-    ("GCONV_PATH", MODULES, b":"),
+    (&["PYTHONPATH", "PYTHONHOME"], MODULES, b":"),
+    (&["PERL5LIB", "PERLLIB", "RUBYLIB", "GEM_PATH", "NODE_PATH", "CLASSPATH", "GCONV_PATH"], MODULES, b":"),
+    (&["GEM_HOME", "PHPRC", "PYTHONPYCACHEPREFIX", "PYTHONUSERBASE"], MODULES, b""),
+    (&["PHP_INI_SCAN_DIR", "OPENSSL_MODULES", "OPENSSL_ENGINES", "GIT_EXEC_PATH"], MODULES, b":"),
+    (
+        &[
+            "LUA_PATH",
+            "LUA_PATH_5_2",
+            "LUA_PATH_5_3",
+            "LUA_PATH_5_4",
+            "LUA_PATH_5_5",
+            "LUA_CPATH",
+            "LUA_CPATH_5_2",
+            "LUA_CPATH_5_3",
+            "LUA_CPATH_5_4",
+            "LUA_CPATH_5_5",
+        ],
+        MODULES,
+        b";",
+    ),
+    (
+        &["OPENSSL_CONF", "PYTHONSTARTUP", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_TEMPLATE_DIR", "ZDOTDIR"],
+        READS,
+        b"",
+    ),
+    (
+        &[
+            "NODE_OPTIONS",
+            "PERL5OPT",
+            "PERL5DB",
+            "RUBYOPT",
+            "LUA_INIT",
+            "LUA_INIT_5_2",
+            "LUA_INIT_5_3",
+            "LUA_INIT_5_4",
+            "LUA_INIT_5_5",
+            "JAVA_TOOL_OPTIONS",
+            "JDK_JAVA_OPTIONS",
+            "_JAVA_OPTIONS",
+            "GIT_SSH",
+            "GIT_SSH_COMMAND",
+            "GIT_CONFIG_PARAMETERS",
+        ],
+        OPTIONS,
+        b" \t\n\r\"'=:,;()",
+    ),
 ];
 
 const LIBRARIES: &str = "looks for libraries in";
 const LOADS: &str = "loads";
 const BEGINS: &str = "begins with";
 const MODULES: &str = "may look for modules in";
+const READS: &str = "may read";
+const OPTIONS: &str = "may load";
 /// What is empty between two separators is no directory for these.
 const NO_EMPTY_ENTRY: [&str; 7] =
     ["RUBYLIB", "GEM_PATH", "NODE_PATH", "PHP_INI_SCAN_DIR", "LUA_PATH", "LUA_CPATH", "GCONV_PATH"];
@@ -285,21 +319,36 @@ fn values_of(program: &Program, assigned: &[Vec<u8>], name: &str) -> Vec<Vec<u8>
 /// Where these lead a program that comes to `files`, and why some cannot be followed.
 fn led_to(program: &Program, files: &[PathBuf], assigned: &[Vec<u8>]) -> (Vec<LedTo>, Vec<String>) {
     let (mut found, mut unclear) = (Vec::new(), Vec::new());
-    for (name, what, separators) in LEADING {
+    let named = LEADING
+        .into_iter()
+        .flat_map(|(names, what, separators)| names.iter().map(move |&name| (name, what, separators)));
+    for (name, what, separators) in named {
         let values = values_of(program, assigned, name);
         let entries = values.iter().flat_map(|value| value.split(|byte| separators.contains(byte)));
-        // A library's bare name is looked for in those directories.
-        let is_place = |entry: &[u8]| !entry.is_empty() || !NO_EMPTY_ENTRY.contains(&name) && what != LOADS;
-        for entry in entries.filter(|entry| (what != LOADS || entry.contains(&b'/')) && is_place(entry)) {
+        if what == OPTIONS {
+            let entries: Vec<&[u8]> = entries.filter(|entry| !entry.is_empty()).collect();
+            found.extend(
+                named_by_options(&entries, directory(program), name == "NODE_OPTIONS")
+                    .into_iter()
+                    .map(|path| (name, what, path)),
+            );
+            unclear
+                .extend(entries.into_iter().filter(|entry| is_quoted_path(entry)).map(|entry| unexpanded(name, entry)));
+            continue;
+        }
+        // A library's bare name is looked for in those directories, and many a program is told by ENV what it is for.
+        let needs_slash = what == LOADS || name == "ENV";
+        let is_place = |entry: &[u8]| {
+            let is_relative = entry.is_empty() && !NO_EMPTY_ENTRY.contains(&name);
+            if needs_slash { entry.contains(&b'/') } else { !entry.is_empty() || is_relative }
+        };
+        for entry in entries.filter(|entry| is_place(entry)) {
             match expansions(what, entry, files) {
                 Some(paths) => {
                     let paths = paths.into_iter().map(|path| (name, what, directory(program).join(path)));
                     found.extend(paths);
                 }
-                None => unclear.push(format!(
-                    "cannot tell what {name} leads to by `{}`; write the path without variables and quotes",
-                    String::from_utf8_lossy(entry)
-                )),
+                None => unclear.push(unexpanded(name, entry)),
             }
         }
     }
@@ -308,12 +357,67 @@ fn led_to(program: &Program, files: &[PathBuf], assigned: &[Vec<u8>]) -> (Vec<Le
     (found, unclear)
 }
 
+fn unexpanded(name: &str, entry: &[u8]) -> String {
+    let entry = String::from_utf8_lossy(entry);
+    format!("cannot tell what {name} leads to by `{entry}`; write the path without variables and quotes")
+}
+
+/// Whether a part of options is a path in which characters stand for others, as in the URL of a module.
+fn is_quoted_path(part: &[u8]) -> bool {
+    part.contains(&b'/') && part.iter().any(|byte| b"%\\$`".contains(byte))
+}
+
+/// Options behind which a name without a slash is one of a file or directory, too.
+const RELATIVE: [&str; 13] = [
+    "-I",
+    "-Mlib",
+    "-mlib",
+    "-r",
+    "--require",
+    "--import",
+    "--loader",
+    "--experimental-loader",
+    "-javaagent",
+    "-cp",
+    "-classpath",
+    "--class-path",
+    "-Djava.library.path",
+];
+
+/// Whatever may be a path among the parts of options, which programs take apart each in its own way.
+fn named_by_options(parts: &[&[u8]], directory: &Path, is_node: bool) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut is_relative = false;
+    for part in parts {
+        let path = part.strip_prefix(b"@").unwrap_or(part);
+        let has_slash = path.contains(&b'/');
+        if let [b'-', letter, attached @ ..] = path {
+            let is_searched = *letter == b'I' && !attached.is_empty();
+            if has_slash || is_searched {
+                found.push(directory.join(OsStr::from_bytes(attached)));
+            }
+            // Several letters may be before it.
+            let absolute = path.iter().position(|&byte| byte == b'/').and_then(|slash| path.get(slash..));
+            found.extend(absolute.map(|path| PathBuf::from(OsStr::from_bytes(path))));
+        } else if has_slash || is_relative {
+            let path = Path::new(OsStr::from_bytes(path));
+            found.push(directory.join(path));
+            if is_relative && is_node {
+                found.extend(executed::node_modules(directory).map(|modules| modules.join(path)));
+            }
+        }
+        is_relative = RELATIVE.iter().any(|option| option.as_bytes() == *part);
+    }
+    found
+}
+
 /// The paths that an entry means; `None`: it cannot be told. The loader puts the place of the program for `$ORIGIN`, and
 /// bash expands what BASH_ENV says (ld.so(8), bash(1)).
 fn expansions(what: &str, entry: &[u8], files: &[PathBuf]) -> Option<Vec<PathBuf>> {
     let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
     if what == BEGINS {
-        return (!entry.iter().any(|byte| b"$`\"'\\".contains(byte))).then(|| vec![path(entry)]);
+        let is_plain = !entry.starts_with(b"~") && !entry.iter().any(|byte| b"$`\"'\\".contains(byte));
+        return is_plain.then(|| vec![path(entry)]);
     }
     let is_the_loaders = what == LIBRARIES || what == LOADS;
     if !is_the_loaders || !entry.contains(&b'$') {

@@ -1254,6 +1254,25 @@ fn libraries_of_roots_programs_are_roots() {
             ("LUA_PATH", ";;/mnt/app/own/?.lua", "may look for modules in /mnt/app/own/?.lua, which"),
             ("PHPRC", "/mnt/app/own", "may look for modules in /mnt/app/own, which"),
             ("CLASSPATH", "/mnt/app/own/x.jar", "may look for modules in /mnt/app/own/x.jar, which"),
+            ("LUA_CPATH_5_4", "/mnt/app/own/?.so;;", "may look for modules in /mnt/app/own/?.so, which"),
+            ("PYTHONPYCACHEPREFIX", "/mnt/app/own", "may look for modules in /mnt/app/own, which"),
+            ("PYTHONUSERBASE", "/mnt/app/own", "may look for modules in /mnt/app/own, which"),
+            ("GIT_EXEC_PATH", "/mnt/app/own", "may look for modules in /mnt/app/own, which"),
+            ("OPENSSL_CONF", "/mnt/app/own/x", "may read /mnt/app/own/x, which"),
+            ("PYTHONSTARTUP", "x", "may read /mnt/app/own/x, which"),
+            ("GIT_CONFIG_GLOBAL", "/mnt/app/own/x", "may read /mnt/app/own/x, which"),
+            ("ENV", "/mnt/app/own/x", "begins with /mnt/app/own/x, which"),
+            ("NODE_OPTIONS", "--max-old-space-size=64 --require x", "may load /mnt/app/own/x, which"),
+            ("NODE_OPTIONS", "--import=file:///mnt/app/own/x", "may load ///mnt/app/own/x, which"),
+            ("PERL5OPT", "-wI/mnt/app/own", "may load /mnt/app/own, which"),
+            ("PERL5OPT", "-Mlib=x", "may load /mnt/app/own/x, which"),
+            ("PERL5OPT", "-Ix", "may load /mnt/app/own/x, which"),
+            ("RUBYOPT", "-W0 -r/mnt/app/own/x", "may load /mnt/app/own/x, which"),
+            ("LUA_INIT", "@/mnt/app/own/x", "may load /mnt/app/own/x, which"),
+            ("LUA_INIT_5_4", "dofile('/mnt/app/own/x')", "may load /mnt/app/own/x, which"),
+            ("JAVA_TOOL_OPTIONS", "-Xmx1g -javaagent:x=a", "may load /mnt/app/own/x, which"),
+            ("JDK_JAVA_OPTIONS", "-Da=b \"@/mnt/app/own/x\"", "may load /mnt/app/own/x, which"),
+            ("GIT_SSH_COMMAND", "ssh -F /mnt/app/own/x", "may load /mnt/app/own/x, which"),
         ] {
             let told = format!("hooks.post-stop.run[0].command: {told} could be changed by app: ");
             refused(setup(name, value), &told);
@@ -1265,6 +1284,8 @@ fn libraries_of_roots_programs_are_roots() {
             ("BASH_ENV", "$HOME/x", "$HOME/x"),
             ("BASH_ENV", "`echo /mnt/app/own/x`", "`echo /mnt/app/own/x`"),
             ("BASH_ENV", "/mnt/app/\"own\"/x", "/mnt/app/\"own\"/x"),
+            ("BASH_ENV", "~app/x", "~app/x"),
+            ("NODE_OPTIONS", "--import=file:///mnt/app/%6fwn/x", "///mnt/app/%6fwn/x"),
         ] {
             let told = format!(
                 "hooks.post-stop.run[0].command: cannot tell what {name} leads to by `{entry}`; write the path without \
@@ -1279,6 +1300,13 @@ fn libraries_of_roots_programs_are_roots() {
             ("PYTHONPATH", "/usr/lib"),
             ("NODE_PATH", ":/usr/lib"),
             ("GEM_PATH", ""),
+            ("ENV", "production"),
+            ("NODE_OPTIONS", "--max-old-space-size=64 --require=/usr/none.js --title=web"),
+            ("PERL5OPT", "-w -Mstrict"),
+            ("RUBYOPT", "-W:no-deprecated --yjit"),
+            ("JAVA_TOOL_OPTIONS", "-Xmx1g -XX:+UseZGC -Dfile.encoding=UTF-8 -javaagent:/usr/none.jar=a"),
+            ("LUA_INIT", "x = 1"),
+            ("OPENSSL_CONF", "/etc/none"),
         ] {
             setup(name, value).start().end().exited(0);
         }

@@ -478,8 +478,8 @@ ELSEWHERE = [
         "modules of the users",
         "A program of root's loads the user's modules by a variable that the container was given.",
         "src/plan/lookup.rs",
-        "    (\"PYTHONPATH\", MODULES, b\":\"),\n",
-        "    (\"NONE\", MODULES, b\":\"),\n",
+        "    (&[\"PYTHONPATH\", \"PYTHONHOME\"], MODULES",
+        "    (&[\"NONE\"], MODULES",
         "blackbox boundary::libraries_of_roots_programs_are_roots",
     ),
     Mutation(

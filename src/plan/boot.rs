@@ -2,6 +2,9 @@
 //! started there, with the role, the options and the directory that the running app-init has (§1).
 
 use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
@@ -56,14 +59,18 @@ pub fn join(request: &mut Request) -> Start {
     let standing = standing(request, plain_use.is_some());
     let beside = standing.and_then(standing::boot).and_then(|pid| beside(request, plain_use.is_some(), pid));
     let refusal = match &beside {
-        Some(Beside { claims, place: Place::Unseen(why), .. }) => refusal(&request.options, claims, why, true),
+        Some(Beside { claims, place: Place::Unseen(why), .. }) => refusal(&request.options, claims, why, About::Unseen),
+        Some(Beside { claims, place: Place::Removed, .. }) => {
+            refusal(&request.options, claims, REMOVED, About::Removed)
+        }
+        // Whoever runs here counts then (`who.rs`).
         Some(Beside { place: Place::Entered, .. }) => None,
         // In exec mode, for one, nobody is left who could be asked.
         Some(Beside { place: Place::Left, .. }) | None => {
             let is_inside = matches!(standing, Some(Standing::Nested(_) | Standing::Beside)) && plain_use.is_none();
-            let of_others = is_inside && standing::is_anybody_not_root();
+            let of_others = is_inside && !standing::others_than_root().is_empty();
             if of_others {
-                refusal(&request.options, &[], "nobody says where the application was started", false)
+                refusal(&request.options, &[], "nobody says where the application was started", About::Nobody)
             } else {
                 None
             }
@@ -75,10 +82,21 @@ pub fn join(request: &mut Request) -> Start {
     Start { plain_use, standing, boot, refusal }
 }
 
+/// Why the directory where a boot was started says nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Unseen,
+    Removed,
+    /// There is no boot that could say where that is.
+    Nobody,
+}
+
+const REMOVED: &str = "the directory where the running app-init was started has been removed";
+
 /// Root uses nothing of a directory that somebody else could have filled, only because it was told to start there: what is
 /// configured where the boot was started may name that somebody.
 #[inline(never)]
-fn refusal(options: &Options, claims: &[PathBuf], why: &str, is_booted: bool) -> Option<String> {
+fn refusal(options: &Options, claims: &[PathBuf], why: &str, about: About) -> Option<String> {
     if !credentials::is_root() {
         return None;
     }
@@ -96,13 +114,14 @@ fn refusal(options: &Options, claims: &[PathBuf], why: &str, is_booted: bool) ->
     let here = std::env::current_dir().unwrap_or_default().join(DIRECTORY);
     let is_bare = matches!(here.symlink_metadata(), Err(error) if regular::is_absence(&error));
     let names_user = options.user.is_some() || variables.text("USER").is_some() || configured("user").is_some();
-    let missing = is_booted && is_bare && sure.files.is_empty();
+    let missing = about == About::Removed || about == About::Unseen && is_bare && sure.files.is_empty();
     // Where a user is named already, the rest is judged as in a boot.
     let is_sure = is_named || is_bare && names_user && !missing;
     let mut looked_at = claims.iter().chain(Some(&here).filter(|_| !is_sure));
     let at_fault = looked_at.find_map(|path| Some((path, trust::could_be_put_by_anybody(path)?)));
     let what = match at_fault {
         Some((path, AtFault { why, .. })) => format!("{} could be changed by others than root: {why}", path.display()),
+        None if about == About::Removed && !is_named => "nothing says what was configured there".to_owned(),
         None if missing && !is_named => format!("there is no configuration in {}", here.display()),
         None => return None,
     };
@@ -133,6 +152,8 @@ enum Place {
     Entered,
     /// Elsewhere than where it is, as in plain use.
     Left,
+    /// It is nowhere any more.
+    Removed,
     /// It cannot be seen, nor whether that is an app-init. Why.
     Unseen(String),
 }
@@ -174,6 +195,7 @@ fn beside(request: &mut Request, is_plain: bool, pid: i32) -> Option<Beside> {
             "{why}; its configuration is looked for in {}: name its directory by --workdir",
             here.display()
         )),
+        Place::Removed if !is_found && !credentials::is_root() => Some(format!("{REMOVED}; name another by --workdir")),
         _ => None,
     };
     let arguments = if its.command == Command::Run { its.arguments } else { Vec::new() };
@@ -189,16 +211,28 @@ fn enter(pid: i32) -> Place {
         Ok(there) => there,
         Err(error) => return Place::Unseen(format!("cannot see where the running app-init was started ({error})")),
     };
-    if there == Path::new("/") && !regular::may_be_there(&there.join(DIRECTORY)) {
+    let root = Path::new("/");
+    if is_the_same(root.metadata(), there.metadata()) && !regular::may_be_there(&root.join(DIRECTORY)) {
         return Place::Left;
     }
-    match nix::unistd::chdir(&there) {
-        Ok(()) => Place::Entered,
-        Err(errno) => {
-            let there = there.display();
-            Place::Unseen(format!("cannot enter {there}, where app-init was started ({})", errno.desc()))
-        }
+    let here = std::env::current_dir();
+    if let Err(errno) = nix::unistd::fchdir(&there) {
+        let why = errno.desc();
+        return Place::Unseen(format!("cannot enter the directory where app-init was started ({why})"));
     }
+    // What is judged is the path that the kernel gives for it.
+    if std::env::current_dir().is_ok_and(|path| is_the_same(path.metadata(), there.metadata())) {
+        return Place::Entered;
+    }
+    // It was there a moment ago, and nothing is used of it without being judged.
+    let _ = nix::unistd::chdir(here.as_deref().unwrap_or(root));
+    Place::Removed
+}
+
+/// Whether both were looked at, and are one directory.
+fn is_the_same(one: io::Result<Metadata>, other: io::Result<Metadata>) -> bool {
+    let [one, other] = [one, other].map(|found| found.map(|found| (found.dev(), found.ino())).ok());
+    one.is_some() && one == other
 }
 
 /// What an application's configuration is in.

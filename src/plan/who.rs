@@ -7,7 +7,7 @@ use super::settings::Variables;
 use super::users::Users;
 use crate::cli::Options;
 use crate::config::{Config, Layers};
-use crate::sys::credentials;
+use crate::sys::{credentials, standing};
 
 /// Who the application runs as, and from whom root is protected. A shell opens with faults of every kind, but not as
 /// somebody else.
@@ -55,13 +55,16 @@ pub fn decide(
         replaced.extend(config.top.user.clone().into_iter().chain(variables.text("USER")));
         replaced.extend(boot.into_iter().flat_map(|boot| boot.users.iter().cloned()));
     }
+    // A file may have become somebody's since the boot read it, and say now that there is no such user.
+    let running = if beside && credentials::is_root() { standing::others_than_root() } else { Vec::new() };
+    let running: Vec<String> = running.into_iter().map(|(uid, gid)| format!("{uid}:{gid}")).collect();
     // In which role it runs is not known.
     let of_roles = config.other_users.iter().map(|(_, user)| user).filter(|_| beside);
     let own = config
         .hooks
         .values()
         .flat_map(|(hook, runs)| hook.user.iter().chain(runs.iter().filter_map(|run| run.user.as_ref())));
-    users.protect(&replaced, own.chain(of_hooks.into_iter().map(|user| &user.spec)).chain(of_roles));
+    users.protect(&replaced, own.chain(of_hooks.into_iter().map(|user| &user.spec)).chain(of_roles).chain(&running));
     users
 }
 

@@ -3,12 +3,14 @@
 //! Without `/proc`, or with that of another PID namespace, this may be the boot.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use nix::fcntl::OFlag;
 
 use super::proc::{FirstChildren, each_process, is_ours, parent_of, process, whole_of};
-use super::{regular, signals};
+use super::{opened, regular, signals};
 
 /// How this process stands to the container in which it is (§1, nested use).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,24 +81,33 @@ pub fn boot(standing: Standing) -> Option<i32> {
     uids_of(pid)?.iter().all(|&uid| uid == 0 || uid == own).then_some(pid)
 }
 
-/// Whether somebody who is not root runs in this process's container.
+/// Who runs in this process's container and is not root: each with its group, once.
 #[must_use]
-pub fn is_anybody_not_root() -> bool {
+pub fn others_than_root() -> Vec<(u32, u32)> {
     let mounts = mounts_of(signals::own_pid());
-    let mut is_somebody = false;
+    let mut others = Vec::new();
     each_process(|pid| {
         let is_elsewhere = || mounts_of(pid).is_some_and(|its| mounts.as_ref() != Some(&its));
-        is_somebody |= uids_of(pid).is_some_and(|uids| uids.iter().any(|&uid| uid != 0)) && !is_elsewhere();
+        let uids = uids_of(pid).filter(|uids| uids.iter().any(|&uid| uid != 0));
+        let Some(uids) = uids.filter(|_| !is_elsewhere()) else { return };
+        let gids = ids_of(pid, "Gid:").unwrap_or_default();
+        others.extend(uids.into_iter().zip(gids).filter(|&(uid, _)| uid != 0));
     });
-    is_somebody
+    others.sort_unstable();
+    others.dedup();
+    others
 }
 
 /// The uids of a process: real, effective, saved, and that for files.
 fn uids_of(pid: i32) -> Option<Vec<u32>> {
+    ids_of(pid, "Uid:")
+}
+
+fn ids_of(pid: i32, which: &str) -> Option<Vec<u32>> {
     let status = whole_of(pid, "status")?;
     let status = String::from_utf8_lossy(&status);
-    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-    Some(uids.split_ascii_whitespace().filter_map(|uid| uid.parse().ok()).collect())
+    let ids = status.lines().find_map(|line| line.strip_prefix(which))?;
+    Some(ids.split_ascii_whitespace().filter_map(|id| id.parse().ok()).collect())
 }
 
 /// The words that a process was started with.
@@ -115,13 +126,13 @@ pub fn variable_of(pid: i32, name: &str) -> Option<OsString> {
     Some(OsString::from_vec(text.split(|&byte| byte == 0).find_map(value).unwrap_or_default()))
 }
 
-/// Where a process is.
+/// The directory where a process is: itself, and not by its path, which may lead elsewhere by now.
 ///
 /// # Errors
 ///
 /// Why that cannot be seen.
-pub fn directory_of(pid: i32) -> std::io::Result<PathBuf> {
-    fs::read_link(format!("/proc/{pid}/cwd"))
+pub fn directory_of(pid: i32) -> std::io::Result<File> {
+    opened::open(Path::new(&format!("/proc/{pid}/cwd")), OFlag::O_PATH | OFlag::O_DIRECTORY)
 }
 
 /// The ancestors of a process, as far as they are in this PID namespace, from its parent on.

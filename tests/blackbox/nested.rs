@@ -312,6 +312,47 @@ fn root_uses_nothing_of_a_directory_of_others_for_the_boots() {
     }
 }
 
+/// §5: whoever runs in the container may have got the directory of the boot since then, named by its files or not.
+#[test]
+fn root_uses_nothing_that_became_somebodys_since_the_boot() {
+    let server = "[\"setpriv\", \"--reuid\", \"4000\", \"--regid\", \"4001\", \"--clear-groups\", \"/mnt/bin/probe\", \"do\", \"print=up\", \"pause\"]";
+    let config =
+        format!("server.command = {server}\nenv.set.WHO = \"image\"\n[[hooks.x.run]]\ncommand = [\"echo\", \"x\"]\n");
+    let run = crate::identity::image(Setup::bare(Cell::PID1, [APP_INIT]).config(&config)).start();
+    run.line("up");
+    let says = |command: &str| exec_in("/usr", &run, "", &format!("{APP_INIT} {command}"));
+    assert_eq!(says("exec -- printenv WHO"), (Some(0), "image\n".to_owned()));
+    let file = run.world.app().join(".docker/app-init.toml");
+    std::os::unix::fs::chown(&file, Some(4000), Some(4001)).expect("a test's own file can be given away");
+    let told =
+        format!("app-init.toml could be changed by app: {APP}/.docker/app-init.toml (mode 0644, owner 4000:4001); ");
+    for command in ["exec -- printenv WHO", "-- printenv WHO", "hook x", "env", "shell -c 'printenv WHO'"] {
+        let (code, said) = says(command);
+        assert!(code == Some(77) && said.contains(&told) && !said.contains("image"), "{command}: {code:?} {said}");
+    }
+}
+
+/// Another directory may have the name that the kernel shows for it.
+#[test]
+fn root_does_not_take_another_directory_for_one_that_is_gone() {
+    let server = format!("[server]\ncommand = [\"{PROBE}\", \"do\", \"print=up\", \"pause\"]\n");
+    let script = format!("mkdir data && cd data && exec {APP_INIT}");
+    let evil = "env.set.EVIL = \"1\"\n";
+    let setup = Setup::bare(Cell::PID1, ["sh", "-c", &script]).etc("app-init.toml", &server);
+    let setup = crate::identity::image(setup.file("data (deleted)/.docker/app-init.toml", evil, 0o644));
+    let run = setup.start();
+    run.line("up");
+    std::fs::remove_dir(run.world.app().join("data")).expect("it is empty");
+    for command in ["exec -- printenv", "-- printenv", "env", "check"] {
+        let (code, said) = exec_in("/usr", &run, "", &format!("{APP_INIT} {command}"));
+        let told = "app-init: the directory where the running app-init was started has been removed, and nothing says what was \
+                    configured there; name the files and the directory: --config FILE --workdir DIR\n";
+        assert_eq!((code, &*said), (Some(77), told), "{command}");
+    }
+    let named = format!("{APP_INIT} -c /etc/app-init.toml --workdir /usr exec -- pwd");
+    assert_eq!(exec_in("/usr", &run, "", &named), (Some(0), "/usr\n".to_owned()));
+}
+
 /// What calls itself app-init, and may not be looked at, says nothing that root believes.
 #[test]
 fn root_takes_no_file_from_what_only_calls_itself_app_init() {

@@ -162,7 +162,6 @@ compile() {
         export STATIC_UNWINDER=yes
     fi
     map=$PWD/target/static/$name.map
-    rm -f "$map"
     STATIC_LINKER=$(printf '%s\n' "${linker[@]}")
     export STATIC_LINKER STATIC_KIND=$kind STATIC_MAP=$map STATIC_SCRIPT=$PWD/target/static/$name.ld
     export ZIG_GLOBAL_CACHE_DIR=$tools/zig-cache ZIG_LOCAL_CACHE_DIR=$tools/zig-cache
@@ -189,7 +188,7 @@ explain() {
     ((${#to_install[@]} == 0)) || say "installs with apt-get: ${to_install[*]}"
     find_linker || ! can_fetch_zig || say "fetches zig from PyPI, 100 MB, into target/tools"
     say "downloads the crates of Cargo.lock where cargo does not have them; compiles for 4 to 5 minutes the first time, with two"
-    say "processors; everything that is made lies in target/"
+    say "processors; what is made lies in target/, and cargo keeps the crates that it downloaded in its own folder"
 }
 
 case "$#:${1-}" in

@@ -43,4 +43,6 @@ esac
 cat "${scripts[@]}" >"$STATIC_SCRIPT"
 # lld has no section for which nothing is left: what stands before it stands before the constants then.
 [[ $STATIC_KIND = gcc ]] || sed -i 's/^INSERT BEFORE \.text;/INSERT BEFORE .rodata;/' "$STATIC_SCRIPT"
+# Not every linker writes one; that of another link would mislead.
+rm -f "$STATIC_MAP"
 exec "${linker[@]}" "${words[@]}"

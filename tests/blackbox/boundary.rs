@@ -350,7 +350,7 @@ fn a_working_directory_is_entered_with_the_rights_of_the_user() {
 #[test]
 fn a_waits_command_enters_its_directory_as_its_user() {
     let config = "user = \"app\"\nworkdir = \"/mnt/app/roots\"\n[[prepare]]\ndir = \"/mnt/app/roots\"\nmode = \"0700\"\n\
-        [[wait]]\ncommand = [\"cat\", \"s\"]\ntimeout = \"1ms\"\n";
+        [[wait]]\ncommand = [\"cat\", \"s\"]\ntimeout = \"2s\"\n";
     let setup = Setup::new(Cell::PID1, SERVER).config(config).file("roots/s", "topsecret", 0o644);
     let end = of_user(setup, &[]).start().end().exited(124);
     let end = end.complains(&["cannot enter /mnt/app/roots: Permission denied"]);

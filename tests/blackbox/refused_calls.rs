@@ -84,7 +84,6 @@ const ROWS: &[Row] = &[
     ("close_range", &[SYS_close_range], [Usual; 5]),
     ("umask", &[SYS_umask], [Usual; 5]),
     ("fchown", &[SYS_fchown], [Usual; 5]),
-    ("fremovexattr", &[SYS_fremovexattr], [Usual; 5]),
     ("getdents64", &[SYS_getdents64], [Usual; 5]),
     ("readlink", number::READLINK, [Usual; 5]),
     ("prlimit64", &[SYS_prlimit64], [Usual; 5]),

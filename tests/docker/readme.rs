@@ -155,6 +155,11 @@ fn the_small_image() {
     other.wait_for("serving on 9000");
     assert_eq!(http::get(&other, 9000, "/").body, "hello");
     assert_eq!(other.stop(), 143);
+
+    let line = "docker run --rm --entrypoint app-init my-app --run-timeout 5s --run-timeout-signal KILL -- python3 untrusted.py";
+    let done = Shown::new(line).run(&image, &[]);
+    assert_eq!(done.code, 137, "{done:?}");
+    assert!(done.stdout.contains("untrusted"), "what it had printed is there: {done:?}");
 }
 
 #[test]
@@ -234,6 +239,9 @@ fn the_configured_image_works_and_is_checked() {
     let skipping = Shown::new("docker run -e APP_INIT_SKIP=deploy my-app").start(&image, &options);
     skipping.wait_for("Listening at: http://0.0.0.0:8000");
     assert!(!skipping.logs().stdout.contains(MIGRATES), "{:?}", skipping.logs());
+    let by_hand = skipping.exec(&strs(&exec("docker exec my-container app-init hook deploy", &skipping))[2..]);
+    assert_eq!(by_hand.code, 0, "{by_hand:?}");
+    assert!(by_hand.stdout.contains("manage.py migrate --noinput as 1000\n"), "{by_hand:?}");
     assert_eq!(skipping.stop(), 0);
 
     let shell = Shown::new("docker run --rm -it --entrypoint app-init my-app shell");
@@ -242,9 +250,9 @@ fn the_configured_image_works_and_is_checked() {
     session.expect(&format!("1000 postgres://app:{PASSWORD}@db/app"));
     session.end();
 
-    let line = "docker run --rm --entrypoint app-init my-app --run-timeout 5s --run-timeout-signal KILL -- python3 untrusted.py";
-    let done = Shown::new(line).run(&image, &[&options[..], &["--env", "APP_INIT_SKIP=deploy"]].concat());
-    assert_eq!(done.code, 137, "{done:?}");
+    let line = "docker run --rm --entrypoint app-init my-app exec -- python manage.py shell";
+    let done = Shown::new(line).run(&image, &secret);
+    assert_eq!((done.code, done.stdout.as_str()), (0, "manage.py shell as 1000\n"), "{done:?}");
 }
 
 /// The checkout of a developer, which belongs to that developer.

@@ -24,6 +24,19 @@ pub fn processes(first: i32) -> Vec<Process> {
         .collect()
 }
 
+/// Whether one of these, as seen by the namespace of `first`, is no zombie yet and has a KILL pending, or is ending already.
+pub fn is_any_killed(first: i32, processes: &[Process]) -> bool {
+    const KILL: u64 = 1 << 8;
+    processes.iter().filter(|process| process.state != 'Z').any(|process| {
+        let status = fs::read_to_string(format!("/proc/{first}/root/proc/{}/status", process.pid)).unwrap_or_default();
+        let pending =
+            |key| status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix(key)?.trim(), 16).ok());
+        let is_pending = ["SigPnd:", "ShdPnd:"].into_iter().filter_map(pending).any(|signals| signals & KILL != 0);
+        // One that has given up its memory is past its last instruction.
+        is_pending || !status.contains("VmSize:")
+    })
+}
+
 /// `PID (NAME) STATE PARENT …`, where NAME may hold anything, brackets included.
 fn parse(pid: i32, stat: &str) -> Option<Process> {
     let (head, tail) = stat.rsplit_once(')')?;

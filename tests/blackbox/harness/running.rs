@@ -275,7 +275,13 @@ impl Running {
         let kind = words.next().unwrap_or_default();
         let number = words.next().and_then(|word| word.parse().ok()).unwrap_or(-1);
         let how = if kind == "exited" { Ended::Exited(number) } else { Ended::Signaled(number) };
-        let left = self.processes().into_iter().filter(|process| process.pid > 2).collect();
+        let left = || self.processes().into_iter().filter(|process| process.pid > 2).collect::<Vec<_>>();
+        // Who was killed with its parent is gone as soon as the kernel gets to it.
+        let end = Instant::now() + DEADLINE;
+        while namespace::is_any_killed(self.first, &left()) && Instant::now() < end {
+            std::thread::yield_now();
+        }
+        let left = left();
         let Some(parts) = self.parts.take() else { unreachable!("taken only here and in drop") };
         let (out, err, cell) = (parts.out.clone(), parts.err.clone(), parts.cell);
         // The launcher ends the namespace when its control pipe does; then nobody can write any more.

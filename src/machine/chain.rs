@@ -104,9 +104,17 @@ impl Chain {
     pub fn take_end(&mut self, ending: Ending, may_start: bool, now: Uptime, out: &mut Vec<Action>) -> Option<Ending> {
         let may_start = may_start && !self.asked_to_end;
         if let Some(skips) = self.hook.skips {
-            if self.succeeded(ending) {
+            let is_nothing_to_do = self.succeeded(ending);
+            let is_refused = ending.is_distrusted();
+            if is_nothing_to_do {
                 out.push(Action::Note(Note::NothingToDo { question: self.hook.child }));
+            }
+            if is_nothing_to_do || is_refused {
                 self.next = self.next.saturating_add(usize::from(skips));
+            }
+            if is_refused {
+                // What it is asked for must not run without an answer, whatever a failure means.
+                return Some(ending);
             }
             // Whatever else it says, there may be something to do.
             self.timed_out = false;

@@ -52,6 +52,12 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Whether it was not started because somebody else could have changed what it runs.
+    #[must_use]
+    pub fn is_distrusted(self) -> bool {
+        matches!(self, Ending::NotStarted { step: StartStep::Trust, .. })
+    }
+
     #[must_use]
     pub fn success(self) -> bool {
         self == Ending::Exited(0)

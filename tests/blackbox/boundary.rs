@@ -1060,6 +1060,22 @@ fn what_became_the_users_is_not_run_as_root() {
     assert!(!end.out.contains("tool as"), "{}", end.story());
 }
 
+/// A question that is refused has no answer, and what it is asked for does not run.
+#[test]
+fn a_question_that_became_the_users_is_no_answer() {
+    let chown = "[[hooks.deploy.run]]\nuser = \"root\"\ncommand = [\"chown\", \"-R\", \"app\", \"/mnt/app/opt\"]\n";
+    let asked =
+        "[[hooks.deploy.run]]\nuser = \"root\"\nskip_if = [\"/mnt/app/opt/tool\"]\ncommand = [\"echo\", \"imports\"]\n";
+    let last = "[[hooks.deploy.run]]\ncommand = [\"echo\", \"last\"]\n";
+    for (on_failure, code, out) in [("", 77, ""), ("on_failure = \"continue\"\n", 0, "last\nserver\n")] {
+        let setup = Setup::new(Cell::PID1, SERVER);
+        let setup = setup.config(&format!("user = \"app\"\n{chown}{asked}{on_failure}{last}"));
+        let end = of_user(setup.file("opt/tool", TOOL, 0o755), &[]).start().end().exited(code);
+        let end = end.complains(&["/mnt/app/opt/tool could be changed by app: /mnt/app/opt (mode 0755, owner 4000:0)"]);
+        assert!(!end.out.contains("imports") && end.out.ends_with(out), "{}", end.story());
+    }
+}
+
 /// What an earlier start copied is root's on the disk.
 #[test]
 fn a_copy_of_another_start_is_what_its_source_is() {

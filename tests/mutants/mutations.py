@@ -273,8 +273,15 @@ MUTATIONS = [
         "late answer counts",
         "skip_if that ended with 0 after its time was over skips the command.",
         "chain.rs",
-        "            if self.succeeded(ending) {\n",
-        "            if ending.success() {\n",
+        "let is_nothing_to_do = self.succeeded(ending);",
+        "let is_nothing_to_do = ending.success();",
+    ),
+    Mutation(
+        "refused question is a no",
+        "skip_if that somebody else could have changed counts as an answer.",
+        "chain.rs",
+        "            if is_refused {\n",
+        "            if false {\n",
     ),
     Mutation(
         "late question ends the boot",

@@ -89,7 +89,9 @@ impl State {
         if before.requested {
             return Ok(());
         }
-        if let Some(skips) = rule.skips {
+        if let Some(skips) = rule.skips
+            && !ending.is_distrusted()
+        {
             let skipped = if before.success { usize::from(skips) } else { 0 };
             let next = deploy.get(at + 1 + skipped).map(|rule| Action::Spawn(rule.child));
             let leads_there = next.is_none_or(|next| actions.contains(&next));

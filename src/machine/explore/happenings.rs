@@ -57,6 +57,10 @@ impl State {
             for ending in [Ending::Exited(0), Ending::Exited(FAILED), not_started] {
                 tell(Event::Ended { child, ending });
             }
+            if self.rule(child).is_some_and(|rule| rule.skips.is_some()) {
+                let ending = Ending::NotStarted { step: StartStep::Trust, errno: 1 };
+                tell(Event::Ended { child, ending });
+            }
             if self.rule(child).is_some_and(|rule| rule.helper) {
                 // By somebody else, or for want of memory.
                 tell(Event::Ended { child, ending: KILLED });

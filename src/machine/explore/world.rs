@@ -144,7 +144,8 @@ impl State {
         let Some(rule) = self.machine.rules.deploy.iter().find(|rule| rule.child == child) else { return false };
         let is_keepers_code = self.machine.rules.mode == Mode::Exec && matches!(ending, Ending::Exited(_));
         let counts = self.world.requested.is_none() || is_keepers_code;
-        counts && rule.skips.is_none() && rule.on_failure == OnFailure::Abort && !self.may_be_retried(child, ending)
+        let fails = rule.skips.is_none() || ending.is_distrusted();
+        counts && fails && rule.on_failure == OnFailure::Abort && !self.may_be_retried(child, ending)
     }
 
     /// Whether the rules of a command that failed with `ending` have it tried again.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
-use super::interpreters;
+use super::interpreters::{self, Modules};
 use crate::cli;
 use crate::sys::exec::{self, Program};
 use crate::sys::{mounts, regular};
@@ -283,8 +283,23 @@ impl Execution<'_> {
             Ok(given) => given,
             Err(word) => return self.give_up(file, word, IN_FULL),
         };
-        // A module without a slash is sought where the interpreter's own are.
         let is_path = |module: &&&[u8]| module.contains(&b'/');
+        for name in given.loaded.iter().filter(|name| !is_path(name)) {
+            match given.modules {
+                Modules::Installed => {}
+                Modules::Node => {
+                    let modules = node_modules(self.directory).map(|directory| directory.join(path_of(name)));
+                    self.executed.paths.extend(modules);
+                }
+                Modules::Lua => {
+                    // `NAME=MODULE`, and a dot leads into a directory.
+                    let module = name.rsplit(|&byte| byte == b'=').next().unwrap_or_default();
+                    let module = String::from_utf8_lossy(module).replace('.', "/");
+                    let files = [format!("{module}.lua"), format!("{module}/init.lua"), format!("{module}.so")];
+                    self.executed.paths.extend(files.map(|file| self.directory.join(file)));
+                }
+            }
+        }
         for path in given.loaded.iter().filter(is_path) {
             // Its name may be without its end.
             let module = self.directory.join(path_of(path));
@@ -304,7 +319,7 @@ impl Execution<'_> {
             self.executed.paths.extend(found);
         }
         // Of a directory it is a file in there.
-        if path.is_dir() || given.completes_names && !path.is_file() {
+        if path.is_dir() || given.modules == Modules::Node && !path.is_file() {
             self.give_up(file, script, IN_FULL);
         }
         self.executed.paths.push(path);

@@ -11,8 +11,18 @@ pub struct Given<'w> {
     pub read: Vec<&'w [u8]>,
     /// Modules, or files of them, that are loaded before it.
     pub loaded: Vec<&'w [u8]>,
-    /// The interpreter adds to a name what is missing at its end.
-    pub completes_names: bool,
+    pub modules: Modules,
+}
+
+/// Where else a module without a slash is looked for than where the interpreter's own are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Modules {
+    #[default]
+    Installed,
+    /// In `node_modules` of the directory and those above; what is missing at the end of a name is added.
+    Node,
+    /// In the directory, with `.lua` behind it.
+    Lua,
 }
 
 /// The options of one interpreter, as far as they are known. A word with any other cannot be judged.
@@ -30,8 +40,10 @@ struct Options {
     loaded: &'static str,
     /// As `value`: the script.
     script: &'static str,
-    /// Letters after which no script comes.
+    /// Letters after which no script comes, and no option that counts.
     code: &'static str,
+    /// As `value`: code, in the place of a script. Options go on behind it.
+    inline: &'static str,
     /// The same without the dashes, where the value comes behind `=` or is the next word.
     long_alone: &'static [&'static str],
     long_value: &'static [&'static str],
@@ -47,6 +59,7 @@ const NONE: Options = Options {
     loaded: "",
     script: "",
     code: "",
+    inline: "",
     long_alone: &[],
     long_value: &[],
     long_read: &[],
@@ -71,15 +84,16 @@ const PYTHON: Options = Options {
 };
 
 const PERL: Options =
-    Options { alone: "0123456789acflnpsStTuUwWX", rest: "CdDFimMx", read: "I", code: "eEhvV", ..NONE };
+    Options { alone: "0123456789acflnpsStTuUwWX", rest: "CDFi", read: "I", inline: "eE", code: "hvV", ..NONE };
 
 const RUBY: Options = Options {
-    alone: "0123456789acdlnpsSUwy",
+    alone: "0123456789acdlnpsSUvwy",
     value: "E",
-    rest: "FiKTWx",
+    rest: "FiKTW",
     read: "I",
     loaded: "r",
-    code: "ehv",
+    inline: "e",
+    code: "h",
     long_alone: &["debug", "disable-all", "disable-gems", "enable-frozen-string-literal", "jit", "verbose", "yjit"],
     long_value: &["backtrace-limit", "disable", "enable", "encoding", "external-encoding", "internal-encoding"],
     ..NONE
@@ -89,7 +103,8 @@ const NODE: Options = Options {
     alone: "ci",
     value: "C",
     loaded: "r",
-    code: "ehpv",
+    inline: "ep",
+    code: "hv",
     long_alone: &[
         "abort-on-uncaught-exception",
         "check",
@@ -135,12 +150,12 @@ const NODE: Options = Options {
     ..NONE
 };
 
-const PHP: Options = Options { alone: "aCHlnqsw", value: "d", read: "cz", script: "fF", code: "BEhimrRv", ..NONE };
+const PHP: Options = Options { alone: "aCHhilmnqsvw", value: "d", read: "cz", script: "fF", inline: "BErR", ..NONE };
 
-const LUA: Options = Options { alone: "EiW", value: "e", loaded: "l", code: "v", ..NONE };
+const LUA: Options = Options { alone: "EivW", value: "e", loaded: "l", ..NONE };
 
 /// Names without a version.
-const KNOWN: [(&str, Options); 16] = [
+const KNOWN: [(&str, Options); 18] = [
     ("sh", SHELL),
     ("bash", SHELL),
     ("dash", SHELL),
@@ -157,30 +172,53 @@ const KNOWN: [(&str, Options); 16] = [
     ("nodejs", NODE),
     ("php", PHP),
     ("lua", LUA),
+    ("luajit", LUA),
+    ("rbash", SHELL),
 ];
 
 /// What of php's settings has it load something.
-const LOADING: [&str; 6] =
-    ["auto_append_file", "auto_prepend_file", "extension", "extension_dir", "include_path", "zend_extension"];
+const LOADING: [&str; 9] = [
+    "auto_append_file",
+    "auto_prepend_file",
+    "extension",
+    "extension_dir",
+    "ffi.preload",
+    "include_path",
+    "opcache.file_cache",
+    "opcache.preload",
+    "zend_extension",
+];
 
 /// What the interpreter of this name is given by these words; `None`: it is none that is known here. The error is the word
 /// after which it cannot be told.
 #[must_use]
 pub fn given<'w>(interpreter: &[u8], words: &'w [Vec<u8>]) -> Option<Result<Given<'w>, &'w [u8]>> {
-    let is_version = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
-    let length = interpreter.iter().rposition(|byte| !is_version(byte)).map_or(0, |last| last.saturating_add(1));
-    let name = interpreter.get(..length)?;
-    let (name, options) = KNOWN.iter().find(|(known, _)| known.as_bytes() == name)?;
+    let (name, options) =
+        KNOWN.iter().find(|(known, _)| interpreter.strip_prefix(known.as_bytes()).is_some_and(is_version))?;
     let is_shell = options.alone == SHELL.alone;
-    let given = Given { is_sought: is_shell, completes_names: name.starts_with("node"), ..Given::default() };
-    let reading = Reading { options, is_shell, given, words: words.iter() };
+    let modules = match *name {
+        "node" | "nodejs" => Modules::Node,
+        "lua" | "luajit" => Modules::Lua,
+        _ => Modules::Installed,
+    };
+    let given = Given { is_sought: is_shell, modules, ..Given::default() };
+    let reading = Reading { name, options, is_shell, given, has_code: false, words: words.iter() };
     Some(reading.read())
 }
 
+/// Whether this is behind an interpreter's name: nothing, or its version (`3.12`, `5.36-x86_64-linux-gnu`, `3.13t`).
+fn is_version(rest: &[u8]) -> bool {
+    let number = rest.strip_prefix(b"-").unwrap_or(rest);
+    rest.is_empty() || number.first().is_some_and(u8::is_ascii_digit) && !rest.ends_with(b"-config")
+}
+
 struct Reading<'w> {
+    name: &'static str,
     options: &'static Options,
     is_shell: bool,
     given: Given<'w>,
+    /// What is no option is the code's argument.
+    has_code: bool,
     words: std::slice::Iter<'w, Vec<u8>>,
 }
 
@@ -207,6 +245,9 @@ impl<'w> Reading<'w> {
                 break;
             }
         }
+        if self.has_code {
+            self.given.script = None;
+        }
         Ok(self.given)
     }
 
@@ -225,6 +266,17 @@ impl<'w> Reading<'w> {
                 self.given.is_sought |= *letter == b'S';
             } else if is_in(self.options.code) {
                 return Some(true);
+            } else if is_in(self.options.inline) {
+                self.has_code = true;
+                if self.given.modules != Modules::Node {
+                    // Even where it is empty, or looks like an option.
+                    return if after.is_empty() { self.words.next().map(|_| false) } else { Some(false) };
+                }
+                if after.is_empty() {
+                    self.skip_code();
+                }
+            } else if self.name == "perl" && b"dmMx".contains(letter) || self.name == "ruby" && *letter == b'x' {
+                return self.attached(*letter, after).then_some(false);
             } else if is_in(self.options.rest) {
                 return Some(false);
             } else if self.is_shell && is_in(self.options.value) {
@@ -239,16 +291,65 @@ impl<'w> Reading<'w> {
                     return Some(true);
                 }
                 if is_in(options.read) {
-                    self.given.read.push(value);
+                    let is_list = self.name == "ruby";
+                    self.given.read.extend(value.split(|&byte| byte == b':' && is_list));
                 } else if is_in(options.loaded) {
                     self.given.loaded.push(value);
-                } else if *letter == b'd' && sets_what_is_loaded(value) {
-                    return None;
+                } else if is_in(options.value) {
+                    return self.setting(value).then_some(false);
                 }
                 return Some(false);
             }
         }
         Some(false)
+    }
+
+    /// What is attached to a letter, as it stands there: a directory, or a module with its arguments; `false`: it cannot be
+    /// told.
+    fn attached(&mut self, letter: u8, rest: &'w [u8]) -> bool {
+        if letter == b'x' {
+            self.given.read.extend(Some(rest).filter(|directory| !directory.is_empty()));
+            return true;
+        }
+        // A debugger is a module as well: `-d:Name`, `-dt:Name`.
+        let module = if letter == b'd' { rest.strip_prefix(b"t").unwrap_or(rest) } else { rest };
+        let module = module.strip_prefix(b":").filter(|_| letter == b'd').unwrap_or(module);
+        let mut parts = module.splitn(2, |&byte| byte == b'=');
+        let (name, arguments) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let name = name.strip_prefix(b"-").unwrap_or(name);
+        let searches = matches!(name, b"lib" | b"blib" | b"local::lib");
+        let arguments = arguments.split(|&byte| byte == b',').filter(|argument| !argument.is_empty());
+        self.given.read.extend(arguments.filter(|argument| searches || argument.contains(&b'/')));
+        // Anything else is code.
+        let is_name = name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'));
+        is_name && (name != b"blib" || module.contains(&b'='))
+    }
+
+    /// A setting, `KEY=VALUE`; `false`: it has the interpreter load something.
+    fn setting(&mut self, setting: &'w [u8]) -> bool {
+        let mut parts = setting.splitn(2, |&byte| byte == b'=');
+        let (name, value) = (parts.next().unwrap_or_default().trim_ascii(), parts.next().unwrap_or_default());
+        match self.name {
+            "php" => {
+                if LOADING.iter().any(|known| known.as_bytes() == name)
+                    || setting.iter().any(|byte| b"$\n\r".contains(byte))
+                {
+                    return false;
+                }
+                let paths = value.split(|byte| b":; \"'".contains(byte)).filter(|path| path.contains(&b'/'));
+                self.given.read.extend(paths);
+            }
+            "python" | "pypy" if name == b"pycache_prefix" || value.contains(&b'/') => self.given.read.push(value),
+            _ => {}
+        }
+        true
+    }
+
+    /// Code for Node.js, which takes no option for it.
+    fn skip_code(&mut self) {
+        if self.words.as_slice().first().is_some_and(|word| !word.starts_with(b"-")) {
+            self.words.next();
+        }
     }
 
     /// The rest of a word, or the next one.
@@ -263,8 +364,17 @@ impl<'w> Reading<'w> {
         let (name, value) = (parts.next()?, parts.next());
         let is_in = |list: &[&str]| list.iter().any(|known| known.as_bytes() == name);
         let options = self.options;
-        if matches!(name, b"help" | b"version" | b"eval" | b"print") {
-            return Some(true);
+        match name {
+            // Others are read all the same.
+            b"help" | b"version" => return Some(false),
+            b"eval" | b"print" if self.given.modules == Modules::Node => {
+                self.has_code = true;
+                if value.is_none() {
+                    self.skip_code();
+                }
+                return Some(false);
+            }
+            _ => {}
         }
         // What is denied, or is a number, names nothing that could be run.
         let is_harmless = match value {
@@ -286,11 +396,6 @@ impl<'w> Reading<'w> {
         }
         Some(false)
     }
-}
-
-fn sets_what_is_loaded(setting: &[u8]) -> bool {
-    let name = setting.split(|&byte| byte == b'=').next().unwrap_or_default();
-    LOADING.iter().any(|known| known.as_bytes() == name.trim_ascii())
 }
 
 #[cfg(test)]
@@ -339,6 +444,19 @@ mod tests {
             ("nodejs", "-e|x", None),
             ("nodejs", "--eval|x", None),
             ("lua5.4", "-e|x=1|-i|x.lua", Some("x.lua")),
+            ("lua", "-v|x.lua", Some("x.lua")),
+            ("ruby", "-v|x.rb", Some("x.rb")),
+            ("ruby", "-W0|-e|x|y", None),
+            ("perl", "-e|1|-w|y", None),
+            ("node", "-pe|1|y", None),
+            ("node", "-p|1|y", None),
+            ("node", "--print=1|--no-warnings|y", None),
+            ("php", "-r|x|y", None),
+            ("perl5.36-x86_64-linux-gnu", "x.pl", Some("x.pl")),
+            ("python3.13t", "-X|importtime|x.py", Some("x.py")),
+            ("perl", "-d|x.pl", Some("x.pl")),
+            ("perl", "-MPOSIX=floor,ceil|-MData::Dumper|-mJSON::PP|-M-strict|-d:NYTProf|x.pl", Some("x.pl")),
+            ("luajit", "x.lua", Some("x.lua")),
         ] {
             let all = words(given_words);
             let found = given(interpreter.as_bytes(), &all).expect("it is known").map(|given| given.script);
@@ -356,6 +474,22 @@ mod tests {
             ("bash", "--rcfile|a|x", "a", ""),
             ("php", "-c|a|-zb|x", "a|b", ""),
             ("lua", "-l|a|x", "", "a"),
+            ("node", "-e|1|-r|a", "", "a"),
+            ("node", "-p|1|--require=a", "", "a"),
+            ("node", "-pe|1|--import|a", "", "a"),
+            ("node", "--eval|1|--import|a|b", "", "a"),
+            ("perl", "-e|1|-I/a|-MEvil", "/a", ""),
+            ("perl", "-e|--|-I/a", "/a", ""),
+            ("perl", "-Mlib=a,/b|x", "a|/b", ""),
+            ("perl", "-w|-mlib=a|x", "a", ""),
+            ("perl", "-M-local::lib=a|-MX=/b|-d:X=/c|-x/d|x", "a|/b|/c|/d", ""),
+            ("ruby", "-e|1|-ra", "", "a"),
+            ("ruby", "-I|/a:b|-x/c|x", "/a|b|/c", ""),
+            ("python3", "-X|pycache_prefix=a|x", "a", ""),
+            ("python3", "-Xa=/b|-X|dev|x", "/b", ""),
+            ("php", "-d|error_log=/a|-d|b=c|x", "/a", ""),
+            ("php", "-r|1|-d|x=/a:/b", "/a|/b", ""),
+            ("php", "-v|-d|x=\"/a\"", "/a", ""),
         ] {
             let all = words(given_words);
             let found = given(interpreter.as_bytes(), &all).expect("it is known").expect("it is understood");
@@ -379,6 +513,12 @@ mod tests {
             ("node", "--openssl-config=x|y", "--openssl-config=x"),
             ("node", "--trace-event-categories|x|y", "--trace-event-categories"),
             ("php", "-S|0:80|x", "-S"),
+            ("php", "-dopcache.preload=x|y", "-dopcache.preload=x"),
+            ("php", "-r|1|-d|auto_prepend_file=x", "-d"),
+            ("php", "-d|x=${HOME}/y|z", "-d"),
+            ("perl", "-MX;do'y'|x", "-MX;do'y'"),
+            ("perl", "-Mblib|x", "-Mblib"),
+            ("python", "--eval|x", "--eval"),
             ("php", "-d|auto_prepend_file=x|y", "-d"),
             ("php", "-dextension=x|y", "-dextension=x"),
             ("lua", "-x|y", "-x"),
@@ -386,7 +526,7 @@ mod tests {
             let all = words(given_words);
             assert_eq!(given(interpreter.as_bytes(), &all), Some(Err(word.as_bytes())), "{interpreter} {given_words}");
         }
-        for other in ["cp", "3", "", "gawk", "pythonic"] {
+        for other in ["cp", "3", "", "gawk", "pythonic", "php-fpm8.2", "python3-config", "node-gyp", "shred"] {
             assert_eq!(given(other.as_bytes(), &words("x|y")), None, "{other}");
         }
     }

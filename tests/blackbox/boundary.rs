@@ -98,7 +98,7 @@ fn what_an_interpreter_will_run_has_to_be_clear() {
         let names = names.to_vec();
         let setup = setup.file("task.js", "", 0o644).file("own/js.js", "", 0o644);
         let interpreter = "#!/bin/sh\necho tool as $(id -u)\n";
-        let setup = ["python3", "perl5.36.0", "ruby", "node", "php8.2"]
+        let setup = ["python3", "perl5.36.0", "ruby", "node", "php8.2", "lua"]
             .into_iter()
             .fold(setup, |setup, name| setup.file(&format!("bin/{name}"), interpreter, 0o755));
         symlink("/bin/true", setup.world.app().join("bin/busybox")).expect("a link can be made");
@@ -125,6 +125,13 @@ fn what_an_interpreter_will_run_has_to_be_clear() {
         ("bin/node|-r|./own/js.js|task.js", "/mnt/app/./own/js.js "),
         ("bin/node|--env-file=own/task|task.js", "/mnt/app/own/task "),
         ("bin/perl5.36.0|-Iown|-w|task.js", "/mnt/app/own "),
+        ("bin/perl5.36.0|-Mlib=own|task.js", "/mnt/app/own "),
+        ("bin/perl5.36.0|-e|1|-Iown", "/mnt/app/own "),
+        ("bin/node|-e|1|-r|./own/js.js", "/mnt/app/./own/js.js "),
+        ("bin/ruby|-v|own/task", "/mnt/app/own/task "),
+        ("bin/ruby|-I|/opt:own|task.js", "/mnt/app/own "),
+        ("bin/php8.2|-d|error_log=own/task|task.js", "/mnt/app/own/task "),
+        ("bin/python3|-X|pycache_prefix=own|task.js", "/mnt/app/own "),
         ("bash|--rcfile|own/task|task.js", "/mnt/app/own/task "),
         ("bash|-|own/task", "/mnt/app/own/task "),
         ("bin/php8.2|-f|own/task", "/mnt/app/own/task "),
@@ -148,6 +155,16 @@ fn what_an_interpreter_will_run_has_to_be_clear() {
     ] {
         let end = run(command, &["own"]).start().end().exited(0);
         assert!(end.out.contains("tool as 0\n"), "{command}: {}", end.story());
+    }
+    // Modules are looked for in the directory, too.
+    for (command, at) in [
+        ("bin/node|-r|tracer|task.js", "/mnt/app/node_modules/tracer "),
+        ("bin/lua|-l|own.foo|task.js", "/mnt/app/own/foo.lua "),
+        ("bin/lua|-l|x=own.foo|task.js", "/mnt/app/own/foo.lua "),
+    ] {
+        let setup = run(command, &["own"]);
+        symlink("own", setup.world.app().join("node_modules")).expect("a link can be made");
+        refused(setup, &format!("{at}could be changed by app: /mnt/app/own (mode 0755, owner 4000:4001); "));
     }
 }
 

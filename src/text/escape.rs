@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 
 /// Whether a character does something to its line instead of standing in it: control characters (C0, DEL, C1), and those
-/// that turn the direction of what follows (UAX #9).
+/// that end a line or a paragraph, or turn the direction of what follows (UAX #9).
 fn acts(character: char) -> bool {
-    let turns =
-        matches!(character, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = matches!(character, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     character.is_control() || turns
 }
 
@@ -65,6 +64,7 @@ mod tests {
     fn control_characters_are_shown_and_not_sent() {
         assert_eq!(escape("a\nb\x1b[2Jé\t"), "a\\nb\\u{1b}[2Jé\\t");
         assert_eq!(escape("a\u{202e}b\u{2066}c\u{9b}d\u{200f}"), "a\\u{202e}b\\u{2066}c\\u{9b}d\\u{200f}");
+        assert_eq!(escape("a\u{2028}b\u{2029}"), "a\\u{2028}b\\u{2029}");
         assert_eq!(lines(b"a\nb'\xff\n\x07\n").as_deref(), Some("a\nb'\\xff\n\\u{7}\n"));
         assert_eq!(lines("é=1\n".as_bytes()), None);
         assert_eq!(json("say \"\\\n\x1b\""), "say \\\"\\\\\\u000a\\u001b\\\"");

@@ -10,7 +10,8 @@ use super::document::Document;
 use super::fault::Fault;
 use super::origins::{Origin, Origins, Source};
 use super::value::{Table, Value};
-use crate::sys::regular;
+use crate::identity::trust;
+use crate::sys::{credentials, regular};
 
 /// Somebody whom another file or a role replaced.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Layers {
     pub table: Table,
     /// The files that were read.
     pub files: Vec<PathBuf>,
+    /// Those of which nothing is told: whoever put them there may not read them.
+    pub untold: Vec<String>,
     /// Those that were looked for and are not there.
     pub missing: Vec<PathBuf>,
     /// Those that are not to be read.
@@ -89,6 +92,9 @@ impl Layers {
             Err(why) => return faults.push(at(0, format!("cannot be read: {why}"))),
         };
         self.files.push(path.to_owned());
+        if credentials::is_root() && trust::is_kept_from_whoever_put_it(path) {
+            self.untold.push(name.clone());
+        }
         let Ok(text) = String::from_utf8(bytes) else {
             return faults.push(at(0, "is not UTF-8 text; save it as UTF-8".into()));
         };
@@ -110,6 +116,21 @@ impl Layers {
         lay_over(&mut self.table, table, true);
         self.sources.push(Source { name, text });
         self.origins.take();
+    }
+
+    /// Takes out of a fault what a file may have said that is not told of. What is known of one in another file is that
+    /// file's; that one could be changed is told of the path.
+    pub fn withhold(&self, fault: &mut Fault) {
+        let Some(file) = self.untold.first() else { return };
+        let is_of_another = fault.place.as_ref().is_some_and(|(file, _)| !self.untold.contains(file));
+        let is_of_path = fault.key == "user" && self.untold.iter().any(|file| fault.what.starts_with(file));
+        if is_of_path {
+            fault.place = None;
+        } else if !is_of_another {
+            let what = "is wrong, and what it says is not told, since who could have put it there may not read it; make it \
+                        root's, and nobody else's to write, with all directories above";
+            *fault = Fault { place: Some((file.clone(), 0)), key: String::new(), what: what.into() };
+        }
     }
 
     /// Whether there is a role of this name, which was not chosen.

@@ -24,6 +24,8 @@ const MOST_COPIES: u32 = 3;
 const STICKY: u32 = 0o1000;
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
+const OTHERS_READ: u32 = 0o004;
+const OTHERS_ENTER: u32 = 0o001;
 
 /// A user who is not root, and must not be able to become it.
 #[derive(Clone, Debug)]
@@ -59,22 +61,22 @@ impl Boundary {
 #[derive(Clone, Copy)]
 enum Who<'a> {
     User(&'a Boundary),
-    /// Where it is not known who the users are.
-    AnybodyButRoot,
+    /// Where it is not known who the users are: whoever is neither root nor this one.
+    AnybodyBut(u32),
 }
 
 impl Who<'_> {
     fn owns(self, uid: u32) -> bool {
         match self {
             Who::User(user) => uid == user.identity.uid,
-            Who::AnybodyButRoot => uid != 0,
+            Who::AnybodyBut(sure) => uid != 0 && uid != sure,
         }
     }
 
     fn can_write(self, file: &Metadata) -> bool {
         match self {
             Who::User(user) => user.can_write(file.uid(), file.gid(), file.mode()),
-            Who::AnybodyButRoot => self.owns(file.uid()) || file.mode() & (GROUP_WRITES | OTHERS_WRITE) != 0,
+            Who::AnybodyBut(_) => self.owns(file.uid()) || file.mode() & (GROUP_WRITES | OTHERS_WRITE) != 0,
         }
     }
 }
@@ -123,7 +125,19 @@ pub fn could_be_put_by(path: &Path, user: &Boundary, given: &[Given]) -> Option<
 /// The same for whoever is not root.
 #[must_use]
 pub fn could_be_put_by_anybody(path: &Path) -> Option<AtFault> {
-    Walk::new(Who::AnybodyButRoot, &[]).ask(path)
+    Walk::new(Who::AnybodyBut(0), &[]).ask(path)
+}
+
+/// Whether a file is not for everybody to read, and could have been put there by somebody whose it is not, as a link to it:
+/// what it says is then not to be told.
+#[must_use]
+pub fn is_kept_from_whoever_put_it(path: &Path) -> bool {
+    let Ok(real) = fs::canonicalize(path) else { return false };
+    let Ok(file) = fs::metadata(&real) else { return false };
+    let above = real.ancestors().skip(1).map(fs::metadata);
+    let is_everybodys = file.mode() & OTHERS_READ != 0
+        && above.into_iter().all(|directory| directory.is_ok_and(|directory| directory.mode() & OTHERS_ENTER != 0));
+    !is_everybodys && Walk::new(Who::AnybodyBut(file.uid()), &[]).ask(path).is_some()
 }
 
 /// What ends a walk before its end.

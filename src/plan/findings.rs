@@ -321,6 +321,9 @@ impl<'a> Findings<'a> {
     /// In order, the first ones, and how many there are.
     fn all_faults(self) -> (Vec<String>, usize) {
         let mut faults: Vec<Fault> = self.faults.into_iter().chain(self.refusals).chain(self.settled).collect();
+        for fault in &mut faults {
+            self.layers.withhold(fault);
+        }
         if self.layers.is_broken {
             // All else may be wrong because of that.
             faults.retain(|fault| fault.key.is_empty());

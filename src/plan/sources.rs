@@ -53,6 +53,10 @@ pub fn read(
     let warnings =
         doubts.into_iter().chain(meant.filter(|_| has_command)).chain(boot.and_then(|boot| boot.warning.clone()));
     let warnings = warnings.collect();
+    // A shell keeps them when the file itself is left out.
+    for fault in faults {
+        layers.withhold(fault);
+    }
     (layers, words, warnings)
 }
 

@@ -286,6 +286,27 @@ fn whom_a_role_replaces_counts_and_so_do_its_copies() {
     refused(of_user(setup, &["own"]), "made/tool could be changed by app: [[prepare]] copies it from ");
 }
 
+/// A link may lead to what only root may read, and faults quote.
+#[test]
+fn nothing_is_told_of_a_file_that_a_link_of_the_users_leads_to() {
+    let secret = "api_token = \"tok-1\"\n[server]\nmode = \"tok-2\"\n[tok-3]\nx = 1\n";
+    let broken = "tok-4:$y$tok-5:19000:0:99999:7:::\ntok-6\n";
+    for (text, base) in [(secret, ""), (broken, ""), (secret, "user = \"app\"\n"), (broken, "user = \"app\"\n")] {
+        let setup = || {
+            let setup = Setup::new(Cell::PID1, SERVER).etc("app-init.toml", base).file("roots/x.toml", text, 0o600);
+            fs::create_dir_all(setup.world.app().join(".docker")).expect("a directory can be made");
+            symlink("../roots/x.toml", setup.world.app().join(".docker/app-init.toml")).expect("a link can be made");
+            setup
+        };
+        let end = of_user(setup(), &[".docker"]).start().end();
+        let end = end.complains(&[".docker/app-init.toml: is wrong, and what it says is not told, since "]);
+        assert!(end.how != Ended::Exited(0) && !end.err.contains("tok"), "{}", end.story());
+        assert!(!end.out.contains("server"), "{}", end.story());
+        let end = of_user(setup(), &[]).start().end().exited(78);
+        assert!(!end.err.contains("not told"), "{}", end.story());
+    }
+}
+
 /// Root reads nothing for the user, who may have put a link there.
 #[test]
 fn files_that_the_user_could_have_placed_are_read_with_the_users_rights() {

@@ -212,6 +212,7 @@ fn try_to_make(
         hook_output: settings.hook_output,
         announces: resident,
         termination_file: resident.then_some(settings.termination_file),
+        kept_from: users.boundaries().to_vec(),
         parent_death_signal: options.parent_death_signal,
         user: users.main(),
         hands_over_to: users.stepped_down_to(),

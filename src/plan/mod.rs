@@ -34,6 +34,7 @@ use std::rc::Rc;
 
 use crate::config::values::HookOutput;
 use crate::identity::Identity;
+use crate::identity::trust::Boundary;
 use crate::logging;
 use crate::machine::{ChildId, Rules, Signal};
 use crate::prepare::Preparation;
@@ -86,6 +87,8 @@ pub struct Plan {
     pub announces: bool,
     /// Where the reason of the end is written, if the file is there.
     pub termination_file: Option<PathBuf>,
+    /// Whoever must not lead it elsewhere.
+    pub kept_from: Vec<Boundary>,
     pub parent_death_signal: Option<Signal>,
     /// Who the application runs as; `None`: whoever app-init is.
     pub user: Option<Rc<Identity>>,

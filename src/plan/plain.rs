@@ -110,6 +110,7 @@ pub fn plain(options: &Options, arguments: Vec<OsString>, plain_use: PlainUse) -
         hook_output: HookOutput::Stdout,
         announces: false,
         termination_file: None,
+        kept_from: Vec::new(),
         parent_death_signal: options.parent_death_signal,
         user: None,
         hands_over_to: None,

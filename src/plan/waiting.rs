@@ -72,6 +72,7 @@ pub fn waiting(options: &WaitOptions, command: Vec<OsString>) -> Result<Plan, An
         hook_output: HookOutput::Stderr,
         announces: false,
         termination_file: None,
+        kept_from: Vec::new(),
         parent_death_signal: None,
         user: None,
         hands_over_to: None,

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use super::Supervisor;
 use super::keeper::{self, Link};
+use crate::identity::trust::{self, AtFault};
 use crate::logging::LogFormat;
 use crate::machine::{Action, ChildId, Ending, Event, Mode, Note, Outcome, Recipient, Signal};
 use crate::plan::{self, Job, Part, Plan, Planned};
@@ -245,6 +246,13 @@ impl Supervisor<'_> {
         let Some((level, text)) = messages::end(self.plan, outcome) else { return };
         log::log!(level, "{text}");
         if let Some(path) = &self.plan.termination_file {
+            // Root's hooks may have given the directory away.
+            let directory = path.parent().unwrap_or(path);
+            let mut asked = self.plan.kept_from.iter();
+            if let Some(AtFault { why, .. }) = asked.find_map(|user| trust::could_be_put_by(directory, user, &[])) {
+                let (path, directory) = (path.display(), directory.display());
+                return log::warn!("not written to {path}: {directory} could be changed by others than root: {why}");
+            }
             let text = text::escape(&secrets::hidden(text));
             output::leave_message(path, &format!("{text}\n"));
         }

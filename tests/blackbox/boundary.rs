@@ -584,6 +584,29 @@ fn the_reason_of_the_end_is_not_written_where_the_user_leads() {
     assert_eq!(std::io::read_to_string(held).expect("text"), "precious");
 }
 
+/// Judged before anything runs and again at the end: a hook of root's may have given the directory away.
+#[test]
+fn the_reason_of_the_end_is_not_written_where_the_user_leads_by_the_end() {
+    let chown = "[[hooks.deploy.run]]\nuser = \"root\"\ncommand = [\"chown\", \"-R\", \"app\", \"/mnt/app/open\"]\n";
+    let server = "mv /mnt/app/open/d /mnt/app/open/e; ln -s /mnt/app/roots /mnt/app/open/d; cat /mnt/app/open/d/reason";
+    for (hook, is_led) in [(chown, true), ("", false)] {
+        let config = format!("user = \"app\"\n{hook}[log]\ntermination_file = \"/mnt/app/open/d/reason\"\n");
+        let setup = Setup::new(Cell::PID1, ["--", "sh", "-c", &format!("{server}; echo up; cat")]).config(&config);
+        let setup = setup.file("open/d/reason", "", 0o644).file("roots/reason", "precious\n", 0o644);
+        let run = of_user(setup, &[]).start();
+        let place = if is_led { "roots/reason" } else { "open/d/reason" };
+        let path = run.world.app().join(place);
+        run.line("up");
+        let held = fs::File::open(&path).expect("it is there");
+        run.signal(signal::TERM);
+        let end = run.end();
+        let text = std::io::read_to_string(held).expect("text");
+        let told = "not written to /mnt/app/open/d/reason: /mnt/app/open/d could be changed by others than root: /mnt/app/open (";
+        assert_eq!(end.err.contains(told), is_led, "{}", end.story());
+        assert_eq!(text == "precious\n", is_led, "{text}");
+    }
+}
+
 /// The process is not dumpable once it knows a secret, and its files in /proc are root's then.
 #[test]
 fn a_score_can_be_set_beside_a_secret() {

@@ -188,6 +188,10 @@ fn a_variable_of_the_users_is_left_out_of_what_has_more_rights() {
         let setup = Setup::new(Cell::PID1, ["--", "/usr/bin/env"]).config(config).hook("deploy", "exec /usr/bin/env");
         start(setup.file(&format!(".docker/user_vars/{name}"), "of-user", 0o644), changes).exited(0)
     };
+    let end = run(&format!("env.path_prepend = [\"/usr/none\"]\n{ROOT_HOOK}"), "PATH", OPEN);
+    let paths: Vec<&str> = end.out.lines().filter(|line| line.starts_with("PATH=")).collect();
+    let [of_root, "PATH=/usr/none:of-user"] = paths.as_slice() else { panic!("{}", end.story()) };
+    assert!(of_root.starts_with("PATH=/usr/none:/") && !of_root.contains("of-user"), "{}", end.story());
     for name in ["LD_LIBRARY_PATH", "BASH_ENV", "TAR_OPTIONS", "MAKEFILES", "APP_INIT_CONFIG", "PATH", "GREETING"] {
         let line = format!("\n{name}=of-user\n");
         let end = run(ROOT_HOOK, name, OPEN);

@@ -91,7 +91,17 @@ impl Pipeline<'_, '_> {
         prepend.push(rest);
         let texts = self.inputs.env.path_prepend.iter().flat_map(|text| expand::names(text));
         let by_user = self.computed.environment.made_of(texts.chain(["PATH"]));
+        let is_by_user = by_user.is_some();
         self.set_from("PATH", &prepend.join(&b':'), by_user);
+        // What has more rights has the directories before its own, if none of the user's values is in them.
+        let texts = self.inputs.env.path_prepend.iter().flat_map(|text| expand::names(text));
+        if is_by_user && self.computed.environment.made_of(texts).is_none() {
+            let own = self.computed.environment.trusted("PATH").filter(|path| !path.is_empty());
+            if let Some(rest) = prepend.last_mut() {
+                *rest = own.unwrap_or_else(|| exec::DEFAULT_PATH.to_vec());
+            }
+            self.computed.environment.set_trusted("PATH", &prepend.join(&b':'));
+        }
     }
 
     /// HOME, USER and LOGNAME of the configured user. Whoever else it is, HOME is set to something.

@@ -118,7 +118,12 @@ impl Environment {
     /// Sets that value, and leaves one that a user could have written.
     pub fn set_trusted(&mut self, name: &str, value: &[u8]) {
         match self.names.get_mut(name.as_bytes()) {
-            Some(known) if known.by_user.is_some() => known.before = exec::assignment(name, value),
+            Some(known) if known.by_user.is_some() => {
+                let Some(string) = exec::assignment(name, value) else { return };
+                self.size = self.size.saturating_add(exec::size(&string));
+                let gone = known.before.replace(string);
+                self.size = self.size.saturating_sub(gone.as_ref().map_or(0, exec::size));
+            }
             Some(_) | None => self.set(name, value),
         }
     }

@@ -353,6 +353,22 @@ fn root_does_not_take_another_directory_for_one_that_is_gone() {
     assert_eq!(exec_in("/usr", &run, "", &named), (Some(0), "/usr\n".to_owned()));
 }
 
+/// Where the directory of the boot cannot be entered, root takes no other one for it.
+#[test]
+fn root_stays_in_no_other_directory_where_the_boots_cannot_be_entered() {
+    let server = format!("server.command = [\"{PROBE}\", \"do\", \"print=up\", \"pause\"]\n");
+    let run = Setup::bare(Cell::PID1, [APP_INIT]).config(&server).start();
+    run.line("up");
+    let refusing = "strace --follow-forks --quiet=all --output=/dev/null --inject=fchdir:error=EACCES";
+    let says =
+        |entering: &str, files: &str| exec_in("/usr", &run, entering, &format!("{APP_INIT} {files} exec -- pwd"));
+    assert_eq!(says("", ""), (Some(0), format!("{APP}\n")));
+    let (code, said) = says(refusing, "");
+    assert!(code == Some(77) && !said.contains("/usr\n"), "{code:?} {said}");
+    let (code, said) = says(refusing, &format!("-c {APP}/.docker/app-init.toml --workdir /usr"));
+    assert_eq!((code, said.lines().last()), (Some(0), Some("/usr")), "{said}");
+}
+
 /// What calls itself app-init, and may not be looked at, says nothing that root believes.
 #[test]
 fn root_takes_no_file_from_what_only_calls_itself_app_init() {

@@ -14,6 +14,7 @@ readonly LEFT_OUT=(
     # With strace, or with a filter of system calls, or as a subreaper, which a helper is as well.
     cli::a_reader_that_has_gone_ends_them_quietly
     forwarding::a_signal_is_handed_on_first_of_all
+    forwarding::a_signal_that_becomes_kill_leaves_the_server_time_to_go
     reaping::a_reaped_process_is_never_signalled
     startup::a_refused_fork_is_71
     startup::signals_are_taken_over_within_the_first_five_calls

@@ -13,6 +13,7 @@ pub mod read;
 pub mod value;
 pub mod values;
 
+use std::fmt;
 use std::mem::take;
 use std::path::{Path, PathBuf};
 
@@ -118,11 +119,11 @@ pub fn check_roles(layers: &Layers, reserved: &[&str], faults: &mut Vec<Fault>) 
 
 /// Finds conditions that name a role that nobody could choose.
 pub fn check_conditions(layers: &Layers, faults: &mut Vec<Fault>) {
-    each_condition(&mut String::new(), &layers.table, &mut |key, text| {
+    each_condition(None, &layers.table, &mut |key, text| {
         let test = condition::Test::parse(text).ok();
         if let Some(name) = test.as_ref().and_then(condition::Test::role).filter(|name| !layers.has_role(name)) {
             let what = format!("there is no role `{name}`; write [role.{name}], or name another");
-            faults.push(layers.fault(key, what));
+            faults.push(layers.fault(&key.to_string(), what));
         }
     });
 }
@@ -131,8 +132,8 @@ pub fn check_conditions(layers: &Layers, faults: &mut Vec<Fault>) {
 #[must_use]
 pub fn doubtful_conditions(layers: &Layers) -> Vec<String> {
     let mut doubts = Vec::new();
-    each_condition(&mut String::new(), &layers.table, &mut |key, text| {
-        doubts.extend(condition::doubt(text).map(|what| layers.fault(key, what).to_string()));
+    each_condition(None, &layers.table, &mut |key, text| {
+        doubts.extend(condition::doubt(text).map(|what| layers.fault(&key.to_string(), what).to_string()));
     });
     doubts
 }
@@ -156,38 +157,44 @@ pub fn check_skips(layers: &Layers, known: &[&str], faults: &mut Vec<Fault>) {
     }
 }
 
-/// Looks at each text of each list `when`, in roles too. `path` grows on the way in and shrinks on the way out.
-fn each_condition(path: &mut String, table: &Table, look: &mut dyn FnMut(&str, &str)) {
-    let outer = path.len();
-    for (key, value) in table {
-        if !matches!(value, Value::Table(_) | Value::List(_)) {
-            continue;
+/// Where a value stands. It is put into words only for whoever asks: of most values nothing is said.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Key(Option<&'a Place<'a>>, &'a str),
+    Element(&'a Place<'a>, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Key(None, key) => formatter.write_str(key),
+            Place::Key(Some(table), key) => write!(formatter, "{table}.{key}"),
+            Place::Element(list, number) => write!(formatter, "{list}[{number}]"),
         }
-        path.push_str(if outer == 0 { "" } else { "." });
-        path.push_str(key);
-        match value {
-            Value::Table(table) => each_condition(path, table, look),
-            Value::List(list) => each_of_list(path, list, key == "when", look),
-            Value::Text(_) | Value::Number(_) | Value::Truth(_) | Value::Other(_) => {}
-        }
-        path.truncate(outer);
     }
 }
 
-fn each_of_list(path: &mut String, list: &[Value], is_when: bool, look: &mut dyn FnMut(&str, &str)) {
-    let outer = path.len();
-    for (place, value) in list.iter().enumerate() {
-        if !is_when && value.as_text().is_some() {
-            continue;
-        }
-        path.push_str(&format!("[{place}]"));
+/// Looks at each text of each list `when`, in roles too.
+fn each_condition(at: Option<&Place<'_>>, table: &Table, look: &mut dyn FnMut(Place<'_>, &str)) {
+    for (key, value) in table {
+        let place = Place::Key(at, key);
         match value {
-            Value::Table(table) => each_condition(path, table, look),
-            Value::List(list) => each_of_list(path, list, is_when, look),
-            Value::Text(text) if is_when => look(path, text),
+            Value::Table(table) => each_condition(Some(&place), table, look),
+            Value::List(list) => each_of_list(place, list, key == "when", look),
             Value::Text(_) | Value::Number(_) | Value::Truth(_) | Value::Other(_) => {}
         }
-        path.truncate(outer);
+    }
+}
+
+fn each_of_list(at: Place<'_>, list: &[Value], is_when: bool, look: &mut dyn FnMut(Place<'_>, &str)) {
+    for (number, value) in list.iter().enumerate() {
+        let place = Place::Element(&at, number);
+        match value {
+            Value::Table(table) => each_condition(Some(&place), table, look),
+            Value::List(list) => each_of_list(place, list, is_when, look),
+            Value::Text(text) if is_when => look(place, text),
+            Value::Text(_) | Value::Number(_) | Value::Truth(_) | Value::Other(_) => {}
+        }
     }
 }
 

@@ -23,23 +23,25 @@ impl Pipeline<'_, '_> {
 
     /// Each value is expanded from what there is before the step, so that the order within a table means nothing.
     fn defaults_and_set(&mut self, table: &str, variables: &Variables) {
-        let before = self.computed.environment.clone();
+        let mut values = Vec::new();
         for (name, text) in variables.iter() {
-            let key = format!("env.{table}.{name}");
+            let before = &self.computed.environment;
             if table == "defaults" && before.get(name).is_some() {
                 continue;
             }
-            match expand::expand(text, &before) {
+            let key = || format!("env.{table}.{name}");
+            match expand::expand(text, before) {
                 Ok(value) if value.contains(&0) => {
-                    self.findings.fault(&key, "a value cannot hold a NUL; remove it");
+                    self.findings.fault(&key(), "a value cannot hold a NUL; remove it");
                 }
-                Ok(value) => {
-                    self.set_from(name, &value, before.made_of(expand::names(text)));
-                    if table == "defaults" {
-                        self.defaulted.insert(name.to_owned());
-                    }
-                }
-                Err(faults) => self.unexpanded(&key, faults),
+                Ok(value) => values.push((name, value, before.made_of(expand::names(text)))),
+                Err(faults) => self.unexpanded(&key(), faults),
+            }
+        }
+        for (name, value, by_user) in values {
+            self.set_from(name, &value, by_user);
+            if table == "defaults" {
+                self.defaulted.insert(name.to_owned());
             }
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::values;
 use crate::machine::{Rewrite, Signal};
-use crate::text::duration;
+use crate::text::{cut, duration};
 
 /// An option for those who read it or write about it.
 #[derive(Debug)]
@@ -393,8 +393,8 @@ enum Found {
 
 /// The name of an option with its dashes, and the value behind a `=`.
 fn split(word: &OsStr) -> (String, Option<&OsStr>) {
-    let mut parts = word.as_bytes().splitn(2, |&byte| byte == b'=').map(OsStr::from_bytes);
-    (parts.next().unwrap_or_default().to_string_lossy().into_owned(), parts.next())
+    let (name, value) = cut(word.as_bytes(), b'=');
+    (String::from_utf8_lossy(name).into_owned(), value.map(OsStr::from_bytes))
 }
 
 /// What to say of a word that has to be text.

@@ -44,6 +44,7 @@
 //! quote a part of a secret may stand where a name should.
 
 use super::expand::is_name;
+use crate::text::cut;
 
 /// The longest secret, in bytes, newlines at its end included (§4.5).
 pub const SECRET_LIMIT: usize = 64 * 1024;
@@ -93,8 +94,8 @@ pub fn env_file(bytes: &[u8]) -> Found {
         if text.is_empty() || text.starts_with(b"#") {
             return Ok(None);
         }
-        let (name, value) = split(line, |byte| byte == b'=').ok_or(NO_EQUALS)?;
-        let value = value.get(1..).unwrap_or_default();
+        let (name, value) = cut(line, b'=');
+        let value = value.ok_or(NO_EQUALS)?;
         // The value first: it may reach over lines, which are not to be read as others when the name is wrong.
         let value = if let text @ [b'\'' | b'"', ..] = trim_start(value) {
             quoted(text, lines)?
@@ -186,7 +187,7 @@ impl<'b> Lines<'b> {
     /// The next line, without its newline; nothing after the newline of the last one is no line.
     fn take(&mut self) -> Option<&'b [u8]> {
         let rest = self.rest.filter(|rest| !rest.is_empty())?;
-        let (line, rest) = split(rest, |byte| byte == b'\n').map_or((rest, None), |(line, rest)| (line, rest.get(1..)));
+        let (line, rest) = cut(rest, b'\n');
         self.rest = rest;
         self.number += 1;
         Some(line)

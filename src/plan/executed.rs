@@ -13,6 +13,7 @@ use super::interpreters::{self, Modules};
 use crate::cli;
 use crate::sys::exec::{self, Program};
 use crate::sys::{mounts, regular};
+use crate::text::cut;
 
 type Words = Vec<Vec<u8>>;
 
@@ -438,8 +439,7 @@ fn called_by_env(words: &[Vec<u8>]) -> Result<(Words, Words), Vec<u8>> {
         if word == b"--" {
             break;
         }
-        let mut parts = word.splitn(2, |&byte| byte == b'=');
-        let (option, attached) = match (parts.next().unwrap_or_default(), parts.next()) {
+        let (option, attached) = match cut(&word, b'=') {
             (b"--debug", None) => continue,
             (b"--unset", value) => (b'u', value),
             (b"--split-string", value) => (b'S', value),

@@ -1,5 +1,7 @@
 //! What an interpreter runs of the words that it is given: a script, and what its options have it read before.
 
+use crate::text::cut;
+
 /// What the words come to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Given<'w> {
@@ -314,21 +316,22 @@ impl<'w> Reading<'w> {
         // A debugger is a module as well: `-d:Name`, `-dt:Name`.
         let module = if letter == b'd' { rest.strip_prefix(b"t").unwrap_or(rest) } else { rest };
         let module = module.strip_prefix(b":").filter(|_| letter == b'd').unwrap_or(module);
-        let mut parts = module.splitn(2, |&byte| byte == b'=');
-        let (name, arguments) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let (name, arguments) = cut(module, b'=');
+        let has_arguments = arguments.is_some();
         let name = name.strip_prefix(b"-").unwrap_or(name);
         let searches = matches!(name, b"lib" | b"blib" | b"local::lib");
-        let arguments = arguments.split(|&byte| byte == b',').filter(|argument| !argument.is_empty());
+        let arguments =
+            arguments.unwrap_or_default().split(|&byte| byte == b',').filter(|argument| !argument.is_empty());
         self.given.read.extend(arguments.filter(|argument| searches || argument.contains(&b'/')));
         // Anything else is code.
         let is_name = name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'));
-        is_name && (name != b"blib" || module.contains(&b'='))
+        is_name && (name != b"blib" || has_arguments)
     }
 
     /// A setting, `KEY=VALUE`; `false`: it has the interpreter load something.
     fn setting(&mut self, setting: &'w [u8]) -> bool {
-        let mut parts = setting.splitn(2, |&byte| byte == b'=');
-        let (name, value) = (parts.next().unwrap_or_default().trim_ascii(), parts.next().unwrap_or_default());
+        let (name, value) = cut(setting, b'=');
+        let (name, value) = (name.trim_ascii(), value.unwrap_or_default());
         match self.name {
             "php" => {
                 if LOADING.iter().any(|known| known.as_bytes() == name)
@@ -360,8 +363,7 @@ impl<'w> Reading<'w> {
 
     /// One long option; `None`: it is not understood.
     fn long(&mut self, option: &'w [u8]) -> Option<Ends> {
-        let mut parts = option.splitn(2, |&byte| byte == b'=');
-        let (name, value) = (parts.next()?, parts.next());
+        let (name, value) = cut(option, b'=');
         let is_in = |list: &[&str]| list.iter().any(|known| known.as_bytes() == name);
         let options = self.options;
         match name {
@@ -381,7 +383,7 @@ impl<'w> Reading<'w> {
             None => name.starts_with(b"no-"),
             Some(value) => !value.is_empty() && value.iter().all(u8::is_ascii_digit),
         };
-        if is_in(options.long_alone) || is_harmless && options.long_alone == NODE.long_alone {
+        if is_in(options.long_alone) || is_harmless && self.given.modules == Modules::Node {
             return Some(false);
         }
         let lists = [options.long_value, options.long_read, options.long_loaded];

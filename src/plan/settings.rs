@@ -14,7 +14,7 @@ use crate::config::{Config, keys};
 use crate::logging::LogFormat;
 use crate::machine::{Rewrite, Signal, SignalTarget};
 use crate::sys::{exec, regular};
-use crate::text::duration;
+use crate::text::{cut, duration};
 
 /// The prefix of every variable that is meant for app-init.
 pub const PREFIX: &str = "APP_INIT_";
@@ -50,9 +50,9 @@ pub fn warn_of_unknown_variables(findings: &mut Findings<'_>) {
     const OF_HOOKS: [&str; 4] = ["APP_INIT_PHASE", "APP_INIT_HOOK", "APP_INIT_FAILED_HOOK", "APP_INIT_FAILED_CODE"];
     let known: Vec<&str> = known().collect();
     for string in exec::inherited_environment() {
-        let string = string.to_string_lossy();
-        let Some((name, _)) = string.split_once('=') else { continue };
-        if name.starts_with(PREFIX) && !known.contains(&name) && !OF_HOOKS.contains(&name) {
+        let (name, Some(_)) = cut(string.to_bytes(), b'=') else { continue };
+        let name = String::from_utf8_lossy(name);
+        if name.starts_with(PREFIX) && !known.contains(&&*name) && !OF_HOOKS.contains(&&*name) {
             findings.warning(&format!("{name} means nothing; unset it, or set one of {}", known.join(", ")));
         }
     }

@@ -12,7 +12,7 @@ use crate::prepare::{Owner, Preparation, Recursive, Step};
 use crate::secrets::{self, Secrets};
 use crate::sys::bounds::RESOURCES;
 use crate::sys::exec::Program;
-use crate::text::{duration, escape, json};
+use crate::text::{cut, duration, escape, json};
 use crate::wait::{OnTimeout, Wait};
 
 /// The environment for `app-init env`: lines that a shell can `eval` and an env file may hold, or JSON. Secrets are hidden
@@ -22,10 +22,8 @@ pub fn environment(plan: &Plan, as_json: bool, reveal: bool) -> Vec<u8> {
     let nothing = Secrets::default();
     let secrets = if reveal { &nothing } else { &plan.secrets };
     let pair = |string: &CString| {
-        let bytes = string.to_bytes();
-        let place = bytes.iter().position(|byte| *byte == b'=')?;
-        let name = String::from_utf8_lossy(bytes.get(..place)?).into_owned();
-        Some((name, secrets.mask(bytes.get(place.saturating_add(1)..)?)))
+        let (name, value) = cut(string.to_bytes(), b'=');
+        Some((String::from_utf8_lossy(name).into_owned(), secrets.mask(value?)))
     };
     let pairs = plan.environment.iter().filter_map(pair);
     let mut text = Vec::new();

@@ -8,6 +8,7 @@ use crate::config::expand::Lookup;
 use crate::identity::Identity;
 use crate::plan::users::Users;
 use crate::sys::exec;
+use crate::text::cut;
 
 /// Environment strings, in the order they were given. Of a name that was given twice, which the kernel allows, the first
 /// counts, as for getenv(3): shells would take the last, and read another value than app-init decided by.
@@ -43,9 +44,9 @@ impl Environment {
     pub fn new(given: Vec<CString>) -> Environment {
         let mut environment = Environment::default();
         for string in given {
-            let name = string.to_bytes().split(|&byte| byte == b'=').next().unwrap_or_default();
+            let (name, value) = cut(string.to_bytes(), b'=');
             // Without a `=` it is no variable: it is handed on, and nobody can ask for it.
-            if name.len() == string.count_bytes() {
+            if value.is_none() {
                 environment.size = environment.size.saturating_add(exec::size(&string));
                 environment.strings.push(Some(string));
             } else if !environment.names.contains_key(name) {

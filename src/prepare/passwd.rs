@@ -47,7 +47,7 @@ pub fn add(path: &Path, uid: u32, gid: u32, home: &[u8]) -> Result<(), Failure> 
 fn append(mut file: File, line: &[u8]) -> io::Result<()> {
     let length = file.metadata()?.len();
     file.write_all(line).inspect_err(|_| {
-        // What may not be undone either was told with the rest.
+        // Where this fails too, the failure to write is what is told.
         let _ = file.set_len(length);
     })
 }
